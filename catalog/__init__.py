@@ -1,0 +1,1 @@
+"""The catalog floor: who grows what, and may they sell it."""

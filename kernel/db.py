@@ -1,0 +1,168 @@
+"""The database: one declarative base, one way to open a transaction.
+
+A door (view, task, command) opens ``work()``; acts receive the session and never commit. ``work()`` inside ``work()`` raises, so
+nobody can split a use case into two transactions by accident. A GET door uses ``reading()``, which PostgreSQL itself keeps read-only.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Connection,
+    Date,
+    DateTime,
+    Engine,
+    Enum,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    Uuid,
+    create_engine,
+    event,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Mother of all tables. Table names are ``<room>_<noun>``; money columns are BIGINT fen; quantities NUMERIC(20, 6)."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {
+        int: BigInteger,
+        str: Text,
+        UUID: Uuid,
+        Decimal: Numeric(20, 6),
+        datetime: DateTime(timezone=True),
+        date: Date,
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+def choice(values: type[enum.StrEnum]) -> Enum:
+    """Column type for a ``StrEnum``: stored by value as text, guarded by a CHECK constraint."""
+    return Enum(
+        values,
+        native_enum=False,
+        create_constraint=True,
+        validate_strings=True,
+        length=40,
+        name=values.__name__.lower(),
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+EXTRA_DDL = "extra_ddl"
+
+
+def add_ddl(table: Table, up: str, down: str) -> None:
+    """Attach SQL that SQLAlchemy cannot express (triggers, EXCLUDE) to ``table``; migrations must carry the same text.
+
+    ``tests/architecture`` compares what the database holds with what is registered here.
+    """
+    table.info.setdefault(EXTRA_DDL, []).append((up, down))
+    event.listen(table, "after_create", DDL(up.replace("%", "%%")))
+
+
+APPEND_ONLY_FUNCTION = """
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'table % is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$
+""".strip()
+
+
+def append_only(table: Table) -> None:
+    """Refuse UPDATE and DELETE on ``table`` by trigger: a guard against accidents, not against a database administrator."""
+    name = f"{table.name}_append_only"
+    add_ddl(table, APPEND_ONLY_FUNCTION, "SELECT 1")
+    add_ddl(
+        table,
+        f"CREATE TRIGGER {name} BEFORE UPDATE OR DELETE ON {table.name} FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+        f"DROP TRIGGER {name} ON {table.name}",
+    )
+
+
+_sessions: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
+_current: ContextVar[Session | None] = ContextVar("current_session", default=None)
+_AFTER = "after_commit"
+
+
+def connect(url: str, *, pool_size: int = 8) -> Engine:
+    """Create the engine for ``url`` and make it the one every ``work()`` uses. Call once per process."""
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_pre_ping=True,
+        connect_args={"options": "-c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"},
+    )
+    bind(engine)
+    return engine
+
+
+def bind(to: Engine | Connection, **options: Any) -> None:
+    """Point every later transaction at ``to`` (tests bind one connection with ``join_transaction_mode``)."""
+    _sessions.configure(bind=to, **options)
+
+
+@contextmanager
+def work() -> Iterator[Session]:
+    """One transaction: commit on success, roll back on any error, then run what ``after_commit`` collected.
+
+    Raises RuntimeError when a transaction is already open in this context.
+    """
+    with _opened() as session:
+        with session.begin():
+            yield session
+        callbacks: list[Callable[[], None]] = session.info.pop(_AFTER, [])
+    for callback in callbacks:
+        callback()
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A READ ONLY transaction for pages and queries; PostgreSQL refuses any write in it."""
+    with _opened() as session, session.begin():
+        session.execute(text("SET TRANSACTION READ ONLY"))
+        yield session
+
+
+@contextmanager
+def _opened() -> Iterator[Session]:
+    if _current.get() is not None:
+        raise RuntimeError("work() inside work(): pass the session down instead")
+    session = _sessions()
+    token = _current.set(session)
+    try:
+        yield session
+    finally:
+        _current.reset(token)
+        session.close()
+
+
+def after_commit(session: Session, callback: Callable[[], None]) -> None:
+    """Run ``callback`` once the surrounding ``work()`` has committed; never when it rolled back.
+
+    Only for hints (wake a worker): what must happen is a row, since a crash right after the commit loses the callback.
+    """
+    session.info.setdefault(_AFTER, []).append(callback)

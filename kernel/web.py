@@ -1,0 +1,264 @@
+"""What every page shares: security headers, language, CSRF, errors, once-only forms, filters.
+
+Rooms build blueprints; ``shop/app.py`` calls ``prepare(app, …)`` once. Nothing here knows what is sold.
+"""
+
+from __future__ import annotations
+
+import functools
+import secrets
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+import orjson
+from flask import Flask, Response, g, make_response, redirect, render_template, request, session
+from flask.json.provider import JSONProvider
+from flask.typing import ResponseReturnValue
+from flask_babel import Babel, gettext
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import HTTPException
+
+from kernel import clock, idempotency
+from kernel.db import work
+from kernel.errors import Invalid, Problem
+from kernel.money import Money
+
+LANGUAGES = ("zh_Hans_CN", "en")
+ACCESS = "__access__"
+F = TypeVar("F", bound=Callable[..., Any])
+
+csrf = CSRFProtect()
+babel = Babel()
+
+
+class OrjsonProvider(JSONProvider):
+    """JSON by orjson: less CPU a page than the standard library."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        return orjson.dumps(obj, default=str).decode()
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        return orjson.loads(s)
+
+
+def door(access: str) -> Callable[[F], F]:
+    """Mark who may come through a view ("everyone", or roles by ``access.require``); a test refuses routes without a mark."""
+
+    def mark(view: F) -> F:
+        setattr(view, ACCESS, access)
+        return view
+
+    return mark
+
+
+def everyone(view: F) -> F:
+    """Mark a view as open to anybody."""
+    return door("everyone")(view)
+
+
+def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
+    """Install the shared behaviour on ``app``; ``secure`` means served over https, ``demo`` shows 演示数据 on each page."""
+    app.json = OrjsonProvider(app)
+    app.config.update(
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=secure,
+        WTF_CSRF_TIME_LIMIT=None,
+        MAX_CONTENT_LENGTH=app.config.get("MAX_CONTENT_LENGTH") or 12 * 1024 * 1024,
+        BABEL_DEFAULT_LOCALE="zh_Hans_CN",
+        BABEL_DEFAULT_TIMEZONE="Asia/Shanghai",
+    )
+    csrf.init_app(app)
+    babel.init_app(app, locale_selector=language, default_translation_directories=_translations())
+    app.jinja_env.globals.update(demo=demo, csp_nonce=csp_nonce, form_token=form_token, lang=language)
+    app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment)
+    app.after_request(_headers)
+    app.register_error_handler(Problem, show_problem)
+    app.register_error_handler(CSRFError, _csrf_problem)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.add_url_rule("/language", "language", _switch_language, methods=["POST"])
+
+
+def _translations() -> str:
+    from pathlib import Path
+
+    return str(Path(__file__).parent / "translations")
+
+
+def language() -> str:
+    """The reader's language: ``?lang=``, then the choice kept in the session, then what the browser asks for."""
+    if not request:
+        return LANGUAGES[0]
+    wanted = request.args.get("lang") or session.get("lang")
+    if wanted in LANGUAGES:
+        return cast(str, wanted)
+    if wanted and wanted.startswith("zh"):
+        return LANGUAGES[0]
+    best = request.accept_languages.best_match(["zh", "zh-CN", "zh-Hans", "en"])
+    return "en" if best == "en" else LANGUAGES[0]
+
+
+@everyone
+def _switch_language() -> ResponseReturnValue:
+    chosen = request.form.get("lang", "")
+    if chosen in LANGUAGES:
+        session["lang"] = chosen
+    return redirect(local_target(request.form.get("next")))
+
+
+def local_target(target: str | None, default: str = "/") -> str:
+    """``target`` when it is a path on this site, else ``default``: no open redirects."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or "\\" in target:
+        return default
+    parts = urlsplit(target)
+    return target if not parts.scheme and not parts.netloc and target.isprintable() else default
+
+
+def csp_nonce() -> str:
+    """One nonce a response, for the few inline scripts."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(16)
+    return cast(str, g.csp_nonce)
+
+
+def _headers(response: Response) -> Response:
+    script = f"'self' 'nonce-{g.csp_nonce}'" if "csp_nonce" in g else "'self'"
+    form = getattr(g, "form_action", "'self'")
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        f"default-src 'self'; script-src {script}; style-src 'self'; img-src 'self' data: blob:; object-src 'none'; "
+        f"base-uri 'none'; frame-ancestors 'none'; form-action {form}",
+    )
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Permissions-Policy", "camera=(self), geolocation=(), microphone=()")
+    if "session" in response.vary or request.method != "GET":
+        response.headers.setdefault("Cache-Control", "private, no-store")
+    return response
+
+
+def form_token() -> str:
+    """A fresh idempotency key for a form; sent back as ``idempotency_key``."""
+    return secrets.token_urlsafe(18)
+
+
+def once(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+    """Run an unsafe view at most once for each idempotency key, inside one ``work()``.
+
+    The view gets the open session as its first argument. Its answer is stored in the same transaction; a repeated request gets the
+    stored answer. A Problem raised inside rolls everything back, the claim too, so the person can mend the form and send it again.
+    """
+
+    @functools.wraps(view)
+    def wrapped(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        key = request.headers.get("Idempotency-Key") or request.form.get("idempotency_key", "")
+        if not 8 <= len(key) <= 255:
+            raise Invalid("缺少防重复提交的编号,请刷新页面后再提交。", field="idempotency_key")
+        scope = f"{getattr(g, 'actor_key', '')}|{request.endpoint}"
+        print_ = idempotency.fingerprint(request.method.encode(), request.path.encode(), _body_for_fingerprint())
+        with work() as open_session:
+            earlier = idempotency.claim(open_session, scope, key, print_)
+            if earlier is not None:
+                return Response(earlier.body, earlier.status, dict(earlier.headers))
+            response = make_response(view(open_session, *args, **kwargs))
+            _remember(open_session, scope, key, print_, response)
+            return response
+
+    return wrapped
+
+
+def _body_for_fingerprint() -> bytes:
+    if request.mimetype == "application/x-www-form-urlencoded" or request.mimetype == "multipart/form-data":
+        items = sorted((k, v) for k, v in request.form.items(multi=True) if k not in ("csrf_token", "idempotency_key"))
+        files = []
+        for name, upload in sorted(request.files.items(multi=True)):
+            content = upload.stream.read()
+            upload.stream.seek(0)
+            files.append((name, upload.filename, idempotency.fingerprint(content)))
+        return orjson.dumps([items, files])
+    return request.get_data()
+
+
+def _remember(open_session: Session, scope: str, key: str, print_: str, response: Response) -> None:
+    kept = {name: response.headers[name] for name in ("Location", "Content-Type") if name in response.headers}
+    body = response.get_data(as_text=True) if not response.is_streamed else ""
+    idempotency.remember(
+        open_session,
+        idempotency.ClaimedKey(
+            scope=scope,
+            key=key,
+            fingerprint=print_,
+            status=response.status_code,
+            headers=kept,
+            body=body if len(body) <= 64_000 else "",
+            created_at=clock.now(),
+        ),
+    )
+
+
+def wants_json() -> bool:
+    """True when the caller is a program: a JSON body or ``Accept`` without HTML."""
+    return request.is_json or (
+        request.accept_mimetypes["application/json"] > request.accept_mimetypes["text/html"]
+        or request.accept_mimetypes["application/problem+json"] > request.accept_mimetypes["text/html"]
+    )
+
+
+def show_problem(problem: Problem) -> ResponseReturnValue:
+    """A Problem as a page, or as ``application/problem+json`` (RFC 9457) to programs."""
+    text = problem.text(gettext)
+    if wants_json():
+        errors = [{"field": error.field, "detail": error.text(gettext)} for error in problem.errors]
+        body: dict[str, Any] = {"type": problem.type, "title": gettext(problem.title), "status": problem.status, "detail": text}
+        if errors:
+            body["errors"] = errors
+        return Response(orjson.dumps(body), problem.status, mimetype="application/problem+json")
+    return render_template("problem.html", problem=problem, title=gettext(problem.title), text=text), problem.status
+
+
+def _csrf_problem(error: CSRFError) -> ResponseReturnValue:
+    return show_problem(Invalid("页面放得太久了,为了安全请刷新后再提交一次。"))
+
+
+_HTTP_TEXTS = {
+    400: "请求的内容看不懂,请返回上一页重试。",
+    404: "没有找到这个页面。请检查网址,或从首页重新进入。",
+    405: "这个地址不支持这种操作。",
+    413: "上传的文件太大了,请压缩到 10 MB 以内再传。",
+    415: "不支持这种内容格式。",
+    429: "操作太频繁了,请过一分钟再试。",
+}
+
+
+def _http_problem(error: HTTPException) -> ResponseReturnValue:
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    problem = Problem(_HTTP_TEXTS.get(error.code, "暂时无法完成,请稍后再试。"))
+    problem.status = error.code
+    answer = make_response(show_problem(problem))
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            answer.headers[name] = value
+    return answer
+
+
+def yuan(amount: Money | int) -> str:
+    """``¥1,234.50`` from fen."""
+    fen = amount.minor if isinstance(amount, Money) else amount
+    sign = "-" if fen < 0 else ""
+    return f"{sign}¥{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
+def day(value: date | datetime) -> str:
+    """A date as people in China read it: 2026-11-22, times seen from Shanghai."""
+    if isinstance(value, datetime):
+        value = clock.to_shanghai(value)
+    return f"{value:%Y-%m-%d}"
+
+
+def moment(value: datetime) -> str:
+    """Date and minute in Shanghai time."""
+    return f"{clock.to_shanghai(value):%Y-%m-%d %H:%M}"

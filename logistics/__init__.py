@@ -1,0 +1,1 @@
+"""The logistics floor: where it is, and whose it is to be."""

@@ -1,0 +1,16 @@
+"""Every module that declares tables, floor by floor: importing this file fills ``Base.metadata``."""
+
+from __future__ import annotations
+
+import importlib
+
+MODEL_MODULES = (
+    "kernel.outbox",
+    "kernel.idempotency",
+)
+
+
+def import_models() -> None:
+    """Import all models, so that metadata is complete (migrations, tests, wiring)."""
+    for name in MODEL_MODULES:
+        importlib.import_module(name)

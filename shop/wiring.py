@@ -1,0 +1,27 @@
+"""Every reaction of the system, on one page: who hears which news. Also connects a process to its database and broker."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from kernel import db, outbox, tasks
+from shop.config import Config
+from shop.rooms import import_models
+
+REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = ()
+
+
+def connect(config: Config, *, pool_size: int = 8) -> Engine:
+    """Connect database and broker and register all reactions: the same for web, worker and commands."""
+    import_models()
+    engine = db.connect(config.database_url, pool_size=pool_size)
+    tasks.configure(config.broker_url, config.result_url, queue=config.queue)
+    register()
+    outbox.wake_with(tasks.wake)
+    return engine
+
+
+def register() -> None:
+    """Register all reactions."""
+    for event, reaction in REACTIONS:
+        outbox.react(event, reaction)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""The traceability floor: what happened to it, provably."""

@@ -95,9 +95,7 @@ def publish(session: Session, event: Event, *, at: datetime | None = None) -> No
     moment = at or clock.now()
     body = TypeAdapter(type(event)).dump_python(event, mode="json")
     for name in _reactions.get(type(event).__name__, ()):
-        row = OutboxRow(
-            id=uuid7(), event=type(event).__name__, reaction=name, body=body, created_at=moment, not_before=clock.now()
-        )
+        row = OutboxRow(id=uuid7(), event=type(event).__name__, reaction=name, body=body, created_at=moment, not_before=clock.now())
         session.add(row)
         for wake in _wake:
             after_commit(session, lambda wake=wake, row_id=row.id: wake(row_id))  # type: ignore[misc]

@@ -87,9 +87,7 @@ class Config:
         needed = [name for name in SETTINGS if name not in ("PORT", "SMS_URL")]
         missing = [name for name in needed if not env.get(name)]
         if missing:
-            raise ConfigProblem(
-                "These settings are missing: " + "; ".join(f"{name} ({SETTINGS[name]})" for name in missing)
-            )
+            raise ConfigProblem("These settings are missing: " + "; ".join(f"{name} ({SETTINGS[name]})" for name in missing))
         return cls(
             port=int(env.get("PORT", "8000")),
             public_url=env["PUBLIC_URL"].rstrip("/"),

@@ -1,0 +1,202 @@
+"""Test set-up: one real PostgreSQL and one real Valkey for the run, one database for each xdist worker.
+
+``session``, ``app`` and ``client`` share one connection whose transaction is rolled back after the test. ``database`` is a committed
+database of its own, cloned from the template, for tests that need several connections or processes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from kernel import db, outbox
+from kernel.local import Postgres, Valkey
+from shop.config import Config
+from shop.rooms import import_models
+
+ROOT = Path(__file__).parent.parent
+TEMPLATE = "template_shanhai"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-browser", action="store_true", help="leave out the browser tests")
+    parser.addoption("--faults", action="store_true", help="run the long fault tests whole instead of sampled")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers once, in the controller; workers find them by environment."""
+    warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork.*")
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    folder = Path(os.environ.get("SHANHAI_TEST_DIR", ROOT / "var" / "test"))
+    folder.mkdir(parents=True, exist_ok=True)
+    postgres, valkey = Postgres(folder / "postgres", durable=False), Valkey(folder / "valkey")
+    os.environ["TEST_DATABASE_URL"] = postgres.start()
+    valkey.start()
+    os.environ["TEST_BROKER_URL"] = valkey.broker_url
+    os.environ["TEST_RESULT_URL"] = valkey.result_url
+    os.environ["TEST_LIMITER_URL"] = valkey.limiter_url
+    os.environ["TEST_DIR"] = str(folder)
+    config.stash[SERVERS] = (postgres, valkey)
+    _build_template()
+
+
+SERVERS = pytest.StashKey[tuple[Postgres, Valkey]]()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if servers := config.stash.get(SERVERS, None):
+        for server in reversed(servers):
+            server.stop()
+
+
+def _admin(statement: str) -> None:
+    engine = create_engine(os.environ["TEST_DATABASE_URL"], isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def _url(name: str) -> str:
+    return make_url(os.environ["TEST_DATABASE_URL"]).set(database=name).render_as_string(hide_password=False)
+
+
+def _build_template() -> None:
+    """The template carries the schema as the migrations make it and the reference data (areas)."""
+    _admin(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
+    _admin(f"CREATE DATABASE {TEMPLATE}")
+    env = os.environ | {"ALEMBIC_DATABASE_URL": _url(TEMPLATE)}
+    if any((ROOT / "migrations" / "versions").glob("*.py")):
+        subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=env, check=True)
+    else:
+        import_models()
+        engine = create_engine(_url(TEMPLATE))
+        with engine.begin() as connection:
+            connection.execute(text("CREATE EXTENSION IF NOT EXISTS btree_gist"))
+            connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+        db.Base.metadata.create_all(engine)
+        engine.dispose()
+
+
+@contextmanager
+def clone(name: str) -> Iterator[str]:
+    """A fresh database cloned from the template; dropped afterwards."""
+    _admin(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    _admin(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    try:
+        yield _url(name)
+    finally:
+        _admin(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def worker(request: pytest.FixtureRequest) -> str:
+    """Name of this xdist worker."""
+    return getattr(request.config, "workerinput", {}).get("workerid", "solo")
+
+
+@pytest.fixture(scope="session")
+def engine(worker: str) -> Iterator[Engine]:
+    """Engine on this worker's own database."""
+    import_models()
+    with clone(f"work_{worker}") as url:
+        engine = create_engine(url, connect_args={"options": "-c timezone=UTC -c lock_timeout=10s"})
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def bound(engine: Engine) -> Iterator[None]:
+    """Every ``work()`` of this test runs on one connection and is rolled back at the end."""
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        db.bind(connection, join_transaction_mode="create_savepoint")
+        outbox.wake_with(None)
+        yield
+        transaction.rollback()
+    db.bind(engine, join_transaction_mode="conditional_savepoint")
+
+
+@pytest.fixture
+def session(bound: None) -> Iterator[Session]:
+    """A session on the test's connection, for arranging and looking; flush before calling a door."""
+    with db._sessions() as session:
+        yield session
+
+
+@pytest.fixture
+def database(worker: str, engine: Engine, request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of an own committed database; ``work()`` of this process uses it too."""
+    with clone(f"own_{worker}") as url:
+        own = db.connect(url, pool_size=40)
+        db.bind(own, join_transaction_mode="conditional_savepoint")
+        outbox.wake_with(None)
+        yield url
+        own.dispose()
+        db.bind(engine)
+
+
+@pytest.fixture
+def at() -> datetime:
+    """The moment tests happen at."""
+    return datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+
+
+def make_config(tmp_path: Path, database_url: str, **over: Any) -> Config:
+    """A complete configuration for tests; keys are random-looking constants that protect nothing."""
+    values: dict[str, Any] = {
+        "port": 8000,
+        "public_url": "http://127.0.0.1:8000",
+        "database_url": database_url,
+        "broker_url": os.environ["TEST_BROKER_URL"],
+        "result_url": os.environ["TEST_RESULT_URL"],
+        "limiter_url": "memory://",
+        "stripe_secret_key": "sk_test_0123456789abcdefghijklmnop",
+        "stripe_webhook_secret": "whsec_0123456789abcdefghijklmnop",
+        "stripe_api_base": "http://127.0.0.1:1",
+        "secret_key": "test-secret-key-0123456789-0123456789",
+        "data_key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        "log_key_file": str(tmp_path / "log.key"),
+        "mail_url": f"file://{tmp_path}/mail",
+        "sms_url": f"file://{tmp_path}/sms",
+        "data_dir": str(tmp_path),
+        "demo": True,
+        "local": True,
+    }
+    return Config(**(values | over))
+
+
+@pytest.fixture
+def config(tmp_path: Path, engine: Engine) -> Config:
+    """The configuration of this test."""
+    return make_config(tmp_path, engine.url.render_as_string(hide_password=False))
+
+
+@pytest.fixture
+def app(config: Config, bound: None) -> Flask:
+    """The whole application on the test's connection."""
+    from shop.app import create_app
+
+    app = create_app(config, connect=False, testing=True)
+    app.config["WTF_CSRF_ENABLED"] = False
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without JavaScript."""
+    return app.test_client()

@@ -37,10 +37,10 @@ babel = Babel()
 class OrjsonProvider(JSONProvider):
     """JSON by orjson: less CPU a page than the standard library."""
 
-    def dumps(self, obj: Any, **kwargs: Any) -> str:
+    def dumps(self, obj: Any, **_kwargs: Any) -> str:
         return orjson.dumps(obj, default=str).decode()
 
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+    def loads(self, s: str | bytes, **_kwargs: Any) -> Any:
         return orjson.loads(s)
 
 
@@ -219,7 +219,7 @@ def show_problem(problem: Problem) -> ResponseReturnValue:
     return render_template("problem.html", problem=problem, title=gettext(problem.title), text=text), problem.status
 
 
-def _csrf_problem(error: CSRFError) -> ResponseReturnValue:
+def _csrf_problem(_error: CSRFError) -> ResponseReturnValue:
     return show_problem(Invalid("页面放得太久了,为了安全请刷新后再提交一次。"))
 
 

@@ -1,8 +1,8 @@
 """Settings, read once at start into a frozen value; all that is missing is named at once.
 
-People set environment variables (``SETTINGS`` lists them, ``README.md`` explains them). ``./shanhai run`` writes what it made up on a
-developer's machine (database, broker, keys) into one file of mode 0600 and hands its path to its children in ``SHANHAI_RUN_FILE``, so
-secrets stand neither in ``ps`` nor in a log.
+People set environment variables (``SETTINGS`` lists them, ``README.md`` explains them). ``./shanhai run`` writes what it made up
+on a developer's machine (database, broker, keys) into one file of mode 0600 and hands its path to its children in
+``SHANHAI_RUN_FILE``, so secrets stand neither in ``ps`` nor in a log.
 """
 
 from __future__ import annotations

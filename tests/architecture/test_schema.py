@@ -1,0 +1,131 @@
+"""Tables: foreign keys point down, migrations equal models, every table belongs to a room."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from kernel.db import EXTRA_DDL, Base
+from shop.rooms import MODEL_MODULES, import_models
+from tests.conftest import _admin, _url
+
+ROOT = Path(__file__).parents[2]
+ORDER = [
+    "kernel",
+    "areas", "parties", "documents", "products", "prices",
+    "ledger", "events", "lots", "epcis", "scan",
+    "stock", "coldchain", "shipments",
+    "accounts", "payments", "orders", "invoices", "reviews",
+    "cases", "basket", "procurement", "assistance", "notices",
+    "backoffice", "cooperative", "recalls", "storefront", "demo",
+]  # fmt: skip
+
+
+def room_of(table: str) -> str:
+    return table.split("_", 1)[0]
+
+
+def test_foreign_keys_point_down() -> None:
+    import_models()
+    wrong = [
+        f"{table.name} -> {key.column.table.name}"
+        for table in Base.metadata.tables.values()
+        for key in table.foreign_keys
+        if ORDER.index(room_of(key.column.table.name)) > ORDER.index(room_of(table.name))
+    ]
+    assert wrong == []
+
+
+def test_every_table_belongs_to_a_room() -> None:
+    import_models()
+    assert [name for name in Base.metadata.tables if room_of(name) not in ORDER] == []
+
+
+def test_every_models_module_is_registered() -> None:
+    found = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for floor in ("catalog", "traceability", "logistics", "shop")
+        for path in (ROOT / floor).rglob("models.py")
+    }
+    assert found - set(MODEL_MODULES) == set()
+
+
+@pytest.fixture
+def empty_database(worker: str) -> Iterator[str]:
+    name = f"migrate_{worker}"
+    _admin(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    _admin(f"CREATE DATABASE {name}")
+    yield _url(name)
+    _admin(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def alembic(url: str, *args: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", *args],
+        cwd=ROOT,
+        env=os.environ | {"ALEMBIC_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+CATALOGUE = """
+SELECT 'trigger', tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT 'constraint', conrelid::regclass::text, conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+  WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'x', 'u', 'p', 'f')
+UNION ALL SELECT 'index', tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'function', proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prolang <> 13
+  AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = pg_proc.oid AND d.deptype = 'e')
+ORDER BY 1, 2, 3
+"""
+
+
+def catalogue(url: str) -> list[tuple[str, str, str]]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        rows = [(str(a), str(b), str(c)) for a, b, c in connection.execute(text(CATALOGUE))]
+    engine.dispose()
+    return [row for row in rows if "alembic_version" not in row[1]]
+
+
+def test_migrations_make_what_the_models_say_and_go_back_down(empty_database: str) -> None:
+    import_models()
+    alembic(empty_database, "upgrade", "head")
+    engine = create_engine(empty_database)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+    migrated = catalogue(empty_database)
+    alembic(empty_database, "downgrade", "base")
+    left = [row for row in catalogue(empty_database) if row[0] != "function"]
+    assert left == []
+    engine = create_engine(empty_database)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    assert migrated == catalogue(empty_database)
+
+
+def test_extra_ddl_can_be_undone() -> None:
+    import_models()
+    for table in Base.metadata.tables.values():
+        for up, down in table.info.get(EXTRA_DDL, ()):
+            assert up.strip()
+            assert down.strip()
+
+
+def test_one_line_of_history() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config(toml_file=str(ROOT / "pyproject.toml"))
+    assert len(ScriptDirectory.from_config(config).get_heads()) == 1

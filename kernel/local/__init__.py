@@ -1,0 +1,22 @@
+"""The embedded servers of a developer's machine: PostgreSQL, Valkey, and the supervisor that keeps a run's processes
+together.
+
+Stands alone: imports nothing of ours outside this room, so that set-up, tests and benchmarks can use it before
+anything else exists.
+"""
+
+from kernel.local.machine import Claim, MachineProblem, check_folder, check_machine, check_port, check_shared_memory, free_port
+from kernel.local.postgres import Postgres
+from kernel.local.valkey import Valkey
+
+__all__ = [
+    "Claim",
+    "MachineProblem",
+    "Postgres",
+    "Valkey",
+    "check_folder",
+    "check_machine",
+    "check_port",
+    "check_shared_memory",
+    "free_port",
+]

@@ -1,0 +1,47 @@
+// Small comforts; every page works without them.
+(() => {
+  "use strict";
+  const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
+
+  const release = (form) => {
+    delete form.dataset.sent;
+    form.querySelectorAll(".busy").forEach((b) => b.classList.remove("busy"));
+  };
+
+  // Copy a code: [data-copy] buttons are hidden until we know that copying works.
+  if (navigator.clipboard) each("[data-copy]", (b) => { b.hidden = false; });
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy], [data-print]");
+    if (!button) return;
+    if ("print" in button.dataset) { window.print(); return; }
+    const before = button.textContent;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = button.dataset.copied || before;
+    setTimeout(() => { button.textContent = before; }, 1600);
+  });
+
+  // Ask before an act that cannot be undone.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const question = event.submitter?.dataset.confirm || form.dataset.confirm;
+    if (question && !window.confirm(question)) { event.preventDefault(); return; }
+    // A second press while the first is on its way is only noise (the server refuses it too).
+    if (form.method === "post" && !form.hasAttribute("hx-post")) {
+      if (form.dataset.sent) { event.preventDefault(); return; }
+      form.dataset.sent = "1";
+      event.submitter?.classList.add("busy");
+      setTimeout(release, 8000, form); // a download leaves the page standing
+    }
+  });
+  window.addEventListener("pageshow", () => each("form[data-sent]", release));
+
+  // Filters: a changed choice is sent at once.
+  document.addEventListener("change", (event) => {
+    if (event.target.closest("[data-send-on-change]")) event.target.form?.requestSubmit();
+  });
+  each("[data-hide-with-script]", (node) => { node.hidden = true; });
+
+  // After a refused form, go to what must be mended.
+  document.querySelector(".note.bad[role=alert][tabindex]")?.focus();
+})();

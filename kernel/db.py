@@ -23,6 +23,7 @@ from sqlalchemy import (
     DateTime,
     Engine,
     Enum,
+    FromClause,
     MetaData,
     Numeric,
     Table,
@@ -60,15 +61,18 @@ class Base(DeclarativeBase):
     }
 
 
-def choice(values: type[enum.StrEnum]) -> Enum:
-    """Column type for a ``StrEnum``: stored by value as text, guarded by a CHECK constraint."""
+def choice(values: type[enum.StrEnum], name: str | None = None) -> Enum:
+    """Column type for a ``StrEnum``: stored by value as text, guarded by a CHECK constraint.
+
+    Two columns of one table with the same enum need a ``name`` each for their constraints.
+    """
     return Enum(
         values,
         native_enum=False,
         create_constraint=True,
         validate_strings=True,
         length=40,
-        name=values.__name__.lower(),
+        name=name or values.__name__.lower(),
         values_callable=lambda members: [member.value for member in members],
     )
 
@@ -91,8 +95,9 @@ BEGIN RAISE EXCEPTION 'table % is append-only', TG_TABLE_NAME USING ERRCODE = 'r
 """.strip()
 
 
-def append_only(table: Table) -> None:
+def append_only(table: FromClause) -> None:
     """Refuse UPDATE and DELETE on ``table`` by trigger: a guard against accidents, not against a database administrator."""
+    assert isinstance(table, Table)
     name = f"{table.name}_append_only"
     add_ddl(table, APPEND_ONLY_FUNCTION, "SELECT 1")
     add_ddl(

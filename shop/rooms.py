@@ -7,6 +7,11 @@ import importlib
 MODEL_MODULES = (
     "kernel.outbox",
     "kernel.idempotency",
+    "catalog.areas.models",
+    "catalog.parties.models",
+    "catalog.documents.models",
+    "catalog.products.models",
+    "catalog.prices.models",
 )
 
 

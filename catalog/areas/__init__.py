@@ -1,0 +1,1 @@
+"""Administrative areas, supported-area lists, pairings, reserve shares: all with validity periods."""

@@ -1,0 +1,1 @@
+"""Licences, certificates, commitment certificates (承诺达标合格证), and what they gate."""

@@ -1,0 +1,1 @@
+"""Organisations, people, households and their consent, places, roles and keys."""

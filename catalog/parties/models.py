@@ -1,0 +1,203 @@
+"""Organisations and people, the households behind a cooperative, places, and keys for programs."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from catalog.parties.roles import ANONYMOUS, ROLE_LABELS, SYSTEM, Actor, Role
+from kernel.db import Base, choice
+from kernel.ids import uuid7
+
+__all__ = [
+    "ANONYMOUS",
+    "ROLE_LABELS",
+    "SYSTEM",
+    "Actor",
+    "ApiKey",
+    "Consent",
+    "ConsentScope",
+    "Household",
+    "Membership",
+    "Organization",
+    "OrganizationKind",
+    "Person",
+    "Place",
+    "PlaceKind",
+    "Role",
+]
+
+
+class OrganizationKind(enum.StrEnum):
+    """What an organisation is to the market."""
+
+    COOPERATIVE = "cooperative"
+    SLAUGHTERHOUSE = "slaughterhouse"
+    PROCESSOR = "processor"
+    HUB = "hub"
+    BUYING_ORGANIZATION = "buying_organization"
+    CERTIFIER = "certifier"
+    COUNTY_OFFICE = "county_office"
+    OPERATOR = "operator"
+
+
+class Organization(Base):
+    """A legal body: cooperative, plant, buying organisation (采购单位), certifier, county office, or the operator itself."""
+
+    __tablename__ = "parties_organization"
+    __table_args__ = (
+        Index("uq_parties_organization_uscc", "uscc", unique=True, postgresql_where="uscc IS NOT NULL"),
+        Index("uq_parties_organization_gln", "gln", unique=True, postgresql_where="gln IS NOT NULL"),
+        Index("ix_parties_organization_kind", "kind", "code"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    name_en: Mapped[str] = mapped_column(default="")
+    kind: Mapped[OrganizationKind] = mapped_column(choice(OrganizationKind))
+    uscc: Mapped[str | None]
+    gln: Mapped[str | None]
+    county_code: Mapped[str | None] = mapped_column(ForeignKey("areas_area.code"))
+    address: Mapped[str] = mapped_column(default="")
+    contact_phone: Mapped[str] = mapped_column(default="")
+    licence_note: Mapped[str] = mapped_column(default="")
+    is_demo: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+
+class Person(Base):
+    """Somebody who can sign in or be written to; credentials live in accounts."""
+
+    __tablename__ = "parties_person"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    name: Mapped[str]
+    phone: Mapped[str | None] = mapped_column(unique=True)
+    email: Mapped[str | None] = mapped_column(unique=True)
+    is_demo: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+
+class Membership(Base):
+    """One role of one person in one organisation."""
+
+    __tablename__ = "parties_membership"
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"), primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"), primary_key=True)
+    role: Mapped[Role] = mapped_column(choice(Role), primary_key=True)
+    since: Mapped[datetime]
+
+
+class Household(Base):
+    """A member household of a cooperative. Private: pages show ``visible_household_name``, never ``head_name``.
+
+    ``capacity`` holds what land, herd or hives it has (``land_mu``, ``heads``, ``hives``, decimals as text): a delivery may not exceed it.
+    """
+
+    __tablename__ = "parties_household"
+    __table_args__ = (
+        UniqueConstraint("cooperative_id", "member_no"),
+        CheckConstraint("member_no > 0", name="member_no_positive"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    cooperative_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
+    member_no: Mapped[int]
+    head_name: Mapped[str]
+    pinyin_initials: Mapped[str] = mapped_column(default="")
+    county_code: Mapped[str] = mapped_column(ForeignKey("areas_area.code"))
+    town: Mapped[str] = mapped_column(default="")
+    village: Mapped[str] = mapped_column(default="")
+    capacity: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    is_demo: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+
+class ConsentScope(enum.StrEnum):
+    """What a household allows to be shown: its name, a picture, its village, its share of a lot."""
+
+    NAME = "name"
+    PHOTO = "photo"
+    VILLAGE = "village"
+    SHARE = "share"
+
+
+class Consent(Base):
+    """One consent of one household (个人信息保护法 art. 14, 25), kept after withdrawal with its dates.
+
+    ``text_version`` names the wording that was read out, ``typed_by`` who recorded it.
+    """
+
+    __tablename__ = "parties_consent"
+    __table_args__ = (
+        Index(
+            "uq_parties_consent_standing",
+            "household_id",
+            "scope",
+            unique=True,
+            postgresql_where="withdrawn_at IS NULL",
+        ),
+        CheckConstraint("withdrawn_at IS NULL OR withdrawn_at >= given_at", name="withdrawn_later"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    household_id: Mapped[UUID] = mapped_column(ForeignKey("parties_household.id"))
+    scope: Mapped[ConsentScope] = mapped_column(choice(ConsentScope))
+    text_version: Mapped[str]
+    given_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    typed_by: Mapped[str]
+
+
+class PlaceKind(enum.StrEnum):
+    """What happens at a place."""
+
+    BASE = "base"
+    COLLECTION_POINT = "collection_point"
+    SLAUGHTERHOUSE = "slaughterhouse"
+    PLANT = "plant"
+    COLD_STORE = "cold_store"
+    HUB = "hub"
+    OFFICE = "office"
+
+
+class Place(Base):
+    """A place of an organisation, with its GLN when it has one."""
+
+    __tablename__ = "parties_place"
+    __table_args__ = (Index("ix_parties_place_organization_id", "organization_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
+    name: Mapped[str]
+    name_en: Mapped[str] = mapped_column(default="")
+    kind: Mapped[PlaceKind] = mapped_column(choice(PlaceKind))
+    gln: Mapped[str | None] = mapped_column(unique=True)
+    county_code: Mapped[str] = mapped_column(ForeignKey("areas_area.code"))
+    area_code: Mapped[str | None] = mapped_column(ForeignKey("areas_area.code"))
+    is_demo: Mapped[bool] = mapped_column(default=False)
+
+
+class ApiKey(Base):
+    """A program's key: only its SHA-256 is kept. ``scopes`` are words like ``epcis:write``; ``roles`` what its actor may do."""
+
+    __tablename__ = "parties_api_key"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
+    name: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+    hint: Mapped[str]
+    scopes: Mapped[list[Any]]
+    roles: Mapped[list[Any]]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

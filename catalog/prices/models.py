@@ -1,0 +1,73 @@
+"""Prices in whole fen: lists for everybody or for one organisation, tiers by quantity, periods; freight by province."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kernel.db import Base
+from kernel.ids import uuid7
+from kernel.periods import Period, no_overlap
+
+RETAIL = "retail"
+
+
+class PriceList(Period, Base):
+    """A named set of prices; with ``organization_id`` only that buying organisation (采购单位) sees it."""
+
+    __tablename__ = "prices_price_list"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("parties_organization.id"))
+
+
+class Price(Period, Base):
+    """The price of one box, from ``min_quantity`` boxes on, for a period. One list never holds two prices for one day."""
+
+    __tablename__ = "prices_price"
+    __table_args__ = (
+        CheckConstraint("fen > 0", name="fen_positive"),
+        CheckConstraint("min_quantity > 0", name="min_quantity_positive"),
+        Index("ix_prices_price_product_id", "product_id", "price_list_id", "min_quantity"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    price_list_id: Mapped[UUID] = mapped_column(ForeignKey("prices_price_list.id"))
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products_product.id"))
+    min_quantity: Mapped[int] = mapped_column(default=1)
+    fen: Mapped[int]
+    set_by: Mapped[str] = mapped_column(default="")
+
+
+no_overlap(Price.__table__, ["price_list_id", "product_id", "min_quantity"])
+
+
+class FreightTemplate(Period, Base):
+    """What one seller charges to carry to one province (首重/续重), or anywhere else when ``province_code`` is empty.
+
+    ``cold_fen`` is added once for each parcel that travels chilled or frozen; from ``free_over_fen`` of goods on the rest is free.
+    """
+
+    __tablename__ = "prices_freight_template"
+    __table_args__ = (
+        CheckConstraint("first_grams > 0 AND step_grams > 0", name="weights_positive"),
+        CheckConstraint("first_fen >= 0 AND step_fen >= 0 AND cold_fen >= 0", name="fen_not_negative"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    seller_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
+    province_code: Mapped[str | None] = mapped_column(ForeignKey("areas_area.code"))
+    deliverable: Mapped[bool] = mapped_column(default=True)
+    first_grams: Mapped[int]
+    first_fen: Mapped[int]
+    step_grams: Mapped[int]
+    step_fen: Mapped[int]
+    cold_fen: Mapped[int] = mapped_column(default=0)
+    free_over_fen: Mapped[int | None]
+
+
+no_overlap(FreightTemplate.__table__, ["seller_id", "coalesce(province_code, '')"])

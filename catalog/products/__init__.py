@@ -1,0 +1,1 @@
+"""Products, how they are recognised and listed, and how they are found."""

@@ -59,7 +59,7 @@ class FieldError:
         return fill(self.message, self.params, gettext)
 
 
-class Problem(Exception):  # noqa: N818 - a person's problem, not the program's error
+class Problem(Exception):
     """Something a person must be told. Raise a subclass; each has its HTTP status, title and type.
 
     `message` says what to do. `field` names the one field it is about; `errors` names several.

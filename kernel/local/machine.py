@@ -19,7 +19,7 @@ NEEDED_MIB = 500
 and the logs."""
 
 
-class MachineProblem(Exception):  # noqa: N818 - a problem with the machine, as the pages call theirs Problem
+class MachineProblem(Exception):
     """Something on this computer must be mended first; the text says what and how, in one sentence."""
 
 

@@ -1,0 +1,1 @@
+"""Where sellable units lie and for whom: on hand, held, allocated, dispatched."""

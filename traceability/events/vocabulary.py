@@ -1,0 +1,65 @@
+"""Words of EPCIS 2.0 and its Core Business Vocabulary (CBV 2.0), as the JSON binding writes them: bare words.
+
+Sources: GS1 EPCIS 2.0 section 7 (event types, actions); CBV 2.0 sections 7.1 (business steps) and 7.2 (dispositions).
+CBV 2.0 has no step for harvesting: a harvest is ``commissioning`` with instance/lot master data (``ilmd``).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """The five event types (EPCIS 2.0, section 7.4)."""
+
+    OBJECT = "ObjectEvent"
+    AGGREGATION = "AggregationEvent"
+    TRANSACTION = "TransactionEvent"
+    TRANSFORMATION = "TransformationEvent"
+    ASSOCIATION = "AssociationEvent"
+
+
+class Action(StrEnum):
+    """How the event relates to the life of what it names (section 7.3.2)."""
+
+    ADD = "ADD"
+    OBSERVE = "OBSERVE"
+    DELETE = "DELETE"
+
+
+class EpcRole(StrEnum):
+    """Where in an event an identifier stands; the words are the member names of the JSON binding, in short."""
+
+    EPC = "epc"
+    CHILD = "child"
+    PARENT = "parent"
+    INPUT = "input"
+    OUTPUT = "output"
+    CLASS = "class"
+    CHILD_CLASS = "child_class"
+    INPUT_CLASS = "input_class"
+    OUTPUT_CLASS = "output_class"
+
+
+class Origin(StrEnum):
+    """Who said so: our own acts, or a partner through ``/epcis``."""
+
+    OWN = "own"
+    PARTNER = "partner"
+
+
+CBV_WORD = "https://ref.gs1.org/cbv/"
+
+BIZ_STEPS = frozenset(
+    """accepting arriving assembling collecting commissioning consigning creating_class_instance cycle_counting decommissioning
+    departing destroying disassembling dispensing encoding entering_exiting holding inspecting installing killing loading other packing
+    picking receiving removing repackaging repairing replacing reserving retail_selling sampling sensor_reporting shipping
+    staging_outbound stock_taking stocking storing transporting unloading unpacking void_shipping""".split()
+)
+
+DISPOSITIONS = frozenset(
+    """active available completeness_verified completeness_inferred conformant container_closed container_open damaged destroyed
+    dispensed disposed encoded expired in_progress in_transit inactive mismatch_class mismatch_instance mismatch_quantity needs_replacement
+    no_pedigree_match non_conformant non_sellable_other partially_dispensed recalled reserved retail_sold returned sellable_accessible
+    sellable_not_accessible stolen unavailable unknown""".split()
+)

@@ -1,0 +1,210 @@
+"""Lots, edges between them, households' shares, serialised boxes.
+
+The balance of a lot is made − used − lost − dispatched, in the lot's own unit, and never below zero: the CHECK holds even when code forgets.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kernel.db import Base, append_only, choice
+from kernel.ids import uuid7
+from kernel.quantity import Quantity, Unit
+from traceability.lots.states import Custody, ItemState, LotKind, RecallState, Step
+
+
+class Lot(Base):
+    """A quantity of one material that is handled as one (批次). ``made`` never changes; the other three only grow."""
+
+    __tablename__ = "lots_lot"
+    __table_args__ = (
+        CheckConstraint("made > 0 AND used >= 0 AND lost >= 0 AND dispatched >= 0", name="amounts"),
+        CheckConstraint("made - used - lost - dispatched >= 0", name="balance"),
+        Index("ix_lots_lot_organization", "organization_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    code: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[LotKind] = mapped_column(choice(LotKind))
+    product_sku: Mapped[str | None] = mapped_column(index=True)
+    material: Mapped[str]
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
+    place_id: Mapped[UUID | None] = mapped_column(ForeignKey("parties_place.id"))
+    county_code: Mapped[str]
+    unit: Mapped[Unit] = mapped_column(choice(Unit))
+    made: Mapped[Decimal]
+    used: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    lost: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    dispatched: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    box_amount: Mapped[Decimal | None]
+    box_unit: Mapped[Unit | None] = mapped_column(choice(Unit))
+    produced_on: Mapped[date]
+    expires_on: Mapped[date | None]
+    custody: Mapped[Custody] = mapped_column(choice(Custody), default=Custody.SEGREGATED)
+    recall_state: Mapped[RecallState] = mapped_column(choice(RecallState), default=RecallState.NONE)
+    created_at: Mapped[datetime]
+
+    @property
+    def left(self) -> Quantity:
+        """What is still there."""
+        return Quantity(self.made - self.used - self.lost - self.dispatched, self.unit)
+
+
+class LotEdge(Base):
+    """So much of one lot went into another, in the unit of the first. The edges out of a lot add up to what was used of it."""
+
+    __tablename__ = "lots_lot_edge"
+    __table_args__ = (
+        UniqueConstraint("from_lot_id", "to_lot_id"),
+        CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("from_lot_id <> to_lot_id", name="no_loop"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    from_lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"))
+    to_lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), index=True)
+    quantity: Mapped[Decimal]
+    unit: Mapped[Unit] = mapped_column(choice(Unit))
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("events_trace_event.id"))
+
+
+class LotShare(Base):
+    """The part of a lot that one household grew; the shares of a lot add up to exactly 1."""
+
+    __tablename__ = "lots_lot_share"
+    __table_args__ = (CheckConstraint("share > 0 AND share <= 1", name="share"),)
+
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), primary_key=True)
+    household_id: Mapped[UUID] = mapped_column(ForeignKey("parties_household.id"), primary_key=True, index=True)
+    share: Mapped[Decimal] = mapped_column(Numeric(13, 12))
+
+
+class LotYield(Base):
+    """What a step was allowed to give and gave: the promise that origin cannot be inflated, as a CHECK.
+
+    ``taken`` is the sum of all inputs of the step in ``taken_unit``; a yield is units of output for one unit of input.
+    """
+
+    __tablename__ = "lots_lot_yield"
+    __table_args__ = (
+        CheckConstraint("yield_low >= 0 AND yield_high >= yield_low AND yield_high > 0", name="range"),
+        CheckConstraint("given <= taken * yield_high", name="not_inflated"),
+    )
+
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), primary_key=True)
+    step: Mapped[Step] = mapped_column(choice(Step))
+    taken: Mapped[Decimal]
+    taken_unit: Mapped[Unit] = mapped_column(choice(Unit))
+    given: Mapped[Decimal]
+    given_unit: Mapped[Unit] = mapped_column(choice(Unit))
+    yield_low: Mapped[Decimal]
+    yield_high: Mapped[Decimal]
+    reason: Mapped[str | None]
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("events_trace_event.id"))
+
+
+class TradeItem(Base):
+    """One box with a serial number of its own (单品)."""
+
+    __tablename__ = "lots_trade_item"
+    __table_args__ = (Index("ix_lots_trade_item_lot", "lot_id", "state", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    serial: Mapped[str] = mapped_column(unique=True)
+    gtin: Mapped[str | None]
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"))
+    state: Mapped[ItemState] = mapped_column(choice(ItemState), default=ItemState.MADE)
+    printed_at: Mapped[datetime | None]
+    activated_at: Mapped[datetime | None]
+    sold_at: Mapped[datetime | None]
+    received_at: Mapped[datetime | None]
+    voided_at: Mapped[datetime | None]
+
+
+class HouseholdDelivery(Base):
+    """What one household brought, with the slip (交货凭证) it takes home. ``agreed_price_fen`` is for the whole delivery."""
+
+    __tablename__ = "lots_household_delivery"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("agreed_price_fen >= 0", name="price"),
+        Index("ix_lots_household_delivery_household", "household_id", "delivered_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    slip_code: Mapped[str] = mapped_column(unique=True)
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), unique=True)
+    household_id: Mapped[UUID] = mapped_column(ForeignKey("parties_household.id"))
+    material: Mapped[str]
+    season: Mapped[str]
+    quantity: Mapped[Decimal]
+    unit: Mapped[Unit] = mapped_column(choice(Unit))
+    head_count: Mapped[int | None]
+    ear_tags: Mapped[list[Any]] = mapped_column(default=list)
+    grade: Mapped[str | None]
+    agreed_price_fen: Mapped[int]
+    paid_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime]
+    typed_by: Mapped[str]
+
+
+class EarTag(Base):
+    """An animal is delivered once: its ear tag (畜禽标识) is a key."""
+
+    __tablename__ = "lots_ear_tag"
+
+    tag: Mapped[str] = mapped_column(primary_key=True)
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), index=True)
+
+
+class CapacityUse(Base):
+    """What a household has delivered of one material in one season, and the most it can: the CHECK holds under concurrency."""
+
+    __tablename__ = "lots_capacity_use"
+    __table_args__ = (CheckConstraint("delivered >= 0 AND delivered <= cap", name="within_cap"),)
+
+    household_id: Mapped[UUID] = mapped_column(ForeignKey("parties_household.id"), primary_key=True)
+    material: Mapped[str] = mapped_column(primary_key=True)
+    season: Mapped[str] = mapped_column(primary_key=True)
+    delivered: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    cap: Mapped[Decimal]
+    unit: Mapped[Unit] = mapped_column(choice(Unit))
+
+
+class RecallMark(Base):
+    """One decision that a lot and all made from it must stop, and its lifting."""
+
+    __tablename__ = "lots_recall_mark"
+    __table_args__ = (CheckConstraint("state <> 'none'", name="says_something"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    code: Mapped[str] = mapped_column(unique=True)
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), index=True)
+    state: Mapped[RecallState] = mapped_column(choice(RecallState))
+    reason: Mapped[str]
+    marked_by: Mapped[str]
+    marked_at: Mapped[datetime]
+    lifted_by: Mapped[str | None]
+    lifted_at: Mapped[datetime | None]
+    lift_reason: Mapped[str | None]
+
+
+class RecallLot(Base):
+    """A lot that a mark stopped."""
+
+    __tablename__ = "lots_recall_lot"
+
+    mark_id: Mapped[UUID] = mapped_column(ForeignKey("lots_recall_mark.id"), primary_key=True)
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), primary_key=True, index=True)
+
+
+append_only(LotEdge.__table__)  # type: ignore[arg-type]
+append_only(LotYield.__table__)  # type: ignore[arg-type]
+append_only(LotShare.__table__)  # type: ignore[arg-type]
+append_only(EarTag.__table__)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Lots, edges between them, households' shares, serialised boxes.
 
-The balance of a lot is made − used − lost − dispatched, in the lot's own unit, and never below zero: the CHECK holds even when code forgets.
+The balance of a lot is made − used − lost − dispatched, in its own unit, never below zero: the CHECK holds when code forgets.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Lot(Base):
     lost: Mapped[Decimal] = mapped_column(default=Decimal(0))
     dispatched: Mapped[Decimal] = mapped_column(default=Decimal(0))
     box_amount: Mapped[Decimal | None]
-    box_unit: Mapped[Unit | None] = mapped_column(choice(Unit))
+    box_unit: Mapped[Unit | None] = mapped_column(choice(Unit, "box_unit"))
     produced_on: Mapped[date]
     expires_on: Mapped[date | None]
     custody: Mapped[Custody] = mapped_column(choice(Custody), default=Custody.SEGREGATED)
@@ -102,7 +102,7 @@ class LotYield(Base):
     taken: Mapped[Decimal]
     taken_unit: Mapped[Unit] = mapped_column(choice(Unit))
     given: Mapped[Decimal]
-    given_unit: Mapped[Unit] = mapped_column(choice(Unit))
+    given_unit: Mapped[Unit] = mapped_column(choice(Unit, "given_unit"))
     yield_low: Mapped[Decimal]
     yield_high: Mapped[Decimal]
     reason: Mapped[str | None]

@@ -12,6 +12,8 @@ MODEL_MODULES = (
     "catalog.documents.models",
     "catalog.products.models",
     "catalog.prices.models",
+    "traceability.events.models",
+    "traceability.lots.models",
 )
 
 

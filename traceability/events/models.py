@@ -76,5 +76,5 @@ class EventEpc(Base):
     event_time: Mapped[datetime]
 
 
-append_only(TraceEvent.__table__)  # type: ignore[arg-type]
-append_only(EventEpc.__table__)  # type: ignore[arg-type]
+append_only(TraceEvent.__table__)
+append_only(EventEpc.__table__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from kernel.db import Base, append_only, choice
 from kernel.ids import uuid7
 from kernel.quantity import Quantity, Unit
-from traceability.lots.states import Custody, ItemState, LotKind, RecallState, Step
+from traceability.lots.states import Basis, Custody, ItemState, LotKind, RecallState, Step
 
 
 class Lot(Base):
@@ -128,7 +128,10 @@ class TradeItem(Base):
 
 
 class HouseholdDelivery(Base):
-    """What one household brought, with the slip (交货凭证) it takes home. ``agreed_price_fen`` is for the whole delivery."""
+    """What one household brought, with the slip (交货凭证) it takes home. ``agreed_price_fen`` is for the whole delivery.
+
+    ``household_token`` is the only name the event knows the household by: random, and another one for each delivery.
+    """
 
     __tablename__ = "lots_household_delivery"
     __table_args__ = (
@@ -149,6 +152,7 @@ class HouseholdDelivery(Base):
     ear_tags: Mapped[list[Any]] = mapped_column(default=list)
     grade: Mapped[str | None]
     agreed_price_fen: Mapped[int]
+    household_token: Mapped[UUID] = mapped_column(default=uuid4)
     paid_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime]
     typed_by: Mapped[str]
@@ -161,6 +165,30 @@ class EarTag(Base):
 
     tag: Mapped[str] = mapped_column(primary_key=True)
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), index=True)
+
+
+class CapacityRule(Base):
+    """How much one unit of a household's land, herd or hives can give in a season, as the county recorded it.
+
+    ``basis`` is a key of ``Household.capacity``; ``county_code`` None holds for counties without a rule of their own.
+    """
+
+    __tablename__ = "lots_capacity_rule"
+    __table_args__ = (
+        UniqueConstraint("county_code", "material", "valid_from", postgresql_nulls_not_distinct=True),
+        CheckConstraint("per_basis > 0", name="per_basis"),
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    county_code: Mapped[str | None] = mapped_column(ForeignKey("areas_area.code"))
+    material: Mapped[str]
+    basis: Mapped[Basis] = mapped_column(choice(Basis))
+    per_basis: Mapped[Decimal]
+    unit: Mapped[Unit] = mapped_column(choice(Unit))
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    recorded_by: Mapped[str]
 
 
 class CapacityUse(Base):
@@ -204,7 +232,7 @@ class RecallLot(Base):
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), primary_key=True, index=True)
 
 
-append_only(LotEdge.__table__)  # type: ignore[arg-type]
-append_only(LotYield.__table__)  # type: ignore[arg-type]
-append_only(LotShare.__table__)  # type: ignore[arg-type]
-append_only(EarTag.__table__)  # type: ignore[arg-type]
+append_only(LotEdge.__table__)
+append_only(LotYield.__table__)
+append_only(LotShare.__table__)
+append_only(EarTag.__table__)

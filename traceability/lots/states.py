@@ -46,6 +46,14 @@ class ItemState(StrEnum):
     VOID = "void"
 
 
+class Basis(StrEnum):
+    """What bounds a household's harvest; the words are the keys of ``Household.capacity``."""
+
+    LAND_MU = "land_mu"
+    HEADS = "heads"
+    HIVES = "hives"
+
+
 class Step(StrEnum):
     """Steps of processing; each becomes one TransformationEvent."""
 

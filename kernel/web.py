@@ -21,10 +21,11 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
-from kernel import clock, idempotency
+from kernel import clock, idempotency, translations
 from kernel.db import work
 from kernel.errors import Invalid, Problem
 from kernel.money import Money
+from kernel.quantity import Quantity
 
 LANGUAGES = ("zh_Hans_CN", "en")
 ACCESS = "__access__"
@@ -72,20 +73,15 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
         BABEL_DEFAULT_TIMEZONE="Asia/Shanghai",
     )
     csrf.init_app(app)
-    babel.init_app(app, locale_selector=language, default_translation_directories=_translations())
+    translations.ensure_compiled()
+    babel.init_app(app, locale_selector=language, default_translation_directories=str(translations.FOLDER))
     app.jinja_env.globals.update(demo=demo, csp_nonce=csp_nonce, form_token=form_token, lang=language)
-    app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment)
+    app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment, qty=qty)
     app.after_request(_headers)
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(CSRFError, _csrf_problem)
     app.register_error_handler(HTTPException, _http_problem)
     app.add_url_rule("/language", "language", _switch_language, methods=["POST"])
-
-
-def _translations() -> str:
-    from pathlib import Path
-
-    return str(Path(__file__).parent / "translations")
 
 
 def language() -> str:
@@ -101,8 +97,10 @@ def language() -> str:
     return "en" if best == "en" else LANGUAGES[0]
 
 
+@csrf.exempt
 @everyone
 def _switch_language() -> ResponseReturnValue:
+    """Keep the reader's choice. Needs no token: the act harms nobody, and pages cached for all carry the form."""
     chosen = request.form.get("lang", "")
     if chosen in LANGUAGES:
         session["lang"] = chosen
@@ -262,3 +260,8 @@ def day(value: date | datetime) -> str:
 def moment(value: datetime) -> str:
     """Date and minute in Shanghai time."""
     return f"{clock.to_shanghai(value):%Y-%m-%d %H:%M}"
+
+
+def qty(value: Quantity) -> str:
+    """An amount with its unit, in the reader's language: 12.5 千克."""
+    return value.text(gettext)

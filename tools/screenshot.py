@@ -29,7 +29,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--fold", action="store_true", help="only the first screen, not the whole page")
     parser.add_argument("--no-js", action="store_true", help="with JavaScript off")
     parser.add_argument("--lang", default="zh-CN", help="the browser's language, for example en")
-    parser.add_argument("--cookie", action="append", default=[], metavar="NAME=VALUE", help="for example a session; may be repeated")
+    parser.add_argument(
+        "--cookie", action="append", default=[], metavar="NAME=VALUE", help="for example a session; may be repeated"
+    )
     parser.add_argument("--print", action="store_true", dest="paper", help="with the print styles")
     return parser.parse_args()
 

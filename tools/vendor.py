@@ -1,6 +1,7 @@
 """Copy the browser libraries named in package.json into kernel/static/vendor, with licences and a list of hashes.
 
-Run by hand after changing a version: `npm install --package-lock-only --ignore-scripts && python tools/vendor.py`, then commit what changed.
+Run by hand after changing a version, then commit what changed:
+`npm install --package-lock-only --ignore-scripts && python tools/vendor.py`
 The files are committed, so nobody needs Node to set up, test or run the product; `tests/kernel/test_vendor.py` hashes them again.
 """
 

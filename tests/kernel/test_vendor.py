@@ -10,7 +10,9 @@ FILES = json.loads((VENDOR / "VENDOR.json").read_text())["files"]
 
 
 def test_each_listed_file_has_its_hash() -> None:
-    changed = [entry["path"] for entry in FILES if hashlib.sha256((VENDOR / entry["path"]).read_bytes()).hexdigest() != entry["sha256"]]
+    changed = [
+        entry["path"] for entry in FILES if hashlib.sha256((VENDOR / entry["path"]).read_bytes()).hexdigest() != entry["sha256"]
+    ]
     assert changed == [], "run tools/vendor.py; these files are not what the list says"
 
 

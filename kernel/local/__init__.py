@@ -5,18 +5,33 @@ Stands alone: imports nothing of ours outside this room, so that set-up, tests a
 anything else exists.
 """
 
-from kernel.local.machine import Claim, MachineProblem, check_folder, check_machine, check_port, check_shared_memory, free_port
+from kernel.local.machine import (
+    Claim,
+    MachineProblem,
+    check_folder,
+    check_machine,
+    check_port,
+    check_shared_memory,
+    free_port,
+    plain_words,
+)
 from kernel.local.postgres import Postgres
+from kernel.local.supervisor import Program, Stopped, Supervisor, web_answers
 from kernel.local.valkey import Valkey
 
 __all__ = [
     "Claim",
     "MachineProblem",
     "Postgres",
+    "Program",
+    "Stopped",
+    "Supervisor",
     "Valkey",
     "check_folder",
     "check_machine",
     "check_port",
     "check_shared_memory",
     "free_port",
+    "plain_words",
+    "web_answers",
 ]

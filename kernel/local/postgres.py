@@ -25,7 +25,7 @@ from psycopg import sql
 
 from kernel.local.binaries import Programs, find_postgres
 from kernel.local.machine import Claim, MachineProblem, explain, plain_words
-from kernel.local.processes import Identity, end, end_all, find_working_in, run, server_identity, spawn
+from kernel.local.processes import Identity, end, end_all, find_working_in, last_words, run, server_identity, spawn
 from kernel.local.sockets import make_socket_folder, socket_folder
 
 SUPERUSER = "shop"
@@ -264,7 +264,7 @@ class Postgres:
                 return
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
-        raise MachineProblem(_sentence(_tail(self.log), self.folder))
+        raise MachineProblem(_sentence(last_words(self.log), self.folder))
 
 
 def _enterable(folder: Path, identity: Identity) -> bool:
@@ -300,12 +300,6 @@ def _stale_lock(home: Path) -> dict[str, str]:
     with contextlib.suppress(OSError, ValueError, IndexError):
         return {"PG_GRANDPARENT_PID": str(int((home / "postmaster.pid").read_text().splitlines()[0]))}
     return {}
-
-
-def _tail(path: Path, lines: int = 12) -> str:
-    with contextlib.suppress(OSError):
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
-    return ""
 
 
 def _sentence(output: str, folder: Path) -> str:

@@ -199,6 +199,37 @@ def end_all(find: Callable[[], list[int]], *, patience: float, last: signal.Sign
             return
 
 
+def last_words(log: Path, lines: int = 12) -> str:
+    """The end of a log file; empty when there is none."""
+    with contextlib.suppress(OSError):
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    return ""
+
+
+def guard(mark: str) -> None:
+    """The third net, a process of its own: wait until the supervisor at the other end of standard input is gone,
+    then end what it left.
+
+    A word on the input before its end means that the supervisor stopped everything itself.
+    """
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    if not sys.stdin.buffer.read():
+        end_all(lambda: find_marked(mark), patience=3.0)  # most heard of the death by themselves and are finishing
+
+
+def start_guard(mark: str) -> subprocess.Popen[bytes]:
+    """Start `guard` in a bare interpreter; closing its standard input, as dying does, sets it off."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", __file__, mark],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
 def _gone(find: Callable[[], list[int]], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while find():
@@ -226,3 +257,7 @@ def _environment(pid: int) -> list[bytes]:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
+
+
+if __name__ == "__main__":
+    guard(sys.argv[1])

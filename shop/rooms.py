@@ -12,6 +12,7 @@ MODEL_MODULES = (
     "catalog.documents.models",
     "catalog.products.models",
     "catalog.prices.models",
+    "traceability.ledger.models",
     "traceability.events.models",
     "traceability.lots.models",
 )

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from kernel import db, outbox, tasks
 from shop.config import Config
 from shop.rooms import import_models
+from traceability.ledger import sealing
 
 REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = ()
 
@@ -15,6 +16,7 @@ def connect(config: Config, *, pool_size: int = 8) -> Engine:
     """Connect database and broker and register all reactions: the same for web, worker and commands."""
     import_models()
     engine = db.connect(config.database_url, pool_size=pool_size)
+    sealing.use_data_key(config.data_key)
     tasks.configure(config.broker_url, config.result_url, queue=config.queue)
     register()
     outbox.wake_with(tasks.wake)

@@ -27,9 +27,11 @@ from kernel import db, outbox
 from kernel.local import Postgres, Valkey
 from shop.config import Config
 from shop.rooms import import_models
+from traceability.ledger import sealing
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = "template_shanhai"
+DATA_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -113,6 +115,7 @@ def worker(request: pytest.FixtureRequest) -> str:
 def engine(worker: str) -> Iterator[Engine]:
     """Engine on this worker's own database."""
     import_models()
+    sealing.use_data_key(DATA_KEY)
     with clone(f"work_{worker}") as url:
         engine = create_engine(url, connect_args={"options": "-c timezone=UTC -c lock_timeout=10s"})
         yield engine
@@ -169,7 +172,7 @@ def make_config(tmp_path: Path, database_url: str, **over: Any) -> Config:
         "stripe_webhook_secret": "whsec_0123456789abcdefghijklmnop",
         "stripe_api_base": "http://127.0.0.1:1",
         "secret_key": "test-secret-key-0123456789-0123456789",
-        "data_key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        "data_key": DATA_KEY,
         "log_key_file": str(tmp_path / "log.key"),
         "mail_url": f"file://{tmp_path}/mail",
         "sms_url": f"file://{tmp_path}/sms",

@@ -1,0 +1,51 @@
+"""Erasing a person (PIPL art. 47, GDPR art. 17): their key, salts and values go; the log stays whole and says what went."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from kernel.ids import uuid7
+from traceability.ledger.appending import append_entry
+from traceability.ledger.models import Erasure, SealedField, SubjectKey
+
+ERASURE_KIND = "ledger.erased"
+REASONS = ("request", "consent_withdrawn", "retention_ended")
+_PER_ENTRY = 200  # an entry must stay below 65,535 bytes
+
+
+def erase_subject(session: Session, subject_id: UUID, at: datetime, *, reason: str = "request") -> list[UUID]:
+    """Make every private field about this person unreadable for ever; returns the events concerned.
+
+    Proofs of those and all other entries still verify. The erasure itself becomes entries of the log; they hold the erased events
+    only as commitments, since a list in clear would tie one person's events together. Bytes on disk, in the write-ahead log and
+    in backups are the scrub job's part (docs/ledger.md).
+    """
+    session.execute(delete(SubjectKey).where(SubjectKey.subject_id == subject_id))
+    fields: dict[UUID, list[str]] = defaultdict(list)
+    rows = select(SealedField.event_id, SealedField.field).where(SealedField.subject_id == subject_id)
+    for event_id, field in session.execute(rows.order_by(SealedField.event_id, SealedField.field)):
+        fields[event_id].append(field)
+    session.execute(delete(SealedField).where(SealedField.subject_id == subject_id))
+    events = list(fields)
+    for start in range(0, len(events), _PER_ENTRY):
+        _record(session, {event: fields[event] for event in events[start : start + _PER_ENTRY]}, at, reason)
+    return events
+
+
+def _record(session: Session, fields: dict[UUID, list[str]], at: datetime, reason: str) -> None:
+    """One entry for up to _PER_ENTRY events: event_0 … as commitments, how many and why in clear."""
+    erased_by = uuid7()
+    append_entry(
+        session,
+        event_id=erased_by,
+        kind=ERASURE_KIND,
+        at=at,
+        public={"events": len(fields), "reason": reason},
+        private={f"event_{number}": (None, str(event_id)) for number, event_id in enumerate(fields)},
+    )
+    session.add_all(Erasure(event_id=event, erased_by=erased_by, fields=names, at=at) for event, names in fields.items())

@@ -1,0 +1,87 @@
+"""Private values at rest: sealed with AES-256-GCM under a key per person, each key sealed under DATA_KEY.
+
+Erasing a person deletes their key first of all, so that even a copy of the sealed values (an old backup) stays shut.
+"""
+
+from __future__ import annotations
+
+import secrets
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from traceability.ledger.canonical import JSON, decode_base64, decode_json, encode_base64, encode_json
+from traceability.ledger.models import SealedField, SubjectKey
+from traceability.ledger.verify import Disclosure
+
+KEY_SIZE = 32
+_NONCE = 12
+_data_key: bytes | None = None
+
+
+class SealBroken(ValueError):
+    """A sealed value does not open: wrong DATA_KEY, or the row was changed."""
+
+
+def use_data_key(key: str) -> None:
+    """Set DATA_KEY (32 bytes as base64) for this process; once, where the process is put together. Raises ValueError."""
+    global _data_key
+    _data_key = decode_base64(key, KEY_SIZE)
+
+
+def seal_field(session: Session, event_id: UUID, field: str, subject_id: UUID | None, opened: Disclosure) -> None:
+    """Store salt and value of one private field. Without a subject it is sealed under DATA_KEY itself."""
+    content = encode_json({"salt": encode_base64(opened.salt), "value": opened.value})
+    key = _master() if subject_id is None else _subject_key(session, subject_id)
+    sealed = _seal(key, content, _place(event_id, field))
+    session.add(SealedField(event_id=event_id, field=field, subject_id=subject_id, sealed=sealed))
+
+
+def open_field(row: SealedField, subject_key: bytes | None) -> Disclosure:
+    """Salt and value of a stored field; `subject_key` is the sealed key of its subject, if it has one. Raises SealBroken."""
+    key = _master()
+    if row.subject_id is not None:
+        if subject_key is None:
+            raise SealBroken("the key of this subject is gone")
+        key = _open(key, subject_key, row.subject_id.bytes)
+    content: JSON = decode_json(_open(key, row.sealed, _place(row.event_id, row.field)))
+    assert isinstance(content, dict)
+    return Disclosure(decode_base64(str(content["salt"])), content["value"])
+
+
+def _subject_key(session: Session, subject_id: UUID) -> bytes:
+    """The subject's key, made at first need; held against erasing until this transaction ends."""
+    fresh = _seal(_master(), secrets.token_bytes(KEY_SIZE), subject_id.bytes)
+    wanted = select(SubjectKey.sealed).where(SubjectKey.subject_id == subject_id).with_for_update(read=True, key_share=True)
+    sealed = session.scalar(wanted)
+    if sealed is None:
+        session.execute(insert(SubjectKey).values(subject_id=subject_id, sealed=fresh).on_conflict_do_nothing())
+        sealed = session.scalars(wanted).one()
+    return _open(_master(), sealed, subject_id.bytes)
+
+
+def _place(event_id: UUID, field: str) -> bytes:
+    """Binds a sealed value to its row, so that rows cannot be swapped."""
+    return event_id.bytes + field.encode()
+
+
+def _master() -> bytes:
+    if _data_key is None:
+        raise RuntimeError("use_data_key() was not called in this process")
+    return _data_key
+
+
+def _seal(key: bytes, content: bytes, place: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, content, place)
+
+
+def _open(key: bytes, sealed: bytes, place: bytes) -> bytes:
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
+    except (InvalidTag, ValueError) as error:
+        raise SealBroken("a sealed value does not open") from error

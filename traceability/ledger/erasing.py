@@ -23,8 +23,10 @@ def erase_subject(session: Session, subject_id: UUID, at: datetime, *, reason: s
 
     Proofs of those and all other entries still verify. The erasure itself becomes entries of the log; they hold the erased events
     only as commitments, since a list in clear would tie one person's events together. Bytes on disk, in the write-ahead log and
-    in backups are the scrub job's part (docs/ledger.md).
+    in backups are the scrub job's part (docs/ledger.md). Raises ValueError for a reason not in REASONS: it is public.
     """
+    if reason not in REASONS:
+        raise ValueError(f"not a reason code: {reason!r}")
     session.execute(delete(SubjectKey).where(SubjectKey.subject_id == subject_id))
     fields: dict[UUID, list[str]] = defaultdict(list)
     rows = select(SealedField.event_id, SealedField.field).where(SealedField.subject_id == subject_id)

@@ -58,9 +58,13 @@ def test_two_entries_about_one_household_cannot_be_linked(session: Session, at: 
 
 
 def test_a_rolled_back_transaction_leaves_nothing(database: str, at: datetime) -> None:
-    with pytest.raises(RuntimeError, match="changed our mind"), work() as session:
-        append(session, at, household=Private(HOUSEHOLD, "甲"))
-        raise RuntimeError("changed our mind")
+    def change_our_mind() -> None:
+        with work() as session:
+            append(session, at, household=Private(HOUSEHOLD, "甲"))
+            raise RuntimeError("changed our mind")
+
+    with pytest.raises(RuntimeError, match="changed our mind"):
+        change_our_mind()
     with work() as session:
         assert [session.scalar(select(func.count()).select_from(model)) for model in (LogEntry, Intake, SealedField)] == [0, 0, 0]
 

@@ -1,5 +1,6 @@
 """Giving out indexes: consecutive, once each, all or nothing; and a log that contradicts itself is not added to."""
 
+import contextlib
 import threading
 import uuid
 from collections.abc import Iterator
@@ -149,10 +150,8 @@ def collide(monkeypatch: pytest.MonkeyPatch, at: datetime) -> list[str]:
     checked = sequencer._checked_edge
 
     def wait_for_the_other(state: LogState) -> object:
-        try:
+        with contextlib.suppress(threading.BrokenBarrierError):
             both_read.wait(1.0)  # with the lock only one gets here, and goes on alone
-        except threading.BrokenBarrierError:
-            pass
         return checked(state)
 
     monkeypatch.setattr(sequencer, "_checked_edge", wait_for_the_other)

@@ -29,6 +29,10 @@ class BadNote(ValueError):
     """A note, key or checkpoint that is malformed, or whose known signature is wrong."""
 
 
+class BadSignature(BadNote):
+    """A signature line whose base64 is not in its one spelling; the rest of the note may be well."""
+
+
 @dataclass(frozen=True)
 class VerifierKey:
     """A public key with its name: what a vkey line says. `kind` is the signature type."""
@@ -140,7 +144,10 @@ def parse_signatures(lines: Iterable[str]) -> tuple[Signature, ...]:
         if len(parts) != 3 or parts[0] != "\u2014":
             raise BadNote("not a signature line")
         _require_name(parts[1])
-        blob = _base64(parts[2])
+        try:
+            blob = decode_base64(parts[2])
+        except NotCanonical as error:
+            raise BadSignature(str(error)) from error
         if len(blob) < 5:
             raise BadNote("a signature is too short")
         found.append(Signature(parts[1], blob[:4], blob[4:]))

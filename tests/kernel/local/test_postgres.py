@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: it starts, stops, and recovers from every way to die."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,22 @@ def test_starts_answers_stops_and_leaves_nothing(folder: Path) -> None:
     postgres.stop()
     assert not postgres.running()
     assert find_working_in(postgres.data) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run the server as somebody else")
+def test_root_without_user_namespaces_runs_it_as_another_account(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.parent.chmod(0o700)  # as below root's own home
+    postgres = Postgres(folder, durable=False)
+    with monkeypatch.context() as narrow:
+        narrow.setattr("kernel.local.processes._namespaces_work", lambda: False)
+        with postgres:
+            assert postgres._process is not None
+            assert Path(f"/proc/{postgres._process.pid}").stat().st_uid != 0
+            assert postgres.data.is_symlink()
+            _sql(postgres, "CREATE TABLE kept AS SELECT 7 AS n")
+    with postgres:  # the same data, once namespaces are allowed again
+        assert _sql(postgres, "SELECT n FROM kept") == [(7,)]
+    shutil.rmtree(postgres.data.resolve().parent)
 
 
 def test_chinese_is_searchable(folder: Path) -> None:

@@ -138,3 +138,26 @@ class TwinProcess:
         self.control("webhooks", {"paused": False, "delay": 0, "copies": 1, "drop": False, "shuffle": False, "secret": None})
         self.control("settings", {"clock_offset": 0, "hold_refunds": False})
         self.inbox.answers.clear()
+
+
+def intent(twin: TwinProcess, amount: int = 12_800, **more: Any) -> stripe.PaymentIntent:
+    return twin.client.v1.payment_intents.create({"amount": amount, "currency": "cny", **more})
+
+
+def paid(twin: TwinProcess, amount: int = 12_800, token: str = "pm_card_visa") -> stripe.PaymentIntent:
+    return intent(twin, amount, confirm=True, payment_method=token)
+
+
+def checkout(twin: TwinProcess, amount: int = 12_800, **more: Any) -> stripe.checkout.Session:
+    return twin.client.v1.checkout.sessions.create(
+        {
+            "mode": "payment",
+            "line_items": [
+                {"quantity": 1, "price_data": {"currency": "cny", "unit_amount": amount, "product_data": {"name": "ORD-TEST"}}}
+            ],
+            "success_url": "http://shop.example/orders/ORD-TEST?session={CHECKOUT_SESSION_ID}",
+            "cancel_url": "http://shop.example/orders/ORD-TEST",
+            "client_reference_id": "ORD-TEST",
+            **more,
+        }
+    )

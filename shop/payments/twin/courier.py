@@ -60,6 +60,7 @@ class Courier:
     def stop(self) -> None:
         """Stop soon; a delivery in hand is given a second, then left to the next process."""
         self._stopping.set()
+        self.store.news.set()
         end = time.monotonic() + 1
         for thread in self._threads:
             thread.join(max(0, end - time.monotonic()))
@@ -67,9 +68,10 @@ class Courier:
     def _carry(self) -> None:
         while not self._stopping.is_set():
             try:
+                self.store.news.clear()
                 parcel = self.claim()
                 if parcel is None:
-                    self._stopping.wait(0.1)
+                    self.store.news.wait(0.5)
                 else:
                     self.record(parcel, self._post(parcel))
             except Exception:
@@ -143,7 +145,8 @@ class Courier:
         """Expire sessions whose time is over; let wallet refunds of a second ago succeed."""
         with self.store.work() as tx:
             act = Act(tx, now_of(tx), self.settings.base, {})
-            for session in tx.where("checkout.session", "status", "open"):
+            over = ("json_extract(body, '$.status') = 'open' AND json_extract(body, '$.expires_at') <= ?", (act.at,))
+            for session in tx.page("checkout.session", [over], "ASC", 1000):
                 sessions.get_session(act, session["id"])
             if not tx.setting("hold_refunds", False):
                 for refund in tx.where("refund", "status", "pending"):

@@ -28,6 +28,7 @@ def queue(act: Act, event_id: str, copies: int = 1, delay: float = 0) -> None:
     now = time.time()
     for _ in range(copies):
         act.tx.run("INSERT INTO deliveries (event, made, due) VALUES (?, ?, ?)", (event_id, now, now + delay))
+    act.tx.news.set()  # whoever waits for it gets it after this transaction
 
 
 def _retrieve(act: Act, id: str) -> Obj:

@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE INDEX IF NOT EXISTS objects_kind ON objects (kind, seq);
 CREATE INDEX IF NOT EXISTS objects_intent ON objects (kind, json_extract(body, '$.payment_intent'));
 CREATE INDEX IF NOT EXISTS objects_charge ON objects (kind, json_extract(body, '$.charge'));
-CREATE INDEX IF NOT EXISTS objects_status ON objects (kind, json_extract(body, '$.status'));
+CREATE INDEX IF NOT EXISTS objects_status ON objects
+    (kind, json_extract(body, '$.status'), json_extract(body, '$.expires_at'));
 CREATE TABLE IF NOT EXISTS keys (
     key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
     body TEXT NOT NULL, at INTEGER NOT NULL);
@@ -39,8 +40,9 @@ CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)
 class Tx:
     """What one transaction may do. Objects are plain JSON; names that start with _ never leave."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, news: threading.Event) -> None:
         self.run = connection.execute
+        self.news = news
 
     def add(self, body: Obj) -> Obj:
         """Store a new object under its `object` kind and `id`."""
@@ -101,6 +103,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.news = threading.Event()  # set when there is a webhook to send
         self._lock = threading.RLock()
         path.touch(mode=0o600)
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -114,7 +117,7 @@ class Store:
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield Tx(self._connection)
+                yield Tx(self._connection, self.news)
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise

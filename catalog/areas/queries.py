@@ -64,11 +64,8 @@ def list_children(session: Session, parent_code: str | None, on: date) -> Sequen
     query = select(Area).where(
         (Area.valid_from.is_(None)) | (Area.valid_from <= on), (Area.valid_to.is_(None)) | (Area.valid_to >= on)
     )
-    if parent_code is None:
-        query = query.where(Area.level == Level.PROVINCE)
-    else:
-        query = query.where(Area.parent_code == parent_code)
-    return session.scalars(query.order_by(Area.code)).all()
+    below = Area.level == Level.PROVINCE if parent_code is None else Area.parent_code == parent_code
+    return session.scalars(query.where(below).order_by(Area.code)).all()
 
 
 def name_path(session: Session, code: str) -> list[str]:

@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 from stdnum.iso7064 import mod_11_10
 
+from catalog.parties.uscc import DEMO_MARK, USCC_PATTERN, check_uscc
 from kernel import gs1
 from kernel.errors import Invalid, Term
-
-DEMO_MARK = "示例"
 
 
 class NumberKind(StrEnum):
@@ -141,23 +140,6 @@ _HOLDERS = {
     "N3": Holder.RURAL_COLLECTIVE,
 }
 
-# GB 32100-2015, 4.5: thirty-one characters without I, O, S, V, Z.
-USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-
-
-def uscc_check_character(body: str) -> str:
-    """The eighteenth character over the first seventeen (GB 32100-2015, 4.6: weights 3^i mod 31).
-
-    Our own, because python-stdnum refuses a first character that is a letter, and rural collectives
-    (农村集体经济组织) have numbers that begin with N.
-    """
-    total = sum(USCC_ALPHABET.index(c) * pow(3, i, 31) for i, c in enumerate(body))
-    return USCC_ALPHABET[-total % 31]
-
-
-def _check_uscc(number: str) -> bool:
-    return uscc_check_character(number[:17]) == number[17]
-
 
 def _check_mod_11_10(number: str) -> bool:
     """GB/T 17710 (ISO 7064 MOD 11,10) over the fourteen digits behind the letters."""
@@ -208,9 +190,9 @@ _RULES = {
     NumberKind.USCC: _rule(
         "统一社会信用代码",
         "USCC",
-        rf"[{USCC_ALPHABET}]{{2}}[0-9]{{6}}[{USCC_ALPHABET}]{{10}}",
+        USCC_PATTERN,
         "应为 18 位数字或大写字母，不含 I、O、S、V、Z",
-        _check_uscc,
+        check_uscc,
     ),
     # CFDA notice 2015 no. 198: class 3, county 6, serial 4, check 1.
     NumberKind.FOOD_PRODUCTION: _rule("食品生产许可证编号", "SC", r"SC[12][0-9]{13}", "应为 SC 加 14 位数字", _check_mod_11_10),

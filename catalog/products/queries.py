@@ -1,0 +1,185 @@
+"""Looking up products: by SKU, by what may be sold on a day, by words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Float, and_, case, cast, exists, func, literal, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import REAL, TSQUERY
+from sqlalchemy.orm import Session, aliased
+
+from catalog.documents.models import Document, DocumentKind
+from catalog.parties.models import Organization
+from catalog.products.models import Product, ProductState, RecognitionStep
+from catalog.products.needs import MAKER_KINDS, PRODUCT_KINDS, SELLER_KINDS
+from catalog.products.tokens import query as tsquery_of
+from kernel.clock import day_shanghai
+from kernel.errors import NotFound
+from kernel.periods import valid_on
+
+
+def get_product(session: Session, sku: str) -> Product:
+    """The product with this SKU. Raises NotFound."""
+    product = find_product(session, sku)
+    if product is None:
+        raise NotFound("没有货号为“%(sku)s”的产品。", params={"sku": sku[:40]})
+    return product
+
+
+def find_product(session: Session, sku: str) -> Product | None:
+    """The product with this SKU, or None."""
+    return session.scalar(select(Product).where(Product.sku == sku))
+
+
+def find_product_by_gtin(session: Session, gtin: str) -> Product | None:
+    """The product with this GTIN-14, or None."""
+    return session.scalar(select(Product).where(Product.gtin == gtin))
+
+
+def map_products(session: Session, ids: Iterable[UUID]) -> dict[UUID, Product]:
+    """Products by key, for lists that name many."""
+    return {product.id: product for product in session.scalars(select(Product).where(Product.id.in_(set(ids))))}
+
+
+def list_products(
+    session: Session,
+    *,
+    on: date,
+    county: str | None = None,
+    province: str | None = None,
+    category: str | None = None,
+    after: str | None = None,
+    limit: int = 24,
+) -> Sequence[Product]:
+    """Products that may be sold on that day (on the shelf, papers valid), by SKU after ``after``."""
+    query = select(Product).where(sellable_on(on), *_filters(county, province, category))
+    if after is not None:
+        query = query.where(Product.sku > after)
+    return session.scalars(query.order_by(Product.sku).limit(limit)).all()
+
+
+def list_products_in(
+    session: Session, state: ProductState | None, *, cooperative_id: UUID | None = None, after: str | None = None, limit: int = 50
+) -> Sequence[Product]:
+    """Products in one state (or all), of one cooperative (or all), for those who work on them."""
+    query = select(Product).order_by(Product.sku).limit(limit)
+    if state is not None:
+        query = query.where(Product.state == state)
+    if cooperative_id is not None:
+        query = query.where(Product.cooperative_id == cooperative_id)
+    if after is not None:
+        query = query.where(Product.sku > after)
+    return session.scalars(query).all()
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of a search; ``after`` asks for the next one, None when this is the last."""
+
+    products: Sequence[Product]
+    after: str | None
+
+
+def search_products(
+    session: Session,
+    text: str,
+    *,
+    on: date,
+    county: str | None = None,
+    province: str | None = None,
+    category: str | None = None,
+    after: str | None = None,
+    limit: int = 24,
+) -> Found:
+    """Products that may be sold on that day and match all that was typed, the best first.
+
+    ``after`` is what the page before gave; one that was tampered with starts again. Nothing searchable in ``text`` finds nothing.
+    """
+    asked = tsquery_of(text)
+    if asked is None:
+        return Found([], None)
+    match = cast(literal(asked), TSQUERY)
+    rank = cast(func.ts_rank(Product.search, match), REAL)
+    query = select(Product, cast(rank, Float)).where(
+        Product.search.op("@@")(match), sellable_on(on), *_filters(county, province, category)
+    )
+    if (cursor := _cursor(after)) is not None:
+        query = query.where(tuple_(-rank, Product.sku) > tuple_(cast(literal(-cursor[0]), REAL), literal(cursor[1])))
+    rows = session.execute(query.order_by(-rank, Product.sku).limit(limit + 1)).all()
+    more = f"{rows[limit - 1][1]!r}~{rows[limit - 1][0].sku}" if len(rows) > limit else None
+    return Found([product for product, _ in rows[:limit]], more)
+
+
+def _cursor(after: str | None) -> tuple[float, str] | None:
+    rank, mark, sku = (after or "").partition("~")
+    try:
+        return (float(rank), sku) if mark else None
+    except ValueError:
+        return None
+
+
+def _filters(county: str | None, province: str | None, category: str | None) -> list[ColumnElement[bool]]:
+    filters: list[ColumnElement[bool]] = []
+    if county is not None:
+        filters.append(Product.county_code == county)
+    if province is not None:
+        filters.append(Product.county_code.startswith(province[:2], autoescape=True))
+    if category is not None:
+        filters.append(Product.category == category)
+    return filters
+
+
+def sellable_on(on: date) -> ColumnElement[bool]:
+    """SQL condition: on the shelf, and every shelf paper it needs holds on that day.
+
+    Says in SQL what ``listing.why_not_on_sale`` says in words; a test keeps the two equal.
+    """
+    need = func.jsonb_array_elements_text(Product.needs).table_valued("value").alias("need")
+    kind = need.c.value
+    maker, seller = aliased(Organization), aliased(Organization)
+    maker_code = select(maker.code).where(maker.id == func.coalesce(Product.processor_id, Product.cooperative_id)).scalar_subquery()
+    seller_code = select(seller.code).where(seller.id == Product.seller_id).scalar_subquery()
+    organization_kinds = [*SELLER_KINDS, *MAKER_KINDS]
+    subject_kind = case((kind.in_(organization_kinds), "organization"), else_="product")
+    subject_code = case((kind.in_(list(SELLER_KINDS)), seller_code), (kind.in_(list(MAKER_KINDS)), maker_code), else_=Product.sku)
+    _, day_ends = day_shanghai(on)
+    held = exists().where(
+        Document.kind == kind,
+        Document.subject_kind == subject_kind,
+        Document.subject_code == subject_code,
+        valid_on(Document, on),
+        or_(Document.revoked_at.is_(None), Document.revoked_at >= day_ends),
+    )
+    lacking = exists(select(literal(1)).select_from(need).where(kind.in_([*organization_kinds, *PRODUCT_KINDS]), ~held))
+    return and_(Product.state == ProductState.ON_SALE, ~lacking)
+
+
+def list_categories(session: Session, on: date) -> list[tuple[str, int]]:
+    """Categories that have something to sell on that day, with how many, the fullest first."""
+    count = func.count()
+    query = select(Product.category, count).where(sellable_on(on)).group_by(Product.category)
+    rows = session.execute(query.order_by(count.desc(), Product.category)).all()
+    return [(category, number) for category, number in rows]
+
+
+def list_in_season(session: Session, month: int, *, after: str | None = None, limit: int = 100) -> Sequence[Product]:
+    """Products on the shelf whose season includes that month, by SKU."""
+    query = select(Product).where(Product.state == ProductState.ON_SALE, Product.season_months.contains([month]))
+    if after is not None:
+        query = query.where(Product.sku > after)
+    return session.scalars(query.order_by(Product.sku).limit(limit)).all()
+
+
+def list_steps(session: Session, product_id: UUID) -> Sequence[RecognitionStep]:
+    """The recognition history of a product, oldest first."""
+    return session.scalars(
+        select(RecognitionStep).where(RecognitionStep.product_id == product_id).order_by(RecognitionStep.at, RecognitionStep.id)
+    ).all()
+
+
+def list_skus_needing(session: Session, kind: DocumentKind) -> Sequence[str]:
+    """SKUs of products that need a paper of this kind (what a revocation may touch)."""
+    return session.scalars(select(Product.sku).where(Product.needs.contains([kind.value])).order_by(Product.sku)).all()

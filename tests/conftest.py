@@ -23,6 +23,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+from catalog.areas.loading import load_reference
 from kernel import db, outbox
 from kernel.local import Postgres, Valkey
 from shop.config import Config
@@ -92,6 +93,10 @@ def _build_template() -> None:
             connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
         db.Base.metadata.create_all(engine)
         engine.dispose()
+    engine = create_engine(_url(TEMPLATE))
+    with Session(engine) as session, session.begin():
+        load_reference(session, datetime(2026, 11, 22, tzinfo=UTC))
+    engine.dispose()
 
 
 @contextmanager

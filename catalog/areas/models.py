@@ -9,7 +9,7 @@ import enum
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, choice
@@ -47,6 +47,31 @@ class Area(Base):
     successor_code: Mapped[str | None] = mapped_column(ForeignKey("areas_area.code"))
 
 
+class Province(Base):
+    """A province-level unit's short names and its place on the schematic grid (x from the west, y from the north)."""
+
+    __tablename__ = "areas_province"
+    __table_args__ = (UniqueConstraint("tile_x", "tile_y"),)
+
+    code: Mapped[str] = mapped_column(ForeignKey("areas_area.code"), primary_key=True)
+    short_name: Mapped[str]
+    label_en: Mapped[str]
+    kind: Mapped[str]
+    tile_x: Mapped[int]
+    tile_y: Mapped[int]
+
+
+class SupportedList(Period, Base):
+    """A dated list of supported areas, with the title people know it by."""
+
+    __tablename__ = "areas_supported_list"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    title_en: Mapped[str]
+    basis: Mapped[str] = mapped_column(default="")
+
+
 class SupportedCounty(Period, Base):
     """One county on one dated list of supported areas.
 
@@ -58,7 +83,7 @@ class SupportedCounty(Period, Base):
     __table_args__ = (Index("ix_areas_supported_county_county_code", "county_code"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    list_name: Mapped[str]
+    list_name: Mapped[str] = mapped_column(ForeignKey("areas_supported_list.name"))
     county_name: Mapped[str]
     county_code: Mapped[str | None] = mapped_column(ForeignKey("areas_area.code"))
     province_code: Mapped[str] = mapped_column(ForeignKey("areas_area.code"))

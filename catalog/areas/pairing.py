@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.areas.codes import province_of
-from catalog.areas.models import Area, Level, Pairing, SupportedCounty
+from catalog.areas.models import Area, Level, Pairing, SupportedCounty, SupportedList
 from catalog.areas.queries import get_area
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.periods import valid_on
@@ -83,7 +83,8 @@ def enlist_county(
 ) -> SupportedCounty:
     """Put a county on a dated list. Raises NotFound, Invalid, Conflict (on the list already on that day)."""
     area: Area = get_area(session, county_code)
-    _check(list_name, "list_name")
+    if session.get(SupportedList, list_name) is None:
+        raise Invalid("没有这份名单。", field="list_name")
     _check(basis, "basis")
     _check_period(valid_from, valid_to)
     there = select(SupportedCounty.id).where(

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.areas.codes import prefecture_of, province_of
-from catalog.areas.models import Area, Level, Pairing, ReserveShare, SupportedCounty
+from catalog.areas.models import Area, Level, Pairing, Province, ReserveShare, SupportedCounty, SupportedList
 from kernel.errors import NotFound
 from kernel.periods import valid_on
 
@@ -23,7 +23,9 @@ __all__ = [
     "list_areas",
     "list_children",
     "list_pairings",
+    "list_provinces",
     "list_supported",
+    "list_supported_lists",
     "name_path",
     "prefecture_of",
     "province_of",
@@ -73,6 +75,17 @@ def name_path(session: Session, code: str) -> list[str]:
     found = list_areas(session, [province_of(code), prefecture_of(code), code])
     path = [found[c].name for c in dict.fromkeys((province_of(code), prefecture_of(code), code)) if c in found]
     return path if code in found else []
+
+
+def list_provinces(session: Session) -> Sequence[tuple[Area, Province]]:
+    """All 34 province-level units with their place on the schematic grid, by code."""
+    rows = session.execute(select(Area, Province).join(Province, Province.code == Area.code).order_by(Area.code))
+    return [(area, province) for area, province in rows]
+
+
+def list_supported_lists(session: Session) -> Sequence[SupportedList]:
+    """The dated lists we know, the newest first."""
+    return session.scalars(select(SupportedList).order_by(SupportedList.valid_from.desc(), SupportedList.name)).all()
 
 
 def list_supported(

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, append_only, choice
 from kernel.ids import uuid7
-from logistics.shipments.states import MovementState, RequestState, ShipmentState
+from logistics.shipments.states import MovementState, RequestKind, RequestState, ShipmentState
 
 
 class CarrierAccount(Base):
@@ -27,6 +27,7 @@ class CarrierAccount(Base):
     name: Mapped[str]
     name_en: Mapped[str]
     base_url: Mapped[str]
+    push_url: Mapped[str]
     push_salt: Mapped[str]
     key: Mapped[str] = mapped_column(default="")
     enabled: Mapped[bool] = mapped_column(default=True)
@@ -113,16 +114,17 @@ class ParcelItem(Base):
 
 
 class CarrierRequest(Base):
-    """The wish that a carrier fetches a shipment: an outward call kept as a row, its id the idempotency key at the carrier."""
+    """What we want of a carrier: an outward call kept as a row, its id the idempotency key at the carrier."""
 
     __tablename__ = "shipments_carrier_request"
     __table_args__ = (
         Index("ix_shipments_carrier_request_due", "not_before", postgresql_where="state IN ('waiting', 'claimed')"),
-        CheckConstraint("tries >= 0", name="tries"),
+        UniqueConstraint("shipment_id", "kind"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    shipment_id: Mapped[UUID] = mapped_column(ForeignKey("shipments_shipment.id"), unique=True)
+    shipment_id: Mapped[UUID] = mapped_column(ForeignKey("shipments_shipment.id"))
+    kind: Mapped[RequestKind] = mapped_column(choice(RequestKind))
     carrier: Mapped[str] = mapped_column(ForeignKey("shipments_carrier_account.code"))
     state: Mapped[RequestState] = mapped_column(choice(RequestState), default=RequestState.WAITING)
     tries: Mapped[int] = mapped_column(default=0)
@@ -136,12 +138,13 @@ class Push(Base):
     """A carrier's push as it came, after its signature was checked. Append-only."""
 
     __tablename__ = "shipments_push"
-    __table_args__ = (Index("ix_shipments_push_number", "carrier", "number", "id"),)
+    __table_args__ = (UniqueConstraint("carrier", "digest"), Index("ix_shipments_push_number", "carrier", "number", "id"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     carrier: Mapped[str]
     number: Mapped[str]
     payload: Mapped[str]
+    digest: Mapped[str]
     received_at: Mapped[datetime]
 
 

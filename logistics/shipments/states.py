@@ -39,6 +39,13 @@ class ShipmentState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class RequestKind(StrEnum):
+    """What is asked of a carrier: come and fetch, or tell us about a waybill that was typed in."""
+
+    PICKUP = "pickup"
+    FOLLOW = "follow"
+
+
 class RequestState(StrEnum):
     """Where the call to a carrier stands."""
 

@@ -40,6 +40,8 @@ class StockLot(Base):
     allocated: Mapped[int] = mapped_column(default=0)
     dispatched: Mapped[int] = mapped_column(default=0)
     expires_on: Mapped[date | None]
+    # Last day on which these boxes may be sold so that they arrive fresh (freshness.py); None for goods that keep for ever.
+    sell_until: Mapped[date | None]
     received_at: Mapped[datetime]
 
     @property

@@ -1,0 +1,182 @@
+"""Shipments as the packer, the buyer and a recall ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Place
+from catalog.products.models import Product
+from kernel.errors import NotFound
+from logistics.shipments.events import PackedBox
+from logistics.shipments.models import CarrierAccount, CarrierRequest, Movement, PackingTask, Parcel, ParcelItem, Shipment
+from logistics.shipments.states import MovementState, ShipmentState
+from traceability.lots.models import Lot
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A packing task, what it is about, and how many of its boxes are scanned."""
+
+    task: PackingTask
+    sku: str
+    product_name: str
+    lot_code: str
+    scanned: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A line of the packer's list."""
+
+    shipment: Shipment
+    place_name: str
+    boxes: int
+    scanned: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line of a track as the buyer sees it."""
+
+    at: datetime
+    text: str
+    city: str
+    state: MovementState
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """A shipment on its way, for the eyes of the signed-in buyer (and staff) only. ``steps``: newest first."""
+
+    shipment_code: str
+    state: ShipmentState
+    carrier: str | None
+    carrier_name: str | None
+    carrier_name_en: str | None
+    waybill: str | None
+    packed_at: datetime | None
+    dispatched_at: datetime | None
+    delivered_at: datetime | None
+    boxes: Sequence[PackedBox]
+    steps: Sequence[Step]
+
+
+def get_shipment(session: Session, code: str) -> Shipment:
+    """The shipment with this code. Raises NotFound."""
+    shipment = session.scalar(select(Shipment).where(Shipment.code == code))
+    if shipment is None:
+        raise NotFound("没有编号为 %(code)s 的发货单。", params={"code": code[:40]})
+    return shipment
+
+
+def list_shipments(session: Session, order_code: str) -> Sequence[Shipment]:
+    """The shipments of an order, oldest first."""
+    return session.scalars(select(Shipment).where(Shipment.order_code == order_code).order_by(Shipment.id)).all()
+
+
+def list_waiting(
+    session: Session, organization_ids: Collection[UUID], state: ShipmentState, after: UUID | None = None, limit: int = 30
+) -> list[Waiting]:
+    """Shipments in ``state`` that leave from places of these organisations, oldest first."""
+    wanted = select(func.sum(PackingTask.quantity)).where(PackingTask.shipment_id == Shipment.id).correlate(Shipment)
+    scanned = (
+        select(func.count(ParcelItem.id))
+        .join(PackingTask, PackingTask.id == ParcelItem.task_id)
+        .where(PackingTask.shipment_id == Shipment.id)
+        .correlate(Shipment)
+    )
+    query = (
+        select(Shipment, Place.name, wanted.scalar_subquery(), scanned.scalar_subquery())
+        .join(Place, Place.id == Shipment.from_place_id)
+        .where(Place.organization_id.in_(organization_ids), Shipment.state == state)
+        .order_by(Shipment.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(Shipment.id > after)
+    return [Waiting(shipment, name, int(boxes or 0), int(done)) for shipment, name, boxes, done in session.execute(query)]
+
+
+def list_progress(session: Session, shipment_id: UUID) -> list[Progress]:
+    """What is to be packed and how far it is."""
+    query = (
+        select(PackingTask, Product.sku, Product.name, Lot.code, func.count(ParcelItem.id))
+        .join(Product, Product.id == PackingTask.product_id)
+        .join(Lot, Lot.id == PackingTask.lot_id)
+        .outerjoin(ParcelItem, ParcelItem.task_id == PackingTask.id)
+        .where(PackingTask.shipment_id == shipment_id)
+        .group_by(PackingTask.id, Product.sku, Product.name, Lot.code)
+        .order_by(PackingTask.id)
+    )
+    return [Progress(*row) for row in session.execute(query)]
+
+
+def list_parcels(session: Session, shipment_id: UUID) -> Sequence[Parcel]:
+    """The cartons of a shipment."""
+    return session.scalars(select(Parcel).where(Parcel.shipment_id == shipment_id).order_by(Parcel.number)).all()
+
+
+def list_boxes(session: Session, shipment_id: UUID) -> list[PackedBox]:
+    """Every box in a shipment's parcels, in the order in which they were scanned."""
+    query = (
+        select(PackingTask.line_code, Lot.code, ParcelItem.serial)
+        .join(PackingTask, PackingTask.id == ParcelItem.task_id)
+        .join(Lot, Lot.id == PackingTask.lot_id)
+        .where(PackingTask.shipment_id == shipment_id)
+        .order_by(ParcelItem.id)
+    )
+    return [PackedBox(*row) for row in session.execute(query)]
+
+
+def list_shipments_of_lots(session: Session, lot_ids: Collection[UUID]) -> Sequence[Shipment]:
+    """Shipments that hold boxes of these lots, cancelled ones left out: for a recall."""
+    holding = select(PackingTask.shipment_id).where(PackingTask.lot_id.in_(lot_ids))
+    query = select(Shipment).where(Shipment.id.in_(holding), Shipment.state != ShipmentState.CANCELLED)
+    return session.scalars(query.order_by(Shipment.id)).all()
+
+
+def get_tracking(session: Session, order_code: str) -> list[Tracking]:
+    """The journeys of an order's shipments. The caller has made sure that the reader is the buyer or staff."""
+    shipments = [row for row in list_shipments(session, order_code) if row.state is not ShipmentState.CANCELLED]
+    names = {account.code: account for account in session.scalars(select(CarrierAccount))}
+    return [_tracking(session, shipment, names) for shipment in shipments]
+
+
+def _tracking(session: Session, shipment: Shipment, accounts: dict[str, CarrierAccount]) -> Tracking:
+    account = accounts.get(shipment.carrier or "")
+    return Tracking(
+        shipment_code=shipment.code,
+        state=shipment.state,
+        carrier=shipment.carrier,
+        carrier_name=account.name if account else None,
+        carrier_name_en=account.name_en if account else None,
+        waybill=shipment.waybill,
+        packed_at=shipment.packed_at,
+        dispatched_at=shipment.dispatched_at,
+        delivered_at=shipment.delivered_at,
+        boxes=list_boxes(session, shipment.id),
+        steps=[Step(m.at, m.text, m.city, m.state) for m in reversed(list_movements(session, shipment))],
+    )
+
+
+def list_movements(session: Session, shipment: Shipment) -> Sequence[Movement]:
+    """What the carrier said about a shipment, in order of time."""
+    query = select(Movement).where(Movement.carrier == shipment.carrier, Movement.number == shipment.waybill)
+    return session.scalars(query.order_by(Movement.at, Movement.id)).all()
+
+
+def list_carriers(session: Session) -> Sequence[CarrierAccount]:
+    """Carriers on offer to packers."""
+    return session.scalars(select(CarrierAccount).where(CarrierAccount.enabled).order_by(CarrierAccount.code)).all()
+
+
+def find_request(session: Session, shipment_id: UUID) -> CarrierRequest | None:
+    """The latest request to a carrier about a shipment."""
+    query = select(CarrierRequest).where(CarrierRequest.shipment_id == shipment_id).order_by(CarrierRequest.id.desc()).limit(1)
+    return session.scalar(query)

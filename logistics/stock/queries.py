@@ -1,0 +1,223 @@
+"""What lies where, and what may be bought now. Each query is one statement, whatever the number of products."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Place
+from catalog.products.models import Product
+from kernel.clock import today_shanghai
+from kernel.errors import NotFound
+from logistics.stock.models import Allocation, Hold, MoveKind, StockLot, StockMove
+from traceability.lots.models import Lot
+from traceability.lots.states import LotKind, RecallState
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A product that can be bought now: how many boxes, and when the oldest of them expire."""
+
+    product_id: UUID
+    boxes: int
+    expires_on: date | None
+
+
+@dataclass(frozen=True)
+class NextLot:
+    """The lot that the next buyer of a product gets boxes from."""
+
+    lot_id: UUID
+    lot_code: str
+    produced_on: date
+    expires_on: date | None
+    boxes: int
+
+
+@dataclass(frozen=True)
+class AllocatedBoxes:
+    """Boxes of one lot at one place promised to one order line."""
+
+    line_code: str
+    order_code: str
+    product_id: UUID
+    stock_lot_id: UUID
+    lot_id: UUID
+    lot_code: str
+    place_id: UUID
+    expires_on: date | None
+    quantity: int
+    dispatched: int
+
+
+@dataclass(frozen=True)
+class ShelfRow:
+    """One stock row as staff see it."""
+
+    stock: StockLot
+    lot_code: str
+    sku: str
+    product_name: str
+    place_name: str
+    recall_state: RecallState
+
+
+def _free(at: datetime) -> ColumnElement[int]:
+    """Free boxes of a stock row; what abandoned baskets still hold counts as free, since the next buyer gets it."""
+    abandoned = (
+        select(func.coalesce(func.sum(Hold.quantity), 0))
+        .where(Hold.stock_lot_id == StockLot.id, Hold.until <= at)
+        .correlate(StockLot)
+        .scalar_subquery()
+    )
+    return StockLot.on_hand - StockLot.held - StockLot.allocated + abandoned
+
+
+def _sellable(at: datetime) -> ColumnElement[bool]:
+    today = today_shanghai(at)
+    fresh = or_(StockLot.sell_until.is_(None), StockLot.sell_until >= today)
+    return and_(StockLot.on_hand > 0, fresh, Lot.recall_state == RecallState.NONE)
+
+
+def available(session: Session, product_ids: Collection[UUID], at: datetime) -> dict[UUID, int]:
+    """Boxes of each product that can be bought at ``at``; 0 for those without any."""
+    rows = session.execute(
+        select(StockLot.product_id, func.sum(_free(at)))
+        .join(Lot, Lot.id == StockLot.lot_id)
+        .where(StockLot.product_id.in_(product_ids), _sellable(at))
+        .group_by(StockLot.product_id)
+    )
+    found = {product_id: int(boxes) for product_id, boxes in rows}
+    return {product_id: found.get(product_id, 0) for product_id in product_ids}
+
+
+def list_offers_today(session: Session, at: datetime, after: UUID | None = None, limit: int = 200) -> list[Offer]:
+    """Products with free boxes, in order of their keys; ``after`` is the last key of the page before."""
+    boxes = func.sum(_free(at))
+    query = (
+        select(StockLot.product_id, boxes, func.min(StockLot.expires_on))
+        .join(Lot, Lot.id == StockLot.lot_id)
+        .where(_sellable(at))
+        .group_by(StockLot.product_id)
+        .having(boxes > 0)
+        .order_by(StockLot.product_id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(StockLot.product_id > after)
+    return [Offer(product_id, int(count), expires_on) for product_id, count, expires_on in session.execute(query)]
+
+
+def find_next_lot(session: Session, product_id: UUID, at: datetime) -> NextLot | None:
+    """The lot on offer by FEFO: its dates are what the product page shows. None when nothing is free."""
+    free = _free(at)
+    row = session.execute(
+        select(Lot.id, Lot.code, Lot.produced_on, StockLot.expires_on, free)
+        .join(Lot, Lot.id == StockLot.lot_id)
+        .where(StockLot.product_id == product_id, _sellable(at), free > 0)
+        .order_by(StockLot.expires_on.nulls_last(), StockLot.id)
+        .limit(1)
+    ).first()
+    return NextLot(row[0], row[1], row[2], row[3], int(row[4])) if row else None
+
+
+def list_allocations(session: Session, order_code: str) -> list[AllocatedBoxes]:
+    """What is promised to an order, by line and lot."""
+    return _list_allocations(session, Allocation.order_code == order_code)
+
+
+def list_allocations_of_lots(session: Session, lot_ids: Collection[UUID]) -> list[AllocatedBoxes]:
+    """All orders, shipped or not, that got boxes of these lots: the downstream half of a recall."""
+    return _list_allocations(session, StockLot.lot_id.in_(lot_ids))
+
+
+def _list_allocations(session: Session, condition: ColumnElement[bool]) -> list[AllocatedBoxes]:
+    rows = session.execute(
+        select(
+            Allocation.line_code,
+            Allocation.order_code,
+            StockLot.product_id,
+            StockLot.id,
+            StockLot.lot_id,
+            Lot.code,
+            StockLot.place_id,
+            StockLot.expires_on,
+            Allocation.quantity,
+            Allocation.dispatched,
+        )
+        .join(StockLot, StockLot.id == Allocation.stock_lot_id)
+        .join(Lot, Lot.id == StockLot.lot_id)
+        .where(condition)
+        .order_by(Allocation.line_code, Allocation.id)
+    )
+    return [AllocatedBoxes(*row) for row in rows]
+
+
+def list_shelf(
+    session: Session, organization_ids: Collection[UUID] | None, after: UUID | None = None, limit: int = 50
+) -> list[ShelfRow]:
+    """Stock rows at the places of these organisations (None: at all places) that still hold boxes, oldest first."""
+    query = _shelf(organization_ids).where(StockLot.on_hand > 0).order_by(StockLot.id).limit(limit)
+    if after is not None:
+        query = query.where(StockLot.id > after)
+    return [ShelfRow(*row) for row in session.execute(query)]
+
+
+def get_shelf_row(session: Session, stock_lot_id: UUID, organization_ids: Collection[UUID] | None) -> ShelfRow:
+    """One stock row at a place of these organisations. Raises NotFound."""
+    row = session.execute(_shelf(organization_ids).where(StockLot.id == stock_lot_id)).first()
+    if row is None:
+        raise NotFound("没有这条库存。")
+    return ShelfRow(*row)
+
+
+def _shelf(organization_ids: Collection[UUID] | None) -> Select[tuple[StockLot, str, str, str, str, RecallState]]:
+    query = (
+        select(StockLot, Lot.code, Product.sku, Product.name, Place.name, Lot.recall_state)
+        .join(Lot, Lot.id == StockLot.lot_id)
+        .join(Product, Product.id == StockLot.product_id)
+        .join(Place, Place.id == StockLot.place_id)
+    )
+    return query if organization_ids is None else query.where(Place.organization_id.in_(organization_ids))
+
+
+def list_moves(session: Session, stock_lot_id: UUID) -> Sequence[StockMove]:
+    """Every change of a stock row's boxes, oldest first."""
+    return session.scalars(select(StockMove).where(StockMove.stock_lot_id == stock_lot_id).order_by(StockMove.id)).all()
+
+
+def count_dispatched(session: Session, lot_id: UUID) -> int:
+    """Boxes of a lot that left, by the journal: must equal the lot's own ``dispatched``."""
+    moved = select(func.coalesce(-func.sum(StockMove.quantity), 0)).join(StockLot, StockLot.id == StockMove.stock_lot_id)
+    return int(session.scalar(moved.where(StockLot.lot_id == lot_id, StockMove.kind == MoveKind.DISPATCHED)) or 0)
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """A pack lot of which some boxes do not lie on any shelf yet."""
+
+    lot_id: UUID
+    lot_code: str
+    product_name: str
+    boxes: int
+
+
+def list_arriving(session: Session, organization_ids: Collection[UUID] | None, limit: int = 50) -> list[Arriving]:
+    """Pack lots of these organisations (None: of all) with boxes that nobody has put on a shelf yet, newest first."""
+    shelved = select(func.coalesce(func.sum(StockLot.on_hand), 0)).where(StockLot.lot_id == Lot.id).correlate(Lot).scalar_subquery()
+    left = Lot.made - Lot.used - Lot.lost - Lot.dispatched - shelved
+    query = (
+        select(Lot.id, Lot.code, Product.name, left)
+        .join(Product, Product.sku == Lot.product_sku)
+        .where(Lot.kind == LotKind.PACK, left > 0)
+        .order_by(Lot.id.desc())
+        .limit(limit)
+    )
+    if organization_ids is not None:
+        query = query.where(Lot.organization_id.in_(organization_ids))
+    return [Arriving(lot_id, code, name, int(boxes)) for lot_id, code, name, boxes in session.execute(query)]

@@ -1,0 +1,105 @@
+"""Boxes of a pack lot arrive at a place, or are found spoiled there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Actor, Place, Role
+from catalog.products.models import Product
+from kernel.errors import Conflict, Invalid, NotFound
+from kernel.ids import uuid7
+from kernel.quantity import Quantity, Unit
+from logistics.stock.freshness import sell_until
+from logistics.stock.guarding import change, lock_stock
+from logistics.stock.models import MoveKind, StockLot, StockMove
+from traceability.lots import balancing
+from traceability.lots.models import Lot
+from traceability.lots.states import LotKind
+
+
+def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUID, boxes: int, at: datetime) -> StockLot:
+    """Put ``boxes`` of a pack lot on the shelf of a place; the same lot may lie at several places, or arrive in parts.
+
+    Raises NotFound, Invalid (not a pack lot, no boxes), Forbidden, and Conflict when more boxes would lie on shelves than the lot has.
+    """
+    if boxes <= 0:
+        raise Invalid("收货数量至少是 1 盒。", field="boxes")
+    place = session.get(Place, place_id)
+    if place is None:
+        raise NotFound("没有这个仓库或地点。")
+    actor.must_any({Role.packer: place.organization_id, Role.clerk: place.organization_id, Role.operator: None})
+    row = _shelf_of(session, lot_id, place_id, at)
+    lot = balancing.lock_lots(session, [lot_id])[lot_id]
+    elsewhere = session.scalar(select(func.coalesce(func.sum(StockLot.on_hand), 0)).where(StockLot.lot_id == lot_id)) or 0
+    if elsewhere + boxes > lot.left.amount:
+        raise Conflict(
+            "批次 %(lot)s 只有 %(left)s 盒还没有入库,不能再收 %(boxes)s 盒。请点数后重新填写。",
+            params={"lot": lot.code, "left": int(lot.left.amount) - elsewhere, "boxes": boxes},
+        )
+    assert change(session, row.id, on_hand=boxes)
+    session.add(StockMove(stock_lot_id=row.id, kind=MoveKind.RECEIVED, quantity=boxes, actor=actor.label, at=at))
+    session.flush()
+    session.refresh(row)
+    return row
+
+
+def _shelf_of(session: Session, lot_id: UUID, place_id: UUID, at: datetime) -> StockLot:
+    """The locked stock row of a lot at a place, made when there is none."""
+    lot = session.get(Lot, lot_id)
+    if lot is None:
+        raise NotFound("没有这个批次。")
+    product = session.scalar(select(Product).where(Product.sku == lot.product_sku)) if lot.kind is LotKind.PACK else None
+    if product is None:
+        raise Invalid("批次 %(lot)s 不是装盒批次,不能入库销售。请先装盒。", params={"lot": lot.code}, field="lot")
+    row = {
+        "id": uuid7(),
+        "lot_id": lot_id,
+        "product_id": product.id,
+        "place_id": place_id,
+        "on_hand": 0,
+        "held": 0,
+        "allocated": 0,
+        "dispatched": 0,
+        "expires_on": lot.expires_on,
+        "sell_until": sell_until(lot.expires_on, product.shelf_life_days),
+        "received_at": at,
+    }
+    session.execute(insert(StockLot).values(row).on_conflict_do_nothing(index_elements=["lot_id", "place_id"]))
+    return lock_stock(session, (StockLot.lot_id == lot_id) & (StockLot.place_id == place_id))[0]
+
+
+def discard_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> None:
+    """Take spoiled or broken boxes off the shelf and out of the lot. Only free boxes: promised ones are first taken back from orders.
+
+    Raises NotFound, Forbidden, Conflict when fewer boxes are free, and what ``lots.balancing.record_loss`` raises (reason, serials).
+    """
+    rows = lock_stock(session, StockLot.id == stock_lot_id)
+    if not rows:
+        raise NotFound("没有这条库存。")
+    place = session.get_one(Place, rows[0].place_id)
+    actor.must_any({Role.packer: place.organization_id, Role.clerk: place.organization_id, Role.operator: None})
+    boxes = len(serials)
+    if not boxes:
+        raise Invalid("请写明报损的是哪几盒,一行一个编号。", field="serials")
+    if not change(session, stock_lot_id, on_hand=-boxes):
+        raise Conflict("这里只有 %(free)s 盒没有被订单占用,不能报损 %(boxes)s 盒。", params={"free": rows[0].free, "boxes": boxes})
+    balancing.record_loss(
+        session, actor, lot_id=rows[0].lot_id, quantity=Quantity(Decimal(boxes), Unit.BOX), reason=reason, at=at, serials=serials
+    )
+    move = StockMove(
+        stock_lot_id=stock_lot_id,
+        kind=MoveKind.DISCARDED,
+        quantity=-boxes,
+        reference=reason.strip()[:200],
+        actor=actor.label,
+        at=at,
+    )
+    session.add(move)
+    session.flush()

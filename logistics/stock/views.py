@@ -1,0 +1,110 @@
+"""The shelf page of hubs and cooperatives: what lies here, take in a lot, write off what spoiled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog.parties.access import current_actor, require
+from catalog.parties.models import Actor, Place, Role
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import Invalid
+from kernel.web import once
+from logistics.stock import queries
+from logistics.stock.receiving import discard_boxes, receive_pack_lot
+
+bp = Blueprint("stock", __name__, url_prefix="/stock", template_folder="templates")
+
+PAGE = 50
+
+
+@bp.get("/")
+@require(Role.packer, Role.clerk, Role.operator)
+def shelf() -> ResponseReturnValue:
+    """What lies at the places of the reader's organisations (an operator sees all)."""
+    mine = organizations_of(current_actor())
+    with reading() as session:
+        rows = queries.list_shelf(session, mine, parse_id(request.args.get("after"), "after"), PAGE)
+        arriving = queries.list_arriving(session, mine)
+        places = _places(session, mine)
+    following = rows[-1].stock.id if len(rows) == PAGE else None
+    return render_template(
+        "stock/shelf.html",
+        rows=rows,
+        arriving=arriving,
+        places=places,
+        following=following,
+        today=clock.today_shanghai(clock.now()),
+    )
+
+
+@bp.get("/<uuid:stock_lot_id>")
+@require(Role.packer, Role.clerk, Role.operator)
+def shelf_row(stock_lot_id: UUID) -> ResponseReturnValue:
+    """One lot at one place with every change of its boxes."""
+    with reading() as session:
+        row = queries.get_shelf_row(session, stock_lot_id, organizations_of(current_actor()))
+        moves = queries.list_moves(session, stock_lot_id)
+    return render_template("stock/row.html", row=row, moves=moves)
+
+
+@bp.post("/receipts")
+@require(Role.packer, Role.clerk, Role.operator)
+@once
+def receive(session: Session) -> ResponseReturnValue:
+    """Boxes of a pack lot came in."""
+    lot_id, place_id = parse_id(request.form.get("lot"), "lot"), parse_id(request.form.get("place"), "place")
+    if lot_id is None or place_id is None:
+        raise Invalid("请选择批次和地点。", field="lot")
+    receive_pack_lot(session, current_actor(), lot_id, place_id, parse_boxes(request.form.get("boxes", "")), clock.now())
+    flash(_("已入库。"), "ok")
+    return redirect(url_for("stock.shelf"))
+
+
+@bp.post("/<uuid:stock_lot_id>/discards")
+@require(Role.packer, Role.clerk, Role.operator)
+@once
+def discard(session: Session, stock_lot_id: UUID) -> ResponseReturnValue:
+    """Boxes were found spoiled or broken."""
+    serials = request.form.get("serials", "").split()
+    discard_boxes(session, current_actor(), stock_lot_id, serials, request.form.get("reason", ""), clock.now())
+    flash(_("已报损。"), "ok")
+    return redirect(url_for("stock.shelf_row", stock_lot_id=stock_lot_id))
+
+
+def organizations_of(actor: Actor) -> list[UUID] | None:
+    """Whose shelves the actor may see; None means all."""
+    if actor.has(Role.operator):
+        return None
+    return sorted({*actor.organizations_with(Role.packer), *actor.organizations_with(Role.clerk)})
+
+
+def parse_id(text: str | None, field: str) -> UUID | None:
+    """A key from a form or query; None when empty. Raises Invalid."""
+    if not text:
+        return None
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Invalid("这个选项已经失效,请刷新页面后重新选择。", field=field) from error
+
+
+def parse_boxes(text: str) -> int:
+    """A count of boxes from a form. Raises Invalid."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) > 0):
+        raise Invalid("数量请填写大于 0 的整数。", field="boxes")
+    return int(text)
+
+
+def _places(session: Session, organization_ids: Sequence[UUID] | None) -> Sequence[Place]:
+    query = select(Place).order_by(Place.name, Place.id).limit(200)
+    if organization_ids is not None:
+        query = query.where(Place.organization_id.in_(organization_ids))
+    return session.scalars(query).all()

@@ -15,6 +15,9 @@ MODEL_MODULES = (
     "traceability.ledger.models",
     "traceability.events.models",
     "traceability.lots.models",
+    "logistics.stock.models",
+    "logistics.coldchain.models",
+    "logistics.shipments.models",
 )
 
 

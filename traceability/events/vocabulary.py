@@ -50,6 +50,45 @@ class Origin(StrEnum):
 
 CBV_WORD = "https://ref.gs1.org/cbv/"
 
+# Our own terms. The domain is reserved (RFC 2606): a name for things, not an address to fetch.
+NAMESPACE = "https://shanhai.example/epcis/"
+
+EVENT_LABELS = {
+    EventType.OBJECT: "物品事件",
+    EventType.AGGREGATION: "装箱事件",
+    EventType.TRANSACTION: "交易事件",
+    EventType.TRANSFORMATION: "加工事件",
+    EventType.ASSOCIATION: "绑定事件",
+}
+
+STEP_LABELS = {
+    "commissioning": "建立批次或启用",
+    "killing": "屠宰",
+    "disassembling": "分割",
+    "assembling": "合并批次",
+    "packing": "装盒",
+    "storing": "入库",
+    "shipping": "发出",
+    "receiving": "收货",
+    "destroying": "报损",
+    "decommissioning": "作废",
+    "holding": "停止流通",
+    "inspecting": "检查",
+    "transporting": "运输",
+    "accepting": "验收",
+    "departing": "离开",
+    "arriving": "到达",
+    "retail_selling": "销售",
+    "sampling": "抽样",
+    f"{NAMESPACE}freezing": "冷冻",
+    f"{NAMESPACE}sorting": "分级挑选",
+    f"{NAMESPACE}drying": "干制",
+    f"{NAMESPACE}milling": "磨制",
+    f"{NAMESPACE}pressing": "压榨",
+    f"{NAMESPACE}roasting": "烘炒",
+    f"{NAMESPACE}processing": "加工",
+}
+
 BIZ_STEPS = frozenset(
     [
         "accepting",

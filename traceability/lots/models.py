@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, append_only, choice
 from kernel.ids import uuid7
+from kernel.periods import Period, no_overlap
 from kernel.quantity import Quantity, Unit
 from traceability.lots.states import Basis, Custody, ItemState, LotKind, RecallState, Step
 
@@ -33,6 +34,7 @@ class Lot(Base):
     code: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[LotKind] = mapped_column(choice(LotKind))
     product_sku: Mapped[str | None] = mapped_column(index=True)
+    gtin: Mapped[str | None]
     material: Mapped[str]
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
     place_id: Mapped[UUID | None] = mapped_column(ForeignKey("parties_place.id"))
@@ -57,7 +59,11 @@ class Lot(Base):
 
 
 class LotEdge(Base):
-    """So much of one lot went into another, in the unit of the first. The edges out of a lot add up to what was used of it."""
+    """So much of one lot went into another, in the unit of the first.
+
+    All outputs of one step come from the same inputs (a leg and a hide from the same sheep), so their edges carry the same quantity:
+    what was used of a lot is the sum over steps, not over edges.
+    """
 
     __tablename__ = "lots_lot_edge"
     __table_args__ = (
@@ -167,18 +173,14 @@ class EarTag(Base):
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), index=True)
 
 
-class CapacityRule(Base):
+class CapacityRule(Period, Base):
     """How much one unit of a household's land, herd or hives can give in a season, as the county recorded it.
 
     ``basis`` is a key of ``Household.capacity``; ``county_code`` None holds for counties without a rule of their own.
     """
 
     __tablename__ = "lots_capacity_rule"
-    __table_args__ = (
-        UniqueConstraint("county_code", "material", "valid_from", postgresql_nulls_not_distinct=True),
-        CheckConstraint("per_basis > 0", name="per_basis"),
-        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
-    )
+    __table_args__ = (CheckConstraint("per_basis > 0", name="per_basis"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     county_code: Mapped[str | None] = mapped_column(ForeignKey("areas_area.code"))
@@ -186,8 +188,22 @@ class CapacityRule(Base):
     basis: Mapped[Basis] = mapped_column(choice(Basis))
     per_basis: Mapped[Decimal]
     unit: Mapped[Unit] = mapped_column(choice(Unit))
-    valid_from: Mapped[date]
-    valid_to: Mapped[date | None]
+    recorded_by: Mapped[str]
+
+
+class YieldRule(Period, Base):
+    """The yields of a step that are credible: units of output for one unit of input. Declared ranges must lie within."""
+
+    __tablename__ = "lots_yield_rule"
+    __table_args__ = (CheckConstraint("low >= 0 AND high >= low AND high > 0", name="range"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    step: Mapped[Step] = mapped_column(choice(Step))
+    material: Mapped[str]
+    low: Mapped[Decimal]
+    high: Mapped[Decimal]
+    unit: Mapped[Unit] = mapped_column(choice(Unit))
+    per_unit: Mapped[Unit] = mapped_column(choice(Unit, "per_unit"))
     recorded_by: Mapped[str]
 
 
@@ -232,6 +248,8 @@ class RecallLot(Base):
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), primary_key=True, index=True)
 
 
+no_overlap(CapacityRule.__table__, ["coalesce(county_code, '')", "material"])
+no_overlap(YieldRule.__table__, ["step", "material", "unit", "per_unit"])
 append_only(LotEdge.__table__)
 append_only(LotYield.__table__)
 append_only(LotShare.__table__)

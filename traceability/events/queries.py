@@ -1,0 +1,53 @@
+"""Events by key, by identifier and by lot; who may read one whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from catalog.parties.roles import Actor, Role
+from kernel.errors import NotFound
+from traceability.events.identifiers import canonical
+from traceability.events.models import EventEpc, TraceEvent
+
+
+def get_event(session: Session, event_id: UUID) -> TraceEvent:
+    """The event with this key. Raises NotFound."""
+    event = session.get(TraceEvent, event_id)
+    if event is None:
+        raise NotFound("没有这条溯源记录。请检查网址是否完整。")
+    return event
+
+
+def list_events_of(
+    session: Session, epc: str, *, after: tuple[datetime, UUID] | None = None, limit: int = 50
+) -> Sequence[TraceEvent]:
+    """Events that name ``epc`` (URN or Digital Link) in any role, oldest first, after the (event time, id) of the last one seen."""
+    query = (
+        select(TraceEvent)
+        .join(EventEpc, EventEpc.event_id == TraceEvent.id)
+        .where(EventEpc.epc == canonical(epc))
+        .order_by(EventEpc.event_time, EventEpc.event_id)
+        .distinct(EventEpc.event_time, EventEpc.event_id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(EventEpc.event_time, EventEpc.event_id) > after)
+    return session.scalars(query).all()
+
+
+def list_events_of_lot(session: Session, lot_code: str, *, limit: int = 100) -> Sequence[TraceEvent]:
+    """Events our own acts wrote about a lot, oldest first."""
+    query = select(TraceEvent).where(TraceEvent.lot_code == lot_code)
+    return session.scalars(query.order_by(TraceEvent.event_time, TraceEvent.id).limit(limit)).all()
+
+
+def may_read_body(actor: Actor, event: TraceEvent) -> bool:
+    """Whether ``actor`` may see the event itself, not only that it happened: members of the organisation, operator, auditors."""
+    if actor.operator or actor.has(Role.auditor):
+        return True
+    return event.organization_id is not None and bool(actor.roles.get(event.organization_id))

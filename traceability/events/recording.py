@@ -1,0 +1,180 @@
+"""Record an event: its row, its identifiers and its ledger entry, in the caller's transaction, so that none exists without the others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from catalog.parties.queries import get_organization
+from catalog.parties.roles import Actor
+from kernel import clock
+from kernel.ids import uuid7
+from traceability.events import eventhash
+from traceability.events.drafts import EventDraft, build_body
+from traceability.events.identifiers import canonical
+from traceability.events.models import EventEpc, TraceEvent
+from traceability.events.vocabulary import Action, EpcRole, EventType, Origin
+from traceability.ledger.appending import append_entry
+
+KIND = "event"
+
+_LISTS = {
+    "epcList": EpcRole.EPC,
+    "childEPCs": EpcRole.CHILD,
+    "inputEPCList": EpcRole.INPUT,
+    "outputEPCList": EpcRole.OUTPUT,
+    "quantityList": EpcRole.CLASS,
+    "childQuantityList": EpcRole.CHILD_CLASS,
+    "inputQuantityList": EpcRole.INPUT_CLASS,
+    "outputQuantityList": EpcRole.OUTPUT_CLASS,
+}
+
+
+def record_event(session: Session, actor: Actor, draft: EventDraft) -> TraceEvent:
+    """Record what one of our own acts did. The act has checked who may do it; ``draft.at`` is event time and record time."""
+    event_id = uuid7()
+    body = build_body(draft, f"urn:uuid:{event_id}")
+    row = _row(event_id, body, None, Origin.OWN, actor, draft.organization_id, draft.at)
+    row.county_code, row.lot_code, row.product_class = draft.county_code, draft.lot_code, draft.product_class
+    return _keep(session, row, draft.public, draft.private)
+
+
+def record_partner_event(
+    session: Session,
+    actor: Actor,
+    *,
+    organization_id: UUID,
+    body: Mapping[str, Any],
+    context: object,
+    county_code: str | None,
+    at: datetime,
+) -> TraceEvent:
+    """Record an event that a partner sent, already validated; the body is kept as it came, with the context its keys need.
+
+    An eventID is given when there is none. A second event with the same eventID fails at flush (IntegrityError).
+    """
+    event_id = uuid7()
+    kept = dict(body) | {"eventID": body.get("eventID") or f"urn:uuid:{event_id}"}
+    own = [entry for entry in _entries(context) + _entries(body.get("@context")) if isinstance(entry, dict)]
+    kept.pop("@context", None)
+    if own:
+        kept["@context"] = own
+    row = _row(event_id, kept, context, Origin.PARTNER, actor, organization_id, at)
+    row.county_code = county_code
+    return _keep(session, row, {}, {})
+
+
+def _entries(context: object) -> list[object]:
+    if context is None:
+        return []
+    return list(context) if isinstance(context, list) else [context]
+
+
+def _row(
+    event_id: UUID, body: dict[str, Any], context: object, origin: Origin, actor: Actor, organization_id: UUID, at: datetime
+) -> TraceEvent:
+    return TraceEvent(
+        id=event_id,
+        event_uri=body["eventID"],
+        is_declaration="errorDeclaration" in body,
+        event_type=EventType(body["type"]),
+        action=Action(body["action"]) if "action" in body else None,
+        event_time=clock.as_utc(datetime.fromisoformat(body["eventTime"])),
+        time_zone_offset=body["eventTimeZoneOffset"],
+        record_time=at,
+        biz_step=body.get("bizStep"),
+        disposition=body.get("disposition"),
+        read_point=_location(body, "readPoint"),
+        biz_location=_location(body, "bizLocation"),
+        organization_id=organization_id,
+        origin=origin,
+        actor=actor.label,
+        body=body,
+        event_hash=eventhash.hash_event(body, context),
+    )
+
+
+def _keep(
+    session: Session, row: TraceEvent, public: Mapping[str, str | int], private: Mapping[str, tuple[UUID | None, str]]
+) -> TraceEvent:
+    session.add(row)
+    session.flush()
+    _index(session, row)
+    assert row.organization_id is not None
+    stated = _public(row, get_organization(session, row.organization_id).code)
+    append_entry(
+        session,
+        event_id=row.id,
+        kind=KIND,
+        at=row.event_time,
+        public=stated | dict(public),
+        private=_private(row) | dict(private),
+    )
+    return row
+
+
+def _location(body: Mapping[str, Any], key: str) -> str | None:
+    return canonical(body[key]["id"]) if key in body else None
+
+
+def _index(session: Session, row: TraceEvent) -> None:
+    """One row for each identifier in the event; lots and boxes of a product are found by the product too (see queries)."""
+    lines = [
+        {
+            "id": uuid7(),
+            "event_id": row.id,
+            "role": role,
+            "epc": epc,
+            "quantity": amount,
+            "unit": unit,
+            "event_time": row.event_time,
+        }
+        for role, epc, amount, unit in list_epcs(row.body)
+    ]
+    if lines:
+        session.execute(insert(EventEpc), lines)
+
+
+def list_epcs(body: Mapping[str, Any]) -> Iterator[tuple[EpcRole, str, Decimal | None, str | None]]:
+    """Every identifier of an event in its canonical form, with role, quantity and unit."""
+    for name, role in _LISTS.items():
+        for item in body.get(name, ()):
+            if isinstance(item, str):
+                yield role, canonical(item), None, None
+            else:
+                amount = item.get("quantity")
+                yield role, canonical(item["epcClass"]), None if amount is None else Decimal(str(amount)), item.get("uom")
+    if "parentID" in body:
+        yield EpcRole.PARENT, canonical(body["parentID"]), None, None
+
+
+def _public(row: TraceEvent, organization_code: str) -> dict[str, Any]:
+    """What everybody may read for ever: a legal body did a kind of thing at a time in a county."""
+    stated = {
+        "event_type": row.event_type.value,
+        "action": row.action.value if row.action else None,
+        "biz_step": row.biz_step,
+        "county": row.county_code,
+        "organization": organization_code,
+        "product_class": row.product_class,
+        "origin": row.origin.value,
+        "declares_error": "yes" if row.is_declaration else None,
+    }
+    return {key: value for key, value in stated.items() if value is not None}
+
+
+def _private(row: TraceEvent) -> dict[str, tuple[UUID | None, str]]:
+    """The hash of a small event can be guessed at, so it enters as a commitment; the digest covers every byte of the body (RFC 8785)."""
+    digest = hashlib.sha256(rfc8785.dumps(row.body)).hexdigest()
+    fields: dict[str, tuple[UUID | None, str]] = {"event_hash": (None, row.event_hash), "body_sha256": (None, digest)}
+    if row.lot_code:
+        fields["lot_code"] = (None, row.lot_code)
+    return fields

@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.roles import SYSTEM, Actor, Role
 from kernel import clock
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, FieldError, Invalid, NotFound
 from kernel.quantity import Quantity, plain
 from traceability.events.vocabulary import Action
 from traceability.lots import describing
+from traceability.lots.gating import find_missing_papers
 from traceability.lots.models import Lot, TradeItem
-from traceability.lots.papers import find_missing_papers
 from traceability.lots.queries import is_blocked
-from traceability.lots.states import ItemState, LotKind
+from traceability.lots.states import ITEM_FLOW, ItemState, LotKind
 
 Column = Literal["used", "lost", "dispatched"]
 
@@ -60,14 +60,10 @@ def take(session: Session, lot_id: UUID, quantity: Decimal, column: Column) -> N
     lot = session.get_one(Lot, lot_id, populate_existing=True)
     if taken is None:
         raise Conflict(
-            "批次 %(code)s 只剩 %(left)s,不够 %(wanted)s。",
-            params={"code": lot.code, "left": _said(lot.left), "wanted": _said(Quantity(quantity, lot.unit))},
+            "批次 %(code)s 只剩 %(left)s %(unit)s,不够 %(wanted)s %(unit)s。",
+            params={"code": lot.code, "left": plain(lot.left.amount), "wanted": plain(quantity), "unit": lot.unit.label},
             field="quantity",
         )
-
-
-def _said(quantity: Quantity) -> str:
-    return f"{plain(quantity.amount)} {quantity.unit.label}"
 
 
 def record_loss(
@@ -83,11 +79,13 @@ def record_loss(
         raise Invalid("请写明损耗原因,例如“腐烂”“抽样送检”。", field="reason")
     amount = in_unit_of(lot, quantity).amount
     take(session, lot_id, amount, "lost")
+    items: Sequence[TradeItem] = ()
     if lot.kind is LotKind.PACK:
         if len(serials) != amount:
             raise Invalid("请写明是哪几盒:损耗 %(count)s 盒,要有同样多的序列号。", params={"count": plain(amount)}, field="serials")
-        for item in lock_items(session, lot, serials):
-            _leave(item, (ItemState.MADE, ItemState.PRINTED, ItemState.ACTIVATED), ItemState.VOID)
+        items = lock_items(session, lot, serials)
+        for item in items:
+            move_item(item, (ItemState.MADE, ItemState.PRINTED, ItemState.ACTIVATED), ItemState.VOID)
             item.voided_at = at
     describing.say_of_lot(
         session,
@@ -98,7 +96,7 @@ def record_loss(
         biz_step="destroying",
         disposition="destroyed",
         quantity=Quantity(amount, lot.unit),
-        serials=serials,
+        items=items,
         facts={"reason": reason.strip()[:200]},
     )
     return lot
@@ -115,10 +113,12 @@ def dispatch_items(session: Session, lot_id: UUID, serials: Sequence[str], at: d
     if blocked := is_blocked(session, lot_id, on):
         raise Conflict("批次 %(code)s 不能发货:%(reason)s", params={"code": lot.code, "reason": blocked})
     if missing := find_missing_papers(session, lot, on):
-        reasons = ";".join(str(paper.reason_text) for paper in missing)
-        raise Conflict("批次 %(code)s 不能发货:%(reason)s", params={"code": lot.code, "reason": reasons})
-    for item in lock_items(session, lot, serials):
-        _leave(item, (ItemState.ACTIVATED,), ItemState.SOLD)
+        errors = [FieldError("papers", paper.reason, paper.params) for paper in missing]
+        reasons = "".join(paper.reason_text for paper in missing)
+        raise Conflict("批次 %(code)s 不能发货:%(reason)s", params={"code": lot.code, "reason": reasons}, errors=errors)
+    items = lock_items(session, lot, serials)
+    for item in items:
+        move_item(item, (ItemState.ACTIVATED,), ItemState.SOLD)
         item.sold_at = at
     count = Quantity(Decimal(len(serials)), lot.unit)
     take(session, lot_id, count.amount, "dispatched")
@@ -131,7 +131,7 @@ def dispatch_items(session: Session, lot_id: UUID, serials: Sequence[str], at: d
         biz_step="shipping",
         disposition="in_transit",
         quantity=count,
-        serials=serials,
+        items=items,
     )
     return lot
 
@@ -152,7 +152,8 @@ def lock_items(session: Session, lot: Lot, serials: Sequence[str]) -> Sequence[T
     return found
 
 
-def _leave(item: TradeItem, before: Sequence[ItemState], after: ItemState) -> None:
+def move_item(item: TradeItem, before: Sequence[ItemState], after: ItemState) -> None:
+    """Change the state of a box. Raises Conflict unless it is in one of ``before``."""
     if item.state not in before:
         raise Conflict(
             "盒子 %(serial)s 现在是“%(state)s”,不能这样处理。",

@@ -1,0 +1,33 @@
+"""Pour lots together: a cooperative's day of deliveries becomes one lot that holds exactly what went in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from catalog.parties.roles import Actor
+from kernel.quantity import Quantity
+from traceability.lots.models import Lot
+from traceability.lots.states import LotKind, Step
+from traceability.lots.transforming import Input, OutputDraft, begin, finish
+
+
+def mix_lots(
+    session: Session,
+    actor: Actor,
+    *,
+    inputs: Sequence[Input],
+    material: str,
+    at: datetime,
+    product_sku: str | None = None,
+    place_id: UUID | None = None,
+) -> Lot:
+    """Pour lots of one county together; the new lot holds exactly what went in. Raises as ``processing.process_lot``."""
+    taken = begin(session, actor, inputs, at)
+    whole = Quantity(sum((q.amount for _, q in taken), Decimal(0)), taken[0][1].unit)
+    output = OutputDraft(material, whole, Decimal(1), Decimal(1), product_sku=product_sku)
+    return finish(session, actor, Step.MIXING, taken, [(output, LotKind.BULK, whole)], place_id, at)[0]

@@ -1,0 +1,111 @@
+"""Steps that turn lots into other things: slaughter, cutting, freezing, drying …, and packing into boxes.
+
+What comes out is bounded three ways: each output by its yield range (declared, within what the county holds credible), all outputs
+together by the mass that went in, and every input by what is left of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from catalog.parties.roles import Actor
+from catalog.products.models import Product
+from catalog.products.queries import get_product
+from kernel import clock
+from kernel.errors import Invalid
+from kernel.ids import new_serial, uuid7
+from kernel.quantity import Quantity, Unit, plain
+from traceability.lots import yields
+from traceability.lots.models import Lot, TradeItem
+from traceability.lots.queries import list_yield_rules
+from traceability.lots.states import ItemState, LotKind, Step
+from traceability.lots.transforming import Input, OutputDraft, begin, finish
+from traceability.lots.units import in_standard_unit
+
+__all__ = ["MOST_BOXES", "Input", "OutputDraft", "pack_lot", "process_lot"]
+
+MOST_BOXES = 20_000
+
+
+def process_lot(
+    session: Session,
+    actor: Actor,
+    *,
+    step: Step,
+    inputs: Sequence[Input],
+    outputs: Sequence[OutputDraft],
+    place_id: UUID | None,
+    at: datetime,
+) -> list[Lot]:
+    """Turn so much of some lots into new lots, perhaps in another unit; by-products are lots too.
+
+    Clerks and packers of the owner, and the operator, may. Raises Forbidden, NotFound, Invalid (beyond the yield, different owners,
+    counties or measures, nothing comes out), Conflict (less is left, recalled, expired).
+    """
+    if not outputs:
+        raise Invalid("请填写至少一种产出。", field="outputs")
+    taken = begin(session, actor, inputs, at)
+    yields.check([quantity for _, quantity in taken], outputs, list_yield_rules(session, step, clock.today_shanghai(at)))
+    kinds = [LotKind.BY_PRODUCT if output.by_product else LotKind.PROCESSED for output in outputs]
+    made = [(output, kind, in_standard_unit(output.quantity)) for output, kind in zip(outputs, kinds, strict=True)]
+    return finish(session, actor, step, taken, made, place_id, at)
+
+
+def pack_lot(
+    session: Session,
+    actor: Actor,
+    *,
+    lot_id: UUID,
+    product_sku: str,
+    boxes: int,
+    box: Quantity,
+    expires_on: date | None,
+    at: datetime,
+    place_id: UUID | None = None,
+) -> Lot:
+    """Pack so many boxes of ``box`` each; every box gets a serial number of its own, its label is not yet printed.
+
+    Without ``expires_on`` the product's shelf life counts. Raises as ``process_lot``, and Invalid when the product grows in another
+    county or cooperative than the lot, or its pack holds another amount.
+    """
+    if not 1 <= boxes <= MOST_BOXES:
+        raise Invalid("盒数应在 1 至 %(most)s 之间。", params={"most": MOST_BOXES}, field="boxes")
+    product = get_product(session, product_sku)
+    taken = begin(session, actor, [(lot_id, box * boxes)], at)
+    _check_product(product, taken[0][0], box)
+    today = clock.today_shanghai(at)
+    if expires_on is not None and expires_on <= today:
+        raise Invalid("保质期到期日要晚于今天。", field="expires_on")
+    count = Quantity(Decimal(boxes), Unit.BOX)
+    until = expires_on or today + timedelta(days=product.shelf_life_days)
+    output = OutputDraft(product.name, count, Decimal(1), Decimal(1), product_sku=product_sku, expires_on=until)
+    lot = finish(session, actor, Step.PACKING, taken, [(output, LotKind.PACK, count)], place_id, at)[0]
+    lot.gtin, lot.box_amount, lot.box_unit = product.gtin, box.amount, box.unit
+    rows = [
+        {"id": uuid7(), "serial": new_serial(), "gtin": product.gtin, "lot_id": lot.id, "state": ItemState.MADE}
+        for _ in range(boxes)
+    ]
+    session.execute(insert(TradeItem), rows)
+    return lot
+
+
+def _check_product(product: Product, lot: Lot, box: Quantity) -> None:
+    if lot.county_code != product.county_code or lot.organization_id not in (product.cooperative_id, product.processor_id):
+        raise Invalid(
+            "批次 %(code)s 不是“%(name)s”的产地或合作社出的,不能用它包装。",
+            params={"code": lot.code, "name": product.name},
+            field="product_sku",
+        )
+    pack = Quantity(product.pack_amount, product.pack_unit)
+    if pack.dimension is box.dimension and pack != box:
+        raise Invalid(
+            "“%(name)s”每盒应装 %(pack)s %(unit)s。",
+            params={"name": product.name, "pack": plain(pack.amount), "unit": pack.unit.label},
+            field="box",
+        )

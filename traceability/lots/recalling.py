@@ -1,0 +1,143 @@
+"""Which lots must stop, and when they may move again.
+
+One transaction marks a lot and everything made from it. Rows are locked while marking, and whoever works on a lot locks it too, so a lot
+that is just being made from a marked one is either found here or refused there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog.parties.roles import Actor, Role
+from kernel.errors import Conflict, Invalid
+from kernel.ids import new_code
+from kernel.outbox import Event, publish
+from kernel.quantity import Quantity
+from traceability.events.vocabulary import Action
+from traceability.lots import describing
+from traceability.lots.balancing import lock_lots
+from traceability.lots.models import Lot, RecallLot, RecallMark
+from traceability.lots.queries import get_lot, get_mark, list_downstream_lots
+from traceability.lots.states import RecallState
+
+
+@dataclass(frozen=True)
+class LotsMarked(Event):
+    """Lots were held or recalled."""
+
+    mark_code: str
+    lot_codes: list[str]
+    state: RecallState
+    reason: str
+
+
+@dataclass(frozen=True)
+class LotsLifted(Event):
+    """A mark was lifted; the lots named may move again."""
+
+    mark_code: str
+    lot_codes: list[str]
+
+
+def list_affected(session: Session, lot: Lot) -> Sequence[Lot]:
+    """The lot and every lot made from it: what a mark would stop (the dry run)."""
+    return [lot, *list_downstream_lots(session, lot.id)]
+
+
+def mark_lots(
+    session: Session, actor: Actor, lot_code: str, reason: str, at: datetime, state: RecallState = RecallState.RECALLED
+) -> RecallMark:
+    """Stop a lot and everything made from it: ``held`` while it is looked into, ``recalled`` when it must come back.
+
+    The operator, a county officer, and a clerk of the owner may. Raises Forbidden, NotFound, Invalid (no reason).
+    """
+    root = get_lot(session, lot_code)
+    actor.must_any({Role.operator: None, Role.county_officer: None, Role.clerk: root.organization_id})
+    if not reason.strip():
+        raise Invalid("请写明召回或停售的原因。", field="reason")
+    if state is RecallState.NONE:
+        raise Invalid("请选择“暂停”或“召回”。", field="state")
+    lots = _lock_affected(session, root)
+    mark = RecallMark(
+        code=new_code("RCL"),
+        lot_id=root.id,
+        state=state,
+        reason=reason.strip()[:500],
+        marked_by=actor.label,
+        marked_at=at,
+    )
+    session.add(mark)
+    session.flush()
+    session.add_all(RecallLot(mark_id=mark.id, lot_id=lot.id) for lot in lots)
+    for lot in lots:
+        lot.recall_state = _stronger(lot.recall_state, state)
+    session.flush()
+    _say(session, actor, root, "holding", "recalled" if state is RecallState.RECALLED else "non_sellable_other", mark, at)
+    publish(session, LotsMarked(mark.code, [lot.code for lot in lots], state, mark.reason), at=at)
+    return mark
+
+
+def lift(session: Session, actor: Actor, mark_code: str, reason: str, at: datetime) -> RecallMark:
+    """Let the lots of a mark move again, as far as no other mark stops them.
+
+    The operator or a county officer may. Raises Forbidden, NotFound, Invalid (no reason), Conflict (lifted before).
+    """
+    actor.must_any({Role.operator: None, Role.county_officer: None})
+    mark = get_mark(session, mark_code)
+    if not reason.strip():
+        raise Invalid("请写明解除的原因。", field="reason")
+    lots = lock_lots(session, session.scalars(select(RecallLot.lot_id).where(RecallLot.mark_id == mark.id)))
+    session.refresh(mark)  # the locked lots queue up whoever lifts the same mark
+    if mark.lifted_at is not None:
+        raise Conflict("这张召回单已经解除。")
+    mark.lifted_by, mark.lifted_at, mark.lift_reason = actor.label, at, reason.strip()[:500]
+    session.flush()
+    for lot in lots.values():
+        lot.recall_state = _standing(session, lot.id)
+    session.flush()
+    _say(session, actor, lots[mark.lot_id], "other", "sellable_not_accessible", mark, at)
+    free = sorted(lot.code for lot in lots.values() if lot.recall_state is RecallState.NONE)
+    publish(session, LotsLifted(mark.code, free), at=at)
+    return mark
+
+
+def _lock_affected(session: Session, root: Lot) -> list[Lot]:
+    """Lock until nothing new is found: once all are locked, nothing more can be made from them."""
+    known: dict[UUID, Lot] = {}
+    while True:
+        fresh = {lot.id for lot in list_affected(session, root)} - set(known)
+        if not fresh:
+            return sorted(known.values(), key=lambda lot: lot.id)
+        known.update(lock_lots(session, fresh))
+
+
+def _stronger(one: RecallState, other: RecallState) -> RecallState:
+    order = list(RecallState)
+    return max(one, other, key=order.index)
+
+
+def _standing(session: Session, lot_id: UUID) -> RecallState:
+    query = select(RecallMark.state).join(RecallLot, RecallLot.mark_id == RecallMark.id)
+    states = session.scalars(query.where(RecallLot.lot_id == lot_id, RecallMark.lifted_at.is_(None))).all()
+    return max(states, key=list(RecallState).index, default=RecallState.NONE)
+
+
+def _say(session: Session, actor: Actor, lot: Lot, biz_step: str, disposition: str, mark: RecallMark, at: datetime) -> None:
+    describing.say_of_lot(
+        session,
+        actor,
+        lot,
+        at=at,
+        action=Action.OBSERVE,
+        biz_step=biz_step,
+        disposition=disposition,
+        quantity=Quantity(lot.made, lot.unit),
+        facts={"recall": mark.code},
+        private={"recall": (None, mark.code)},
+    )

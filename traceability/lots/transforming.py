@@ -1,0 +1,145 @@
+"""What every step shares: take from the inputs, write new lots with edges, shares and yields, and say so in one event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Place
+from catalog.parties.queries import get_place
+from catalog.parties.roles import Actor, Role
+from catalog.products.queries import get_product
+from kernel import clock
+from kernel.errors import Conflict, Invalid
+from kernel.ids import new_code, uuid7
+from kernel.quantity import Quantity
+from traceability.lots import describing, shares
+from traceability.lots.balancing import in_unit_of, lock_lots, take
+from traceability.lots.models import Lot, LotEdge, LotShare, LotYield
+from traceability.lots.queries import is_blocked, list_upstream_households
+from traceability.lots.states import Custody, LotKind, Step
+
+Input = tuple[UUID, Quantity]
+
+
+@dataclass(frozen=True)
+class OutputDraft:
+    """One thing that comes out of a step. A yield is units of output for one unit of input, e.g. 16 to 22 kg of carcass for one sheep.
+
+    Less than ``yield_low`` needs a ``reason``; more than ``yield_high`` is never accepted.
+    """
+
+    material: str
+    quantity: Quantity
+    yield_low: Decimal
+    yield_high: Decimal
+    by_product: bool = False
+    product_sku: str | None = None
+    expires_on: date | None = None
+    reason: str = ""
+
+
+def begin(session: Session, actor: Actor, inputs: Sequence[Input], at: datetime) -> list[tuple[Lot, Quantity]]:
+    """Lock the inputs and check that they may be worked on together; quantities in the lots' own units."""
+    if not inputs or len({lot_id for lot_id, _ in inputs}) != len(inputs):
+        raise Invalid("请选择要投入的批次,每个批次只选一次。", field="inputs")
+    lots = lock_lots(session, (lot_id for lot_id, _ in inputs))
+    first = lots[inputs[0][0]]
+    actor.must_any({Role.clerk: first.organization_id, Role.packer: first.organization_id, Role.operator: None})
+    if any(lot.organization_id != first.organization_id for lot in lots.values()):
+        raise Invalid("只能一起投入同一单位的批次。", field="inputs")
+    if len({lot.county_code for lot in lots.values()}) > 1:
+        raise Invalid("不同县的批次不能混在一起,否则说不清产地。", field="inputs")
+    if len({lot.unit for lot in lots.values()}) > 1:
+        raise Invalid("一起投入的批次要按同一种单位计量。", field="inputs")
+    for lot in lots.values():
+        if blocked := is_blocked(session, lot.id, clock.today_shanghai(at)):
+            raise Conflict("批次 %(code)s 不能投入:%(reason)s", params={"code": lot.code, "reason": blocked}, field="inputs")
+    return [(lots[lot_id], in_unit_of(lots[lot_id], quantity)) for lot_id, quantity in inputs]
+
+
+def finish(
+    session: Session,
+    actor: Actor,
+    step: Step,
+    taken: Sequence[tuple[Lot, Quantity]],
+    made: Sequence[tuple[OutputDraft, LotKind, Quantity]],
+    place_id: UUID | None,
+    at: datetime,
+) -> list[Lot]:
+    """Take the inputs and write new lots with edges, shares, yields and the one event that says so.
+
+    ``made`` gives for each output its kind and its quantity in the unit of lots; yields were checked by the caller.
+    """
+    for lot, quantity in taken:
+        take(session, lot.id, quantity.amount, "used")
+    place = get_place(session, place_id) if place_id else None
+    lots = [_make(session, taken[0][0], draft, kind, quantity, place, at) for draft, kind, quantity in made]
+    custodies = {lot.custody for lot, _ in taken}
+    for lot in lots:
+        lot.custody = Custody.MASS_BALANCE if Custody.MASS_BALANCE in custodies else Custody.SEGREGATED
+    session.add_all(lots)
+    session.flush()
+    _share(session, taken, lots)
+    event = describing.say_of_step(session, actor, step=step, place=place, inputs=taken, outputs=lots, at=at)
+    for lot, (draft, kind, _) in zip(lots, made, strict=True):
+        for parent, quantity in taken:
+            session.add(
+                LotEdge(from_lot_id=parent.id, to_lot_id=lot.id, quantity=quantity.amount, unit=quantity.unit, event_id=event.id)
+            )
+        if kind is not LotKind.PACK:
+            session.add(_yield_of(lot, draft, step, taken, event.id))
+    session.flush()
+    return lots
+
+
+def _make(
+    session: Session, parent: Lot, draft: OutputDraft, kind: LotKind, quantity: Quantity, place: Place | None, at: datetime
+) -> Lot:
+    if not draft.material.strip():
+        raise Invalid("请填写产出的名称。", field="material")
+    product = get_product(session, draft.product_sku) if draft.product_sku else None
+    return Lot(
+        id=uuid7(),
+        code=new_code("LOT"),
+        kind=kind,
+        product_sku=draft.product_sku,
+        gtin=product.gtin if product else None,
+        material=draft.material.strip()[:80],
+        organization_id=parent.organization_id,
+        place_id=place.id if place else parent.place_id,
+        county_code=parent.county_code,
+        unit=quantity.unit,
+        made=quantity.amount,
+        produced_on=clock.today_shanghai(at),
+        expires_on=draft.expires_on,
+        created_at=at,
+    )
+
+
+def _share(session: Session, taken: Sequence[tuple[Lot, Quantity]], lots: Sequence[Lot]) -> None:
+    parts = [(quantity.amount, dict(list_upstream_households(session, lot.id))) for lot, quantity in taken]
+    mixed = shares.mix(parts)
+    rows = [{"lot_id": lot.id, "household_id": household, "share": share} for lot in lots for household, share in mixed.items()]
+    session.execute(insert(LotShare), rows)
+
+
+def _yield_of(lot: Lot, draft: OutputDraft, step: Step, taken: Sequence[tuple[Lot, Quantity]], event_id: UUID) -> LotYield:
+    return LotYield(
+        lot_id=lot.id,
+        step=step,
+        taken=sum((quantity.amount for _, quantity in taken), Decimal(0)),
+        taken_unit=taken[0][1].unit,
+        given=lot.made,
+        given_unit=lot.unit,
+        yield_low=draft.yield_low,
+        yield_high=draft.yield_high,
+        reason=draft.reason.strip() or None,
+        event_id=event_id,
+    )

@@ -13,7 +13,10 @@ from kernel import web
 from shop import wiring
 from shop.config import Config
 
-BLUEPRINTS: tuple[str, ...] = ()
+BLUEPRINTS: tuple[str, ...] = (
+    "traceability.events.views",
+    "traceability.lots.views",
+)
 
 
 def create_app(config: Config, *, connect: bool = True, testing: bool = False) -> Flask:

@@ -27,17 +27,12 @@ def list_events_of(
     session: Session, epc: str, *, after: tuple[datetime, UUID] | None = None, limit: int = 50
 ) -> Sequence[TraceEvent]:
     """Events that name ``epc`` (URN or Digital Link) in any role, oldest first, after the (event time, id) of the last one seen."""
-    query = (
-        select(TraceEvent)
-        .join(EventEpc, EventEpc.event_id == TraceEvent.id)
-        .where(EventEpc.epc == canonical(epc))
-        .order_by(EventEpc.event_time, EventEpc.event_id)
-        .distinct(EventEpc.event_time, EventEpc.event_id)
-        .limit(limit)
-    )
+    seek = select(EventEpc.event_time, EventEpc.event_id).where(EventEpc.epc == canonical(epc)).distinct()
     if after is not None:
-        query = query.where(tuple_(EventEpc.event_time, EventEpc.event_id) > after)
-    return session.scalars(query).all()
+        seek = seek.where(tuple_(EventEpc.event_time, EventEpc.event_id) > after)
+    found = seek.order_by(EventEpc.event_time, EventEpc.event_id).limit(limit).subquery()
+    query = select(TraceEvent).join(found, found.c.event_id == TraceEvent.id)
+    return session.scalars(query.order_by(TraceEvent.event_time, TraceEvent.id)).all()
 
 
 def list_events_of_lot(session: Session, lot_code: str, *, limit: int = 100) -> Sequence[TraceEvent]:

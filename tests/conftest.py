@@ -40,6 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", action="store_true", help="run the long fault tests whole instead of sampled")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """``--no-browser`` leaves out what needs Chromium."""
+    if config.option.no_browser:
+        browser = [item for item in items if item.get_closest_marker("browser")]
+        config.hook.pytest_deselected(items=browser)
+        items[:] = [item for item in items if item not in browser]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, in the controller; workers find them by environment."""
     warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork.*")
@@ -65,6 +73,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if servers := config.stash.get(SERVERS, None):
         for server in reversed(servers):
             server.stop()
+
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """How Playwright starts Debian's Chromium, also as root."""
+    if not Path(CHROMIUM).exists():
+        pytest.fail(
+            "The browser tests need Chromium: apt-get install chromium, or leave them out with --no-browser.", pytrace=False
+        )
+    quiet = ("background-networking", "component-update", "sync", "quic", "gpu")
+    return {"executable_path": CHROMIUM, "args": ["--no-sandbox", "--no-first-run", *(f"--disable-{part}" for part in quiet)]}
 
 
 def _admin(statement: str) -> None:

@@ -15,6 +15,7 @@ CHROMIUM_ARGS = [
     "--no-first-run",
     "--disable-quic",
 ]
+WAKE_LAZY_IMAGES = "document.querySelectorAll('img[loading=lazy]').forEach((image) => { image.loading = 'eager'; })"
 
 
 def parse() -> argparse.Namespace:
@@ -59,6 +60,8 @@ def main() -> None:
             answer = page.goto(args.url, wait_until="networkidle")
             if args.paper:
                 page.emulate_media(media="print")
+            page.evaluate(WAKE_LAZY_IMAGES)
+            page.wait_for_load_state("networkidle")
             out = args.out.with_stem(f"{args.out.stem}-{scheme}") if args.both else args.out
             page.screenshot(path=out, full_page=not args.fold)
             wide = page.evaluate("document.documentElement.scrollWidth")

@@ -18,7 +18,7 @@ TOKEN = re.compile(r"--([\w-]+): (#[0-9a-f]{3,8})\b")
 TEXT = [
     ("ink", "paper"), ("ink", "sheet"), ("ink", "sunk"), ("ink", "wash"), ("soft", "paper"), ("soft", "sheet"), ("soft", "sunk"),
     ("accent", "paper"), ("accent", "sheet"), ("accent", "wash"), ("on-accent", "accent"), ("on-accent", "accent-deep"),
-    ("ok", "ok-wash"), ("warn", "warn-wash"), ("bad", "bad-wash"), ("bad", "sheet"), ("bad", "paper"), ("ink", "bad-wash"), ("ink", "warn-wash"), ("ink", "ok-wash"),
+    ("ok", "ok-wash"), ("warn", "warn-wash"), ("bad", "bad-wash"), ("bad", "sheet"), ("bad", "paper"), ("ink", "bad-wash"), ("ink", "warn-wash"), ("ink", "ok-wash"), ("accent", "bad-wash"),
 ]  # fmt: skip
 FRAMES = [("edge", "sheet"), ("edge", "paper"), ("accent", "paper"), ("accent", "sheet"), ("accent", "sunk")]
 

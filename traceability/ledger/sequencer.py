@@ -46,7 +46,7 @@ def sequence_batch(session: Session, limit: int = BATCH) -> int:
     Cost is O(batch): the tree is extended from its right edge. Raises LogBroken if the stored edge and root disagree.
     """
     state = session.scalars(_locked(select(LogState))).one()
-    edge = _checked_edge(state)
+    edge = checked_edge(state)
     waiting = session.execute(select(Intake.id, Intake.event_id, Intake.leaf_hash).order_by(Intake.id).limit(limit)).all()
     if not waiting:
         return 0
@@ -92,7 +92,8 @@ def _locked(query: Select[LogState]) -> Select[LogState]:
     return query.with_for_update()
 
 
-def _checked_edge(state: LogState) -> Edge:
+def checked_edge(state: LogState) -> Edge:
+    """The stored edge, which must give the stored root. Raises LogBroken."""
     try:
         edge = Edge.decode(state.size, state.edge)
     except BadTile as error:

@@ -3,7 +3,6 @@
 import contextlib
 import threading
 import uuid
-from collections.abc import Iterator
 from datetime import datetime
 
 import psycopg
@@ -147,14 +146,14 @@ def collide(monkeypatch: pytest.MonkeyPatch, at: datetime) -> list[str]:
         for _ in range(20):
             append(session, at)
     both_read, ends = threading.Barrier(2), list[str]()
-    checked = sequencer._checked_edge
+    checked = sequencer.checked_edge
 
     def wait_for_the_other(state: LogState) -> object:
         with contextlib.suppress(threading.BrokenBarrierError):
             both_read.wait(1.0)  # with the lock only one gets here, and goes on alone
         return checked(state)
 
-    monkeypatch.setattr(sequencer, "_checked_edge", wait_for_the_other)
+    monkeypatch.setattr(sequencer, "checked_edge", wait_for_the_other)
 
     def body() -> None:
         try:
@@ -181,11 +180,3 @@ def test_without_the_row_lock_two_sequencers_collide(database: str, at: datetime
     ends = collide(monkeypatch, at)
     assert ends[0].startswith("failed")
     assert ends[1] == "took 10"
-
-
-@pytest.fixture(autouse=True)
-def quiet_log() -> Iterator[None]:
-    import structlog
-
-    with structlog.testing.capture_logs():
-        yield

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.traceability.ledger.vectors import load
@@ -34,12 +33,6 @@ LOG = SigningKey(ORIGIN, ED25519, Ed25519PrivateKey.from_private_bytes(bytes(32)
 KEY = SigningKey("witness.example", COSIGNATURE, Ed25519PrivateKey.from_private_bytes(b"\x01" * 32))
 NOW = 1_795_000_000
 LEAVES = [hash_leaf(b"%d" % i) for i in range(200)]
-
-
-@pytest.fixture(autouse=True)
-def quiet_log() -> Iterator[None]:
-    with structlog.testing.capture_logs():
-        yield
 
 
 @pytest.fixture

@@ -57,10 +57,11 @@ def _subject_key(session: Session, subject_id: UUID) -> bytes:
     """The subject's key, made at first need; held against erasing until this transaction ends."""
     fresh = _seal(_master(), secrets.token_bytes(KEY_SIZE), subject_id.bytes)
     wanted = select(SubjectKey.sealed).where(SubjectKey.subject_id == subject_id).with_for_update(read=True, key_share=True)
-    sealed = session.scalar(wanted)
-    if sealed is None:
-        session.execute(insert(SubjectKey).values(subject_id=subject_id, sealed=fresh).on_conflict_do_nothing())
-        sealed = session.scalars(wanted).one()
+    with session.no_autoflush:  # many entries in one transaction go to the database together
+        sealed = session.scalar(wanted)
+        if sealed is None:
+            session.execute(insert(SubjectKey).values(subject_id=subject_id, sealed=fresh).on_conflict_do_nothing())
+            sealed = session.scalars(wanted).one()
     return _open(_master(), sealed, subject_id.bytes)
 
 

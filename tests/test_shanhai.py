@@ -153,10 +153,16 @@ def test_environment_whose_python_is_gone_is_made_anew(checkout: Checkout) -> No
     assert "tiny 1.0" in checkout.call("run")[1]
 
 
-def test_missing_pip_is_named(checkout: Checkout, tmp_path: Path) -> None:
-    bare = tmp_path / "bare"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
-    code, _, err = checkout.call("run", python=str(bare / "bin" / "python"))
+def test_call_from_an_environment_without_pip_uses_the_pip_outside(checkout: Checkout) -> None:
+    checkout.call("run")
+    checkout.pin("2.0")
+    assert "tiny 2.0" in checkout.call("run", python=str(checkout.folder / ".venv" / "bin" / "python"))[1]
+
+
+def test_missing_pip_is_named(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    (checkout.folder / "pip.py").write_text("raise SystemExit(1)")  # stands before the real one: no such module
+    monkeypatch.setenv("PYTHONPATH", str(checkout.folder))
+    code, _, err = checkout.call("run")
     assert (code, err) == (1, "pip is missing: apt install python3-pip.\n")
 
 

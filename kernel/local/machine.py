@@ -138,6 +138,11 @@ class Claim:
         var/run")."""
         self._path, self._what, self._file = folder / "lock", what, -1
 
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the folder."""
+        return self._file >= 0
+
     def take(self) -> None:
         """Hold the folder until `release` or the end of this process; harmless when already held by this object.
 

@@ -125,6 +125,7 @@ class Postgres:
         if self._process is not None:
             end(self._process, first=signal.SIGINT, grace=20.0)
             self._process = None
+        if self._claim.held:
             remove_socket_folder(self.folder)
         self._claim.release()
 

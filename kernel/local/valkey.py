@@ -83,6 +83,7 @@ class Valkey:
         if self._process is not None:
             end(self._process)
             self._process = None
+        if self._claim.held:
             remove_socket_folder(self.folder)
         self._claim.release()
 

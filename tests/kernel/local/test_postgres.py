@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from kernel.local import MachineProblem, Postgres
+from kernel.local.places import socket_folder
 from kernel.local.processes import find_working_in
 
 
@@ -143,7 +144,8 @@ def test_second_copy_is_refused(folder: Path) -> None:
     with Postgres(folder, durable=False) as first:
         with pytest.raises(MachineProblem, match="is in use by another run"):
             Postgres(folder, durable=False).start()
-        assert first.running()
+        assert first.running()  # the refused one has not taken the sockets away
+    assert not socket_folder(first.folder).exists()
     with Postgres(folder, durable=False):
         pass
 

@@ -6,9 +6,11 @@ Rooms build blueprints; ``shop/app.py`` calls ``prepare(app, …)`` once. Nothin
 from __future__ import annotations
 
 import functools
+import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -77,6 +79,7 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     babel.init_app(app, locale_selector=language, default_translation_directories=str(translations.FOLDER))
     app.jinja_env.globals.update(demo=demo, csp_nonce=csp_nonce, form_token=form_token, lang=language)
     app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment, qty=qty)
+    app.url_defaults(functools.partial(_version_static, Path(app.static_folder or "")))
     app.after_request(_headers)
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(CSRFError, _csrf_problem)
@@ -122,6 +125,19 @@ def csp_nonce() -> str:
     return cast(str, g.csp_nonce)
 
 
+def _version_static(folder: Path, endpoint: str, values: dict[str, Any]) -> None:
+    """Put a hash of the file's content into the address of a static file, so that it may be kept for ever."""
+    if endpoint == "static" and "filename" in values:
+        file = folder / values["filename"]
+        if file.is_file():
+            values.setdefault("v", _digest(file, file.stat().st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest(file: Path, changed: int) -> str:  # noqa: ARG001 - a changed file is hashed again
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
 def _headers(response: Response) -> Response:
     script = f"'self' 'nonce-{g.csp_nonce}'" if "csp_nonce" in g else "'self'"
     form = getattr(g, "form_action", "'self'")
@@ -133,7 +149,9 @@ def _headers(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Permissions-Policy", "camera=(self), geolocation=(), microphone=()")
-    if "session" in response.vary or request.method != "GET":
+    if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    elif "session" in response.vary or request.method != "GET":
         response.headers.setdefault("Cache-Control", "private, no-store")
     return response
 

@@ -66,6 +66,15 @@ def test_the_language_is_kept_and_the_way_back_stays_here(reader: FlaskClient) -
     assert "跳到正文" in reader.get("/look").text
 
 
+def test_static_files_may_be_kept_for_ever_once_their_hash_is_in_the_address(reader: FlaskClient) -> None:
+    address = re.search(r'href="(/static/shanhai\.css\?v=[0-9a-f]{12})"', reader.get("/look").text)
+    assert address
+    with reader.get(address[1]) as kept, reader.get("/static/shanhai.css") as plain:
+        assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert plain.headers["Cache-Control"] == "no-cache"
+    assert "immutable" not in reader.get("/static/none.css?v=1").headers.get("Cache-Control", "")
+
+
 def test_problems_are_told_in_words(reader: FlaskClient) -> None:
     gone = reader.get("/gone")
     assert gone.status_code == 404

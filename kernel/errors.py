@@ -98,6 +98,11 @@ class Problem(Exception):
         """The sentence in the reader's language, given that language's gettext."""
         return fill(self.message, self.params, gettext)
 
+    def by_field(self, gettext: Gettext) -> dict[str, str]:
+        """Field → sentence, for a form shown again; a problem about no field stands under ``""``."""
+        found = {error.field: error.text(gettext) for error in self.errors}
+        return found or {"": self.text(gettext)}
+
     def __str__(self) -> str:
         return self.text(lambda msgid: msgid)
 

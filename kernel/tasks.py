@@ -11,8 +11,8 @@ import structlog
 from celery import Celery, Task
 from kombu.exceptions import OperationalError
 
-from kernel import clock, outbox
-from kernel.db import reading
+from kernel import clock, installation, outbox
+from kernel.db import reading, work
 
 log = structlog.get_logger()
 
@@ -55,7 +55,9 @@ def deliver(row_id: str) -> None:
 
 @celery.task(name="kernel.sweep", max_retries=0)
 def sweep() -> None:
-    """Deliver what a crash or a lost hint left behind."""
+    """Deliver what a crash or a lost hint left behind; also the worker's sign of life."""
+    with work() as session:
+        installation.beat(session, "worker", at=clock.now())
     with reading() as session:
         due = outbox.list_due(session, at=clock.now())
     for row_id in due:
@@ -65,3 +67,13 @@ def sweep() -> None:
 def wake(row_id: UUID) -> None:
     """The hint that ``outbox.publish`` sends after the commit."""
     send(deliver, str(row_id))
+
+
+def broker_answers() -> bool:
+    """Whether the broker takes connections now."""
+    try:
+        with celery.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=0, timeout=2)
+    except (OperationalError, ConnectionError, OSError):
+        return False
+    return True

@@ -15,10 +15,12 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import orjson
-from flask import Flask, Response, g, make_response, redirect, render_template, request, session
+from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request, session
 from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, gettext
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
@@ -35,6 +37,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 csrf = CSRFProtect()
 babel = Babel()
+limiter = Limiter(
+    get_remote_address,
+    default_limits=["1200 per minute"],
+    headers_enabled=True,
+    swallow_errors=True,
+    in_memory_fallback_enabled=True,
+)
 
 
 class OrjsonProvider(JSONProvider):
@@ -77,6 +86,7 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     csrf.init_app(app)
     translations.ensure_compiled()
     babel.init_app(app, locale_selector=language, default_translation_directories=str(translations.FOLDER))
+    limiter.init_app(app)
     app.jinja_env.globals.update(demo=demo, csp_nonce=csp_nonce, form_token=form_token, lang=language)
     app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment, qty=qty)
     app.url_defaults(functools.partial(_version_static, Path(app.static_folder or "")))
@@ -84,6 +94,8 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(CSRFError, _csrf_problem)
     app.register_error_handler(HTTPException, _http_problem)
+    app.add_url_rule("/healthz", "healthz", _healthz)
+    app.add_url_rule("/readyz", "readyz", _readyz)
     app.add_url_rule("/language", "language", _switch_language, methods=["POST"])
 
 
@@ -213,6 +225,34 @@ def _remember(open_session: Session, scope: str, key: str, print_: str, response
             created_at=clock.now(),
         ),
     )
+
+
+Check = Callable[[], str | None]
+
+
+def add_check(app: Flask, name: str, check: Check) -> None:
+    """Let ``/readyz`` ask ``check``: None means well, a sentence says what is wrong."""
+    app.extensions.setdefault("readiness", {})[name] = check
+
+
+@limiter.exempt
+@everyone
+def _healthz() -> ResponseReturnValue:
+    return {"status": "ok"}
+
+
+@limiter.exempt
+@everyone
+def _readyz() -> ResponseReturnValue:
+    """Every part this installation needs, asked now; 503 while one of them does not answer."""
+    found: dict[str, str] = {}
+    for name, check in current_app.extensions.get("readiness", {}).items():
+        try:
+            found[name] = check() or "ok"
+        except Exception as error:  # a part that cannot even be asked is not ready, whatever the reason
+            found[name] = type(error).__name__
+    ready = all(state == "ok" for state in found.values())
+    return {"status": "ready" if ready else "not ready", "checks": found}, 200 if ready else 503
 
 
 def wants_json() -> bool:

@@ -1,23 +1,16 @@
-"""Every module that declares tables, floor by floor: importing this file fills ``Base.metadata``."""
+"""Every module that declares tables, found by its name: importing this file's list fills ``Base.metadata``."""
 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
-MODEL_MODULES = (
-    "kernel.outbox",
-    "kernel.idempotency",
-    "catalog.areas.models",
-    "catalog.parties.models",
-    "catalog.documents.models",
-    "catalog.products.models",
-    "catalog.prices.models",
-    "traceability.ledger.models",
-    "traceability.events.models",
-    "traceability.lots.models",
-    "logistics.stock.models",
-    "logistics.coldchain.models",
-    "logistics.shipments.models",
+ROOT = Path(__file__).parent.parent
+FLOORS = ("catalog", "traceability", "logistics", "shop")
+KERNEL_MODULES = ("kernel.outbox", "kernel.idempotency", "kernel.installation")
+
+MODEL_MODULES = KERNEL_MODULES + tuple(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts) for floor in FLOORS for path in sorted((ROOT / floor).rglob("models.py"))
 )
 
 

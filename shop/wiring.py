@@ -9,7 +9,9 @@ from shop.config import Config
 from shop.rooms import import_models
 from traceability.ledger import sealing
 
-REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = ()
+REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
+    # (what happened, who reacts)
+)
 
 
 def connect(config: Config, *, pool_size: int = 8) -> Engine:

@@ -7,14 +7,17 @@ import importlib
 from celery import Celery
 from celery.signals import worker_process_init
 
-from kernel import tasks
+from kernel import mail, tasks
 from shop import wiring
 from shop.config import Config
+from shop.notices.tasks import use_mailer
 
 TASK_MODULES: tuple[str, ...] = ("kernel.tasks",)
 
 BEAT = {
     "sweep": {"task": "kernel.sweep", "schedule": 5.0},
+    "notices": {"task": "notices.send_due", "schedule": 3.0},
+    "orders": {"task": "orders.expire", "schedule": 30.0},
 }
 
 
@@ -25,5 +28,13 @@ def create_worker(config: Config) -> Celery:
     celery = tasks.configure(config.broker_url, config.result_url, queue=config.queue)
     celery.conf.beat_schedule = BEAT
     celery.conf.beat_schedule_filename = f"{config.data_dir}/beat-schedule"
+    use_mailer(mail.open_mailer(config.mail_url))
     worker_process_init.connect(lambda **_: wiring.connect(config, pool_size=2), weak=False)
     return celery
+
+
+def __getattr__(name: str) -> Celery:
+    """``celery -A shop.worker`` finds ``app`` here, made from this process's settings."""
+    if name == "app":
+        return create_worker(Config.from_env())
+    raise AttributeError(name)

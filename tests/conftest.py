@@ -230,3 +230,20 @@ def app(config: Config, bound: None) -> Flask:
 def client(app: Flask) -> FlaskClient:
     """A browser without JavaScript."""
     return app.test_client()
+
+
+@pytest.fixture
+def sign_in(session: Session, at: datetime) -> Any:
+    """Sign a client in as a person: ``sign_in(client, person)``; returns the client."""
+    from kernel import clock
+    from shop.accounts.signing import open_session
+    from shop.accounts.views import COOKIE_KEY
+
+    def enter(client: FlaskClient, person: Any) -> FlaskClient:
+        token = open_session(session, person.id, at=clock.now())
+        session.flush()
+        with client.session_transaction() as cookie:
+            cookie[COOKIE_KEY] = token
+        return client
+
+    return enter

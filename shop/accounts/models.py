@@ -1,0 +1,53 @@
+"""Logins, sign-in sessions and addresses of a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kernel.db import Base
+from kernel.ids import uuid7
+
+
+class Login(Base):
+    """A name (phone, e-mail or user name, casefolded) a person signs in with; ``password_hash`` is argon2id."""
+
+    __tablename__ = "accounts_login"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"), index=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class SignInSession(Base):
+    """One signed-in browser. Only the SHA-256 of its token is kept, so the table opens no door."""
+
+    __tablename__ = "accounts_session"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Address(Base):
+    """Where a person wants parcels sent; ``province_code`` is GB/T 2260."""
+
+    __tablename__ = "accounts_address"
+    __table_args__ = (CheckConstraint("province_code ~ '^[1-8][0-9]0000$'", name="province_code"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"), index=True)
+    recipient: Mapped[str]
+    phone: Mapped[str]
+    province_code: Mapped[str]
+    city: Mapped[str]
+    district: Mapped[str]
+    street: Mapped[str]
+    created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]

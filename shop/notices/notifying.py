@@ -1,0 +1,81 @@
+"""Telling people things: queue a message in the transaction that gives the reason; claim and settle it around the sending."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from kernel.ids import uuid7
+from shop.notices.models import Notice, NoticeState
+from shop.notices.wording import KINDS
+
+MAX_TRIES = 8
+CLAIM_LASTS = timedelta(minutes=2)
+
+
+def send_notice(
+    session: Session, *, person_id: UUID, kind: str, key: str, params: Mapping[str, str], order_code: str | None, at: datetime
+) -> None:
+    """Queue one message. ``key`` makes it once-only: the same key again changes nothing."""
+    assert kind in KINDS, kind
+    session.execute(
+        insert(Notice)
+        .values(
+            id=uuid7(), key=key, person_id=person_id, kind=kind, params=dict(params), order_code=order_code,
+            state=NoticeState.QUEUED, tries=0, created_at=at, not_before=at,
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+    )  # fmt: skip
+
+
+def list_due(session: Session, *, at: datetime, limit: int = 50) -> list[UUID]:
+    """Messages to send now, also those whose sender died while sending."""
+    return list(
+        session.scalars(
+            select(Notice.id)
+            .where(Notice.state.in_((NoticeState.QUEUED, NoticeState.SENDING)), Notice.not_before <= at)
+            .order_by(Notice.not_before)
+            .limit(limit)
+        )
+    )
+
+
+def claim_notice(session: Session, notice_id: UUID, *, at: datetime) -> Notice | None:
+    """Take a due message by compare-and-set; None when somebody else has it or it was sent."""
+    taken = session.execute(
+        update(Notice)
+        .where(
+            Notice.id == notice_id,
+            or_(Notice.state == NoticeState.QUEUED, Notice.state == NoticeState.SENDING),
+            Notice.not_before <= at,
+        )
+        .values(state=NoticeState.SENDING, not_before=at + CLAIM_LASTS, tries=Notice.tries + 1)
+        .returning(Notice.id)
+    ).scalar()
+    return session.get(Notice, taken) if taken else None
+
+
+def note_sent(session: Session, notice_id: UUID, *, at: datetime) -> None:
+    """Record that the message left."""
+    notice = session.get(Notice, notice_id)
+    assert notice is not None
+    notice.state, notice.sent_at, notice.last_error = NoticeState.SENT, at, None
+
+
+def note_failed(session: Session, notice_id: UUID, error: str, *, at: datetime) -> None:
+    """Record a failed try; tried again with growing pauses, given up visibly after ``MAX_TRIES``."""
+    notice = session.get(Notice, notice_id)
+    assert notice is not None
+    notice.last_error = error[:500]
+    notice.state = NoticeState.FAILED if notice.tries >= MAX_TRIES else NoticeState.QUEUED
+    notice.not_before = at + timedelta(seconds=min(5 * 2**notice.tries, 3600))
+
+
+def mark_read(session: Session, person_id: UUID, *, at: datetime) -> None:
+    """The person has seen their messages."""
+    session.execute(update(Notice).where(Notice.person_id == person_id, Notice.read_at.is_(None)).values(read_at=at))

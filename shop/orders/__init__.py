@@ -1,0 +1,1 @@
+"""Orders: what was bought, from whom, for how much, and where it stands."""

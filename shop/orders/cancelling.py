@@ -1,0 +1,80 @@
+"""Ending an order before it ships: by its buyer, by the operator, or by the clock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Actor, Role
+from kernel.errors import Conflict, NotFound
+from kernel.outbox import publish
+from logistics.stock import reserving
+from shop.orders.models import Order, OrderClosed
+from shop.orders.states import OrderState
+
+
+def lock_order(session: Session, code: str) -> Order:
+    """The order, locked until the transaction ends. Raises NotFound."""
+    order = session.scalar(select(Order).where(Order.code == code).with_for_update())
+    if order is None:
+        raise NotFound("没有这张订单,请检查订单号。")
+    return order
+
+
+def check_buyer(order: Order, actor: Actor) -> None:
+    """Raises NotFound unless ``actor`` is the buyer, belongs to the buying organisation or operates the market."""
+    own = actor.person_id is not None and order.buyer_person_id == actor.person_id
+    organization = order.buyer_organization_id is not None and order.buyer_organization_id in actor.roles
+    if not (own or organization or actor.operator):
+        raise NotFound("没有这张订单,请检查订单号。")
+
+
+def cancel_order(session: Session, actor: Actor, code: str, *, reason: str, at: datetime) -> Order:
+    """Cancel an order that has not shipped; its boxes are freed and paid money goes back by the upper rooms' reaction.
+
+    Raises Conflict once boxes are on their way; the second call changes nothing.
+    """
+    order = lock_order(session, code)
+    check_buyer(order, actor)
+    if order.state is OrderState.CANCELLED:
+        return order
+    if any(line.shipped for line in order.lines):
+        raise Conflict("订单已经发货,不能直接取消。收到后可以申请售后。")
+    order.move(OrderState.CANCELLED)
+    reserving.deallocate(session, order.code)
+    publish(session, OrderClosed(order.code, reason or "cancelled", at), at=at)
+    return order
+
+
+def confirm_on_terms(session: Session, actor: Actor, code: str, *, at: datetime) -> Order:
+    """Let an order on terms (先货后款) be packed; only orders of organisations are on terms."""
+    from shop.orders.models import OrderConfirmed
+
+    order = lock_order(session, code)
+    if not actor.operator and not actor.system:
+        assert order.buyer_organization_id is not None
+        actor.must(Role.requester, order.buyer_organization_id)
+    if not order.on_terms:
+        raise Conflict("这张订单不是先货后款,请先付款。")
+    if order.state is OrderState.PLACED:
+        order.move(OrderState.CONFIRMED)
+        publish(session, OrderConfirmed(order.code, at), at=at)
+    return order
+
+
+def expire_orders(session: Session, *, at: datetime, limit: int = 50) -> int:
+    """Close unpaid orders past their time and free their boxes; returns how many. Rows another worker holds are left to it."""
+    due = session.scalars(
+        select(Order)
+        .where(Order.state == OrderState.PLACED, Order.expires_at <= at)
+        .order_by(Order.expires_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for order in due:
+        order.move(OrderState.EXPIRED)
+        reserving.deallocate(session, order.code)
+        publish(session, OrderClosed(order.code, "expired", at), at=at)
+    return len(due)

@@ -1,0 +1,73 @@
+"""Following the goods: reactions to what shipments report, and acceptance (验收) by an organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Actor, Role
+from kernel.errors import Conflict, FieldError, Invalid
+from kernel.outbox import publish
+from shop.orders.cancelling import lock_order
+from shop.orders.models import Order, OrderDelivered, OrderShipped
+from shop.orders.states import OrderState
+
+
+def mark_shipped(session: Session, order_code: str, boxes: Mapping[str, int], *, at: datetime) -> Order:
+    """Set how many boxes of each line (by line code) have left so far; the order is shipped once all have."""
+    order = lock_order(session, order_code)
+    for line in order.lines:
+        line.shipped = max(line.shipped, boxes.get(line.code, 0))
+    if order.state in (OrderState.PAID, OrderState.CONFIRMED) and all(line.shipped == line.quantity for line in order.lines):
+        order.move(OrderState.SHIPPED)
+        publish(session, OrderShipped(order.code, at), at=at)
+    return order
+
+
+def mark_delivered(session: Session, order_code: str, *, at: datetime) -> Order:
+    """Note that the parcel was signed for; a second report changes nothing."""
+    order = lock_order(session, order_code)
+    if order.state is OrderState.SHIPPED:
+        order.move(OrderState.DELIVERED)
+        order.delivered_at = at
+        publish(session, OrderDelivered(order.code, at), at=at)
+    return order
+
+
+def confirm_receipt(session: Session, actor: Actor, order_code: str) -> Order:
+    """The buyer of a consumer order says it arrived."""
+    from shop.orders.cancelling import check_buyer
+
+    order = lock_order(session, order_code)
+    check_buyer(order, actor)
+    if order.state is OrderState.DELIVERED and not order.on_terms:
+        order.move(OrderState.COMPLETED)
+    return order
+
+
+def accept_goods(session: Session, actor: Actor, order_code: str, received: Mapping[str, Decimal], *, at: datetime) -> Order:
+    """Accept what arrived (验收): ``received`` maps line code to boxes taken. What is payable follows the boxes accepted.
+
+    Raises Invalid for more than was ordered, Conflict before delivery or a second time.
+    """
+    order = lock_order(session, order_code)
+    assert order.buyer_organization_id is not None, "consumers confirm receipt instead"
+    actor.must(Role.inspector, order.buyer_organization_id)
+    if order.state is not OrderState.DELIVERED:
+        raise Conflict("货物签收后才能验收,且只能验收一次。")
+    errors = []
+    for line in order.lines:
+        boxes = received.get(line.code)
+        if boxes is None or boxes != int(boxes) or not 0 <= boxes <= line.quantity:
+            errors.append(FieldError(line.code, "验收数量要在 0 到 %(most)s 盒之间。", {"most": line.quantity}))
+        else:
+            line.accepted_boxes = int(boxes)
+    if errors:
+        raise Invalid("有几处需要改一下。", errors=errors)
+    for part in order.sub_orders:
+        part.payable_fen = part.freight_fen + sum(line.unit_price_fen * (line.accepted_boxes or 0) for line in part.lines)
+    order.move(OrderState.ACCEPTED)
+    return order

@@ -1,0 +1,160 @@
+"""Placing an order: the one act that turns wants into a promise.
+
+1. A checkout that was placed before gives the same order again.
+2. Every product may be sold today (its papers are valid), or the reasons are named.
+3. Prices and freight are worked out afresh; a total other than the one shown to the buyer is refused, with the new one.
+4. Rows are written and boxes allocated in one transaction; short stock refuses the whole order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Actor
+from kernel.errors import Conflict, FieldError, Forbidden, Invalid
+from kernel.ids import new_code
+from kernel.money import Money
+from kernel.outbox import publish
+from logistics.stock import reserving
+from shop.orders.models import Order, OrderKind, OrderLine, OrderPlaced, Purpose, SubOrder
+from shop.orders.pricing import PricedOrder, price_lines
+
+PAY_WITHIN = timedelta(minutes=60)
+MAX_LINES = 100
+MAX_BOXES = 10_000
+
+
+class PriceChanged(Conflict):
+    """The total is not what the buyer saw; ``now`` is what it is. Ask them again."""
+
+    title = "价格有变化"
+
+    def __init__(self, now: Money) -> None:
+        super().__init__("价格刚刚有变化,现在合计 %(now)s。请确认后再下单。", params={"now": now.format()})
+        self.now = now
+
+
+@dataclass(frozen=True)
+class OrderDraft:
+    """What a buyer wants: ``lines`` maps SKU to boxes; ``expected_total`` is what they were shown; ``holder`` has boxes on hold."""
+
+    lines: Mapping[str, int]
+    address: Mapping[str, str]
+    checkout_key: str
+    expected_total: Money | None = None
+    purpose: Purpose = Purpose.PERSONAL
+    buyer_organization_id: UUID | None = None
+    on_terms: bool = False
+    due_on: date | None = None
+    holder: str | None = None
+    reference: str = ""
+    price_list_code: str | None = field(default=None)
+
+
+def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: datetime) -> Order:
+    """Place ``draft`` for ``actor``. Raises Invalid, PriceChanged, Conflict (papers), OutOfStock; nothing is written then."""
+    earlier = session.scalar(select(Order).where(Order.checkout_key == draft.checkout_key))
+    if earlier is not None:
+        return _same_buyer(earlier, actor, draft)
+    _check(draft)
+    priced = price_lines(
+        session,
+        draft.lines,
+        province_code=draft.address["province_code"],
+        at=at,
+        organization_id=draft.buyer_organization_id,
+    )
+    if draft.expected_total is not None and draft.expected_total != priced.total:
+        raise PriceChanged(priced.total)
+    order = _write(session, actor, draft, priced, at)
+    lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
+    reserving.allocate(session, order.code, lines, at, from_holder=draft.holder)
+    publish(session, OrderPlaced(order.code, at))
+    return order
+
+
+def _same_buyer(order: Order, actor: Actor, draft: OrderDraft) -> Order:
+    if order.buyer_person_id != actor.person_id or order.buyer_organization_id != draft.buyer_organization_id:
+        raise Forbidden("这张订单不是您下的。")
+    return order
+
+
+def _check(draft: OrderDraft) -> None:
+    errors = []
+    if not draft.lines:
+        raise Invalid("购物篮是空的,请先选商品。")
+    if len(draft.lines) > MAX_LINES:
+        raise Invalid("一张订单最多 %(count)s 种商品,请分开下单。", params={"count": MAX_LINES})
+    for sku, boxes in draft.lines.items():
+        if type(boxes) is not int or not 1 <= boxes <= MAX_BOXES:
+            errors.append(FieldError(sku, "数量要在 1 到 %(most)s 之间。", {"most": MAX_BOXES}))
+    if errors:
+        raise Invalid("有几处需要改一下。", errors=errors)
+    if draft.on_terms and draft.buyer_organization_id is None:
+        raise Invalid("先货后款只对采购单位开放。")
+
+
+def _write(session: Session, actor: Actor, draft: OrderDraft, priced: PricedOrder, at: datetime) -> Order:
+    order = Order(
+        code=new_code("ORD"),
+        kind=OrderKind.ORGANIZATION if draft.buyer_organization_id else OrderKind.CONSUMER,
+        purpose=draft.purpose,
+        buyer_person_id=actor.person_id,
+        buyer_organization_id=draft.buyer_organization_id,
+        address=dict(draft.address),
+        province_code=draft.address["province_code"],
+        items_fen=priced.items.minor,
+        freight_fen=priced.freight.minor,
+        total_fen=priced.total.minor,
+        on_terms=draft.on_terms,
+        due_on=draft.due_on,
+        checkout_key=draft.checkout_key,
+        reference=draft.reference,
+        placed_at=at,
+        expires_at=None if draft.on_terms else at + PAY_WITHIN,
+    )
+    for number, part in enumerate(priced.parts, start=1):
+        sub_order = SubOrder(
+            code=f"{order.code}-{number}",
+            seller_id=part.seller_id,
+            items_fen=part.items.minor,
+            freight_fen=part.freight.minor,
+            payable_fen=(part.items + part.freight).minor,
+            lines=[],
+        )
+        sub_order.lines = _lines(sub_order.code, part.lines)
+        order.sub_orders.append(sub_order)
+    session.add(order)
+    session.flush()
+    return order
+
+
+def _lines(code: str, priced: Sequence[object]) -> list[OrderLine]:
+    from shop.orders.pricing import PricedLine
+
+    lines = []
+    for number, line in enumerate(priced, start=1):
+        assert isinstance(line, PricedLine)
+        product = line.product
+        lines.append(
+            OrderLine(
+                code=f"{code}-{number:02d}",
+                product_id=product.id,
+                sku=product.sku,
+                name=product.name,
+                name_en=product.name_en,
+                county_code=product.county_code,
+                net_content=product.net_content,
+                picture=product.picture,
+                quantity=line.boxes,
+                unit_price_fen=line.unit_price.minor,
+                amount_fen=line.amount.minor,
+            )
+        )
+    return lines

@@ -1,0 +1,74 @@
+"""Money meets order: reactions to what payments captured or gave back.
+
+The order row is locked first, so two captures of one order are settled one after the other. Every captured fen ends in the order it was
+paid for, or is sent back by ``MoneyToReturn`` written in the same transaction.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kernel.errors import Conflict
+from kernel.outbox import publish
+from logistics.stock import reserving
+from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded, SubOrder
+from shop.orders.states import OrderState
+from shop.payments.models import PaymentCaptured, PaymentRefunded
+
+WAITING = (OrderState.PLACED, OrderState.EXPIRED)
+
+
+def settle_capture(session: Session, event: PaymentCaptured) -> None:
+    """Count captured money toward its sub-order; late money takes the boxes again or goes back."""
+    order = session.scalars(
+        select(Order).join(SubOrder).where(SubOrder.code == event.order_code).with_for_update(of=Order)
+    ).one()
+    part = next(p for p in order.sub_orders if p.code == event.order_code)
+    if order.state is OrderState.CANCELLED:
+        return publish(session, MoneyToReturn(event.payment_id, event.amount_fen, "cancelled"), at=event.at)
+    excess = max(part.paid_fen + event.amount_fen - part.payable_fen, 0)
+    if excess:
+        publish(session, MoneyToReturn(event.payment_id, excess, "paid_twice"), at=event.at)
+    used = event.amount_fen - excess
+    if used and order.state is OrderState.EXPIRED and not _take_again(session, order, event):
+        return publish(session, MoneyToReturn(event.payment_id, used, "too_late"), at=event.at)
+    part.paid_fen += used
+    order.paid_fen += used
+    if all(p.paid_fen >= p.payable_fen for p in order.sub_orders):
+        _all_paid(session, order, event)
+    return None
+
+
+def _take_again(session: Session, order: Order, event: PaymentCaptured) -> bool:
+    """Allocate the boxes of an expired order again; False when they are gone."""
+    try:
+        with session.begin_nested():
+            lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
+            reserving.allocate(session, order.code, lines, event.at)
+    except Conflict:
+        return False
+    return True
+
+
+def _all_paid(session: Session, order: Order, event: PaymentCaptured) -> None:
+    if order.paid_at is not None:
+        return
+    order.paid_at = event.at
+    if order.state in WAITING:
+        order.move(OrderState.PAID)
+        order.expires_at = None
+    elif order.state is OrderState.ACCEPTED:
+        order.move(OrderState.COMPLETED)
+    publish(session, OrderPaid(order.code, order.paid_fen, event.at), at=event.at)
+
+
+def settle_refund(session: Session, event: PaymentRefunded) -> None:
+    """Note on the order what payments gave back of the money it had counted."""
+    order = session.scalars(
+        select(Order).join(SubOrder).where(SubOrder.code == event.order_code).with_for_update(of=Order)
+    ).one()
+    counted = min(event.amount_fen, order.paid_fen - order.refunded_fen) if not event.unused else 0
+    if counted:
+        order.refunded_fen += counted
+        publish(session, OrderRefunded(order.code, event.refund_id, counted, event.at), at=event.at)

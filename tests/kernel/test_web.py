@@ -1,0 +1,137 @@
+"""What every page shares: headers, language, errors as pages and as problem+json, once-only requests, no open redirect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from kernel import idempotency
+from kernel.errors import Invalid, NotFound
+from kernel.money import Money
+from kernel.web import csrf, everyone, local_target, once, yuan
+
+
+@pytest.fixture
+def ringing(app: Flask, session: Session) -> FlaskClient:
+    """The application with three doors of this test's own."""
+    session.execute(text("CREATE TEMPORARY TABLE rings (bell text)"))
+
+    @app.post("/ring")
+    @everyone
+    @once
+    def ring(open_session: Session) -> str:
+        from flask import request
+
+        open_session.execute(text("INSERT INTO rings VALUES (:bell)"), {"bell": request.form["bell"]})
+        if request.form["bell"] == "cracked":
+            raise Invalid("钟裂了,请换一口。", field="bell")
+        return "dong"
+
+    @app.get("/gone")
+    @everyone
+    def gone() -> str:
+        raise NotFound("没有 %(what)s。", params={"what": "<b>钟</b>"})
+
+    csrf.exempt(app.view_functions["ring"])
+    return app.test_client()
+
+
+@pytest.fixture
+def rings(session: Session) -> Callable[[], int]:
+    return lambda: session.scalar(text("SELECT count(*) FROM rings")) or 0
+
+
+def ring(client: FlaskClient, key: str = "key-0001", bell: str = "east", **more: Any) -> Any:
+    return client.post("/ring", data={"idempotency_key": key, "bell": bell, **more})
+
+
+def test_equal_requests_have_one_effect_and_one_answer(ringing: FlaskClient, rings: Callable[[], int]) -> None:
+    answers = [ring(ringing) for _ in range(3)]
+    assert [(a.status_code, a.text) for a in answers] == [(200, "dong")] * 3
+    assert rings() == 1
+
+
+def test_the_same_key_with_another_body_is_refused(ringing: FlaskClient, rings: Callable[[], int]) -> None:
+    ring(ringing)
+    assert ring(ringing, bell="west").status_code == 422
+    assert rings() == 1
+
+
+def test_a_request_without_a_key_is_refused(ringing: FlaskClient, rings: Callable[[], int]) -> None:
+    assert ring(ringing, key="").status_code == 422
+    assert rings() == 0
+
+
+def test_a_refused_form_can_be_mended_and_sent_again(ringing: FlaskClient, rings: Callable[[], int]) -> None:
+    assert ring(ringing, bell="cracked").status_code == 422
+    assert rings() == 0
+    assert ring(ringing, bell="whole").status_code == 200
+    assert rings() == 1
+
+
+def test_without_the_claim_the_effect_doubles(
+    ringing: FlaskClient, rings: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard switched off."""
+    monkeypatch.setattr(idempotency, "claim", lambda *_: None)
+    monkeypatch.setattr(idempotency, "remember", lambda *_: None)
+    ring(ringing)
+    ring(ringing)
+    assert rings() == 2
+
+
+def test_a_problem_is_a_page_to_people_and_json_to_programs(ringing: FlaskClient) -> None:
+    page = ringing.get("/gone", headers={"Accept": "text/html"})
+    assert page.status_code == 404
+    assert "&lt;b&gt;钟&lt;/b&gt;" in page.text
+    answer = ringing.get("/gone", headers={"Accept": "application/json"})
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json["status"] == 404
+    assert answer.json["type"] == "not-found"
+
+
+def test_unknown_pages_and_methods_are_told_kindly(ringing: FlaskClient) -> None:
+    assert ringing.get("/no-such-page").status_code == 404
+    assert ringing.get("/ring").status_code == 405
+
+
+def test_each_answer_carries_the_security_headers(ringing: FlaskClient) -> None:
+    headers = ringing.get("/no-such-page").headers
+    assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_csrf_is_asked_for_when_it_is_on(app: Flask) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    assert app.test_client().post("/language", data={"lang": "en"}).status_code == 422
+    app.config["WTF_CSRF_ENABLED"] = False
+    assert app.test_client().post("/language", data={"lang": "en"}).status_code == 302
+
+
+def test_the_language_switch_is_kept(ringing: FlaskClient) -> None:
+    ringing.post("/language", data={"lang": "en", "next": "/"})
+    assert '<html lang="en"' in ringing.get("/no-such-page", headers={"Accept": "text/html"}).text
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example", "//evil.example", "/\\evil.example", "evil", "", None, "/a\r\nSet-Cookie: x=1", "javascript:1"],
+)
+def test_no_open_redirect(target: str | None) -> None:
+    assert local_target(target) == "/"
+
+
+def test_local_targets_pass() -> None:
+    assert local_target("/orders/ORD-1?x=1") == "/orders/ORD-1?x=1"
+
+
+def test_yuan() -> None:
+    assert yuan(Money(123450)) == "¥1,234.50"
+    assert yuan(-5) == "-¥0.05"

@@ -22,7 +22,7 @@ def register(commands: Any) -> None:
     parser.set_defaults(act=act, takes_more=True)
 
 
-def act(arguments: argparse.Namespace) -> int:  # noqa: RET503 - the process is replaced
+def act(arguments: argparse.Namespace) -> int:
     """Make sure of a browser, then hand over to pytest."""
     check_shared_memory()
     if not arguments.no_browser:

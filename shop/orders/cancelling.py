@@ -11,7 +11,7 @@ from catalog.parties.models import Actor, Role
 from kernel.errors import Conflict, NotFound
 from kernel.outbox import publish
 from logistics.stock import reserving
-from shop.orders.models import Order, OrderClosed
+from shop.orders.models import Order, OrderClosed, OrderConfirmed
 from shop.orders.states import OrderState
 
 
@@ -50,8 +50,6 @@ def cancel_order(session: Session, actor: Actor, code: str, *, reason: str, at: 
 
 def confirm_on_terms(session: Session, actor: Actor, code: str, *, at: datetime) -> Order:
     """Let an order on terms (先货后款) be packed; only orders of organisations are on terms."""
-    from shop.orders.models import OrderConfirmed
-
     order = lock_order(session, code)
     if not actor.operator and not actor.system:
         assert order.buyer_organization_id is not None

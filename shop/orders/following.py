@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Role
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.outbox import publish
-from shop.orders.cancelling import lock_order
+from kernel.quantity import Quantity
+from shop.orders.cancelling import check_buyer, lock_order
 from shop.orders.models import Order, OrderDelivered, OrderShipped
 from shop.orders.states import OrderState
 
@@ -39,8 +40,6 @@ def mark_delivered(session: Session, order_code: str, *, at: datetime) -> Order:
 
 def confirm_receipt(session: Session, actor: Actor, order_code: str) -> Order:
     """The buyer of a consumer order says it arrived."""
-    from shop.orders.cancelling import check_buyer
-
     order = lock_order(session, order_code)
     check_buyer(order, actor)
     if order.state is OrderState.DELIVERED and not order.on_terms:
@@ -48,8 +47,16 @@ def confirm_receipt(session: Session, actor: Actor, order_code: str) -> Order:
     return order
 
 
-def accept_goods(session: Session, actor: Actor, order_code: str, received: Mapping[str, Decimal], *, at: datetime) -> Order:
-    """Accept what arrived (验收): ``received`` maps line code to boxes taken. What is payable follows the boxes accepted.
+@dataclass(frozen=True)
+class Received:
+    """What an inspector found of one line: whole boxes, and what they weighed together."""
+
+    boxes: int
+    weighed: Quantity
+
+
+def accept_goods(session: Session, actor: Actor, order_code: str, received: Mapping[str, Received]) -> Order:
+    """Accept what arrived (验收), line by line. What is payable follows the boxes accepted; the weighed amount is kept as evidence.
 
     Raises Invalid for more than was ordered, Conflict before delivery or a second time.
     """
@@ -60,14 +67,17 @@ def accept_goods(session: Session, actor: Actor, order_code: str, received: Mapp
         raise Conflict("货物签收后才能验收,且只能验收一次。")
     errors = []
     for line in order.lines:
-        boxes = received.get(line.code)
-        if boxes is None or boxes != int(boxes) or not 0 <= boxes <= line.quantity:
+        got = received.get(line.code)
+        if got is None or not 0 <= got.boxes <= line.quantity or got.weighed.amount < 0:
             errors.append(FieldError(line.code, "验收数量要在 0 到 %(most)s 盒之间。", {"most": line.quantity}))
-        else:
-            line.accepted_boxes = int(boxes)
+            continue
+        line.accepted_boxes = got.boxes
+        line.accepted_amount, line.accepted_unit = got.weighed.amount, got.weighed.unit.value
     if errors:
         raise Invalid("有几处需要改一下。", errors=errors)
     for part in order.sub_orders:
-        part.payable_fen = part.freight_fen + sum(line.unit_price_fen * (line.accepted_boxes or 0) for line in part.lines)
+        part.payable_fen = part.freight_fen + sum(
+            line.amount_fen * (line.accepted_boxes or 0) // line.quantity for line in part.lines
+        )
     order.move(OrderState.ACCEPTED)
     return order

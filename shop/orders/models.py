@@ -124,7 +124,8 @@ class OrderLine(Base):
     __tablename__ = "orders_line"
     __table_args__ = (
         CheckConstraint("quantity > 0", name="quantity"),
-        CheckConstraint("amount_fen = unit_price_fen * quantity AND unit_price_fen > 0", name="amount"),
+        CheckConstraint("amount_fen = unit_price_fen * quantity - discount_fen AND amount_fen >= 0", name="amount"),
+        CheckConstraint("unit_price_fen > 0 AND discount_fen >= 0", name="price"),
         CheckConstraint("shipped >= 0 AND shipped <= quantity", name="shipped_within"),
         CheckConstraint("accepted_boxes IS NULL OR (accepted_boxes >= 0 AND accepted_boxes <= quantity)", name="accepted_within"),
         Index("ix_orders_line_sub_order_id", "sub_order_id"),
@@ -143,6 +144,7 @@ class OrderLine(Base):
     picture: Mapped[str]
     quantity: Mapped[int]
     unit_price_fen: Mapped[int]
+    discount_fen: Mapped[int] = mapped_column(default=0)
     amount_fen: Mapped[int]
     shipped: Mapped[int] = mapped_column(default=0)
     accepted_boxes: Mapped[int | None]

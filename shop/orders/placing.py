@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor
+from catalog.prices.quoting import QuotedLine
+from catalog.products.models import Product
 from kernel.errors import Conflict, FieldError, Forbidden, Invalid
 from kernel.ids import new_code
 from kernel.money import Money
@@ -54,7 +56,6 @@ class OrderDraft:
     due_on: date | None = None
     holder: str | None = None
     reference: str = ""
-    price_list_code: str | None = field(default=None)
 
 
 def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: datetime) -> Order:
@@ -70,8 +71,8 @@ def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: dateti
         at=at,
         organization_id=draft.buyer_organization_id,
     )
-    if draft.expected_total is not None and draft.expected_total != priced.total:
-        raise PriceChanged(priced.total)
+    if draft.expected_total is not None and draft.expected_total != priced.quote.total:
+        raise PriceChanged(priced.quote.total)
     order = _write(session, actor, draft, priced, at)
     lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
     reserving.allocate(session, order.code, lines, at, from_holder=draft.holder)
@@ -109,9 +110,9 @@ def _write(session: Session, actor: Actor, draft: OrderDraft, priced: PricedOrde
         buyer_organization_id=draft.buyer_organization_id,
         address=dict(draft.address),
         province_code=draft.address["province_code"],
-        items_fen=priced.items.minor,
-        freight_fen=priced.freight.minor,
-        total_fen=priced.total.minor,
+        items_fen=(priced.quote.items - priced.quote.discount).minor,
+        freight_fen=priced.quote.freight.minor,
+        total_fen=priced.quote.total.minor,
         on_terms=draft.on_terms,
         due_on=draft.due_on,
         checkout_key=draft.checkout_key,
@@ -119,42 +120,36 @@ def _write(session: Session, actor: Actor, draft: OrderDraft, priced: PricedOrde
         placed_at=at,
         expires_at=None if draft.on_terms else at + PAY_WITHIN,
     )
-    for number, part in enumerate(priced.parts, start=1):
+    for number, part in enumerate(priced.quote.sellers, start=1):
         sub_order = SubOrder(
             code=f"{order.code}-{number}",
-            seller_id=part.seller_id,
-            items_fen=part.items.minor,
+            seller_id=priced.sellers[part.seller_code],
+            items_fen=(part.items - part.discount).minor,
             freight_fen=part.freight.minor,
-            payable_fen=(part.items + part.freight).minor,
-            lines=[],
+            payable_fen=part.total.minor,
         )
-        sub_order.lines = _lines(sub_order.code, part.lines)
+        sub_order.lines = [
+            _line(f"{sub_order.code}-{place:02d}", priced.products[item.line.sku], item)
+            for place, item in enumerate(part.lines, start=1)
+        ]
         order.sub_orders.append(sub_order)
     session.add(order)
     session.flush()
     return order
 
 
-def _lines(code: str, priced: Sequence[object]) -> list[OrderLine]:
-    from shop.orders.pricing import PricedLine
-
-    lines = []
-    for number, line in enumerate(priced, start=1):
-        assert isinstance(line, PricedLine)
-        product = line.product
-        lines.append(
-            OrderLine(
-                code=f"{code}-{number:02d}",
-                product_id=product.id,
-                sku=product.sku,
-                name=product.name,
-                name_en=product.name_en,
-                county_code=product.county_code,
-                net_content=product.net_content,
-                picture=product.picture,
-                quantity=line.boxes,
-                unit_price_fen=line.unit_price.minor,
-                amount_fen=line.amount.minor,
-            )
-        )
-    return lines
+def _line(code: str, product: Product, item: QuotedLine) -> OrderLine:
+    return OrderLine(
+        code=code,
+        product_id=product.id,
+        sku=product.sku,
+        name=product.name,
+        name_en=product.name_en,
+        county_code=product.county_code,
+        net_content=product.net_content,
+        picture=product.picture,
+        quantity=item.line.quantity,
+        unit_price_fen=item.line.unit_price.minor,
+        discount_fen=item.discount.minor,
+        amount_fen=item.payable.minor,
+    )

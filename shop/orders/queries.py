@@ -33,7 +33,12 @@ def find_order_of_part(session: Session, sub_order_code: str) -> Order | None:
 
 
 def list_orders_of(
-    session: Session, *, person_id: UUID | None = None, organization_id: UUID | None = None, after: UUID | None = None, limit: int = 20
+    session: Session,
+    *,
+    person_id: UUID | None = None,
+    organization_id: UUID | None = None,
+    after: UUID | None = None,
+    limit: int = 20,
 ) -> Sequence[Order]:
     """Orders of a person or an organisation, newest first; ``after`` is the last id of the page before."""
     query = select(Order).options(_WHOLE).order_by(Order.id.desc()).limit(limit)

@@ -21,9 +21,7 @@ WAITING = (OrderState.PLACED, OrderState.EXPIRED)
 
 def settle_capture(session: Session, event: PaymentCaptured) -> None:
     """Count captured money toward its sub-order; late money takes the boxes again or goes back."""
-    order = session.scalars(
-        select(Order).join(SubOrder).where(SubOrder.code == event.order_code).with_for_update(of=Order)
-    ).one()
+    order = session.scalars(select(Order).join(SubOrder).where(SubOrder.code == event.order_code).with_for_update(of=Order)).one()
     part = next(p for p in order.sub_orders if p.code == event.order_code)
     if order.state is OrderState.CANCELLED:
         return publish(session, MoneyToReturn(event.payment_id, event.amount_fen, "cancelled"), at=event.at)
@@ -65,9 +63,7 @@ def _all_paid(session: Session, order: Order, event: PaymentCaptured) -> None:
 
 def settle_refund(session: Session, event: PaymentRefunded) -> None:
     """Note on the order what payments gave back of the money it had counted."""
-    order = session.scalars(
-        select(Order).join(SubOrder).where(SubOrder.code == event.order_code).with_for_update(of=Order)
-    ).one()
+    order = session.scalars(select(Order).join(SubOrder).where(SubOrder.code == event.order_code).with_for_update(of=Order)).one()
     counted = min(event.amount_fen, order.paid_fen - order.refunded_fen) if not event.unused else 0
     if counted:
         order.refunded_fen += counted

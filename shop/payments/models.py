@@ -43,7 +43,13 @@ class Payment(Base):
         CheckConstraint("amount_fen > 0", name="amount"),
         CheckConstraint("captured_fen >= 0", name="captured"),
         CheckConstraint("refunded_fen >= 0 AND refunded_fen <= captured_fen", name="refund_within_captured"),
-        Index("uq_payments_payment_reference", "provider", "provider_reference", unique=True, postgresql_where="provider_reference IS NOT NULL"),
+        Index(
+            "uq_payments_payment_reference",
+            "provider",
+            "provider_reference",
+            unique=True,
+            postgresql_where="provider_reference IS NOT NULL",
+        ),
         Index("ix_payments_payment_order_code", "order_code"),
         Index("ix_payments_payment_unsettled", "created_at", postgresql_where="state IN ('created', 'open')"),
     )

@@ -111,7 +111,9 @@ def test_a_wrong_address_keeps_what_was_typed(client: FlaskClient, person: Perso
     assert session.scalar(select(func.count()).select_from(Address)) == 0
 
 
-def test_nobody_removes_another_persons_address(app: Flask, client: FlaskClient, person: Person, session: Session, at: datetime) -> None:
+def test_nobody_removes_another_persons_address(
+    app: Flask, client: FlaskClient, person: Person, session: Session, at: datetime
+) -> None:
     other = make_person(session)
     address = addressing.add_address(session, other.id, ADDRESS, at=at)
     sign_in(client)

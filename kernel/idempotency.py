@@ -45,7 +45,7 @@ def claim(session: Session, scope: str, key: str, print_: str) -> ClaimedKey | N
     Raises Conflict while the same key is being worked on, Invalid when it was used for another request. The advisory lock lasts until
     the end of the transaction, so the row that ``remember`` adds cannot be raced.
     """
-    locked = session.scalar(select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"{scope}\x00{key}", 0))))
+    locked = session.scalar(select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"{scope}\n{key}", 0))))
     if not locked:
         raise Conflict("上一次提交还在处理,请稍候再试。")
     earlier = session.get(ClaimedKey, (scope, key))

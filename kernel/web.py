@@ -183,7 +183,7 @@ def once(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseRetu
     @functools.wraps(view)
     def wrapped(*args: Any, **kwargs: Any) -> ResponseReturnValue:
         key = request.headers.get("Idempotency-Key") or request.form.get("idempotency_key", "")
-        if not 8 <= len(key) <= 255:
+        if not (8 <= len(key) <= 255 and key.isascii() and key.isprintable()):
             raise Invalid("缺少防重复提交的编号,请刷新页面后再提交。", field="idempotency_key")
         scope = f"{getattr(g, 'actor_key', '')}|{request.endpoint}"
         print_ = idempotency.fingerprint(request.method.encode(), request.path.encode(), _body_for_fingerprint())

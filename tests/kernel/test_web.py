@@ -110,9 +110,9 @@ def test_each_answer_carries_the_security_headers(ringing: FlaskClient) -> None:
 
 def test_csrf_is_asked_for_when_it_is_on(app: Flask) -> None:
     app.config["WTF_CSRF_ENABLED"] = True
-    assert app.test_client().post("/language", data={"lang": "en"}).status_code == 422
+    assert app.test_client().post("/sign-out").status_code == 422
     app.config["WTF_CSRF_ENABLED"] = False
-    assert app.test_client().post("/language", data={"lang": "en"}).status_code == 302
+    assert app.test_client().post("/sign-out").status_code == 302
 
 
 def test_the_language_switch_is_kept(ringing: FlaskClient) -> None:

@@ -17,6 +17,9 @@ BLUEPRINTS: tuple[str, ...] = (
     "traceability.lots.views",
 )
 BLUEPRINTS: tuple[str, ...] = ("shop.accounts.views",)
+    "shop.accounts.views",
+    "shop.notices.views",
+)
 
 
 def create_app(config: Config, *, connect: bool = True, testing: bool = False) -> Flask:

@@ -12,7 +12,11 @@ from shop import wiring
 from shop.config import Config
 from shop.notices.tasks import use_mailer
 
-TASK_MODULES: tuple[str, ...] = ("kernel.tasks",)
+TASK_MODULES: tuple[str, ...] = (
+    "kernel.tasks",
+    "shop.notices.tasks",
+    "shop.orders.tasks",
+)
 
 BEAT = {
     "sweep": {"task": "kernel.sweep", "schedule": 5.0},

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Person
@@ -22,6 +22,7 @@ from shop.accounts.models import Login, SignInSession
 
 STAYS = timedelta(days=30)
 MIN_PASSWORD = 10
+TAKEN = "这个手机号或邮箱已经注册过,请直接登录。"
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP password storage, argon2id minimum
 _NOBODY = _hasher.hash("nobody-has-this-password")
 _PHONE = re.compile(r"^1[3-9][0-9]{9}$")
@@ -39,7 +40,7 @@ def add_login(session: Session, person_id: UUID, name: str, password: str, *, at
     if len(password) < MIN_PASSWORD:
         raise Invalid("密码至少要 %(count)s 个字符。", params={"count": MIN_PASSWORD}, field="password")
     if session.scalar(select(Login.id).where(Login.name == wanted)):
-        raise Conflict("这个手机号或邮箱已经注册过,请直接登录。", field="name")
+        raise Conflict(TAKEN, field="name")
     login = Login(person_id=person_id, name=wanted, password_hash=_hasher.hash(password), created_at=at)
     session.add(login)
     session.flush()
@@ -58,6 +59,8 @@ def sign_up(session: Session, *, name: str, password: str, called: str, at: date
         errors.append(FieldError("password", "密码至少要 %(count)s 个字符。", {"count": MIN_PASSWORD}))
     if errors:
         raise Invalid("有几处需要改一下。", errors=errors)
+    if session.scalar(select(Person.id).where(or_(Person.phone == wanted, Person.email == wanted))):
+        raise Conflict(TAKEN, field="name")
     is_phone = bool(_PHONE.match(wanted))
     person = Person(
         name=called.strip(), phone=wanted if is_phone else None, email=None if is_phone else wanted, is_demo=False, created_at=at

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from pathlib import Path
+from types import ModuleType
 
 from flask import Blueprint, Flask
 
@@ -11,20 +11,14 @@ from kernel import web
 from shop import wiring
 from shop.accounts.views import know_the_actor
 from shop.config import Config
+from shop.rooms import DOOR_MODULES, import_all
 
-BLUEPRINTS: tuple[str, ...] = (
-    "traceability.events.views",
-    "traceability.lots.views",
-)
-BLUEPRINTS: tuple[str, ...] = ("shop.accounts.views",)
-    "shop.accounts.views",
-    "shop.notices.views",
-)
+KERNEL = Path(web.__file__).parent
 
 
 def create_app(config: Config, *, connect: bool = True, testing: bool = False) -> Flask:
     """The Flask application for ``config``; ``connect=False`` leaves the database to the caller (tests)."""
-    app = Flask("shanhai", static_folder=_static_folder(), template_folder=_template_folder())
+    app = Flask("shanhai", static_folder=str(KERNEL / "static"), template_folder=str(KERNEL / "templates"))
     app.config.update(
         SECRET_KEY=config.secret_key, TESTING=testing, SHANHAI=config, RATELIMIT_STORAGE_URI=config.limiter_url or "memory://"
     )
@@ -34,30 +28,15 @@ def create_app(config: Config, *, connect: bool = True, testing: bool = False) -
         wiring.register()
     web.prepare(app, demo=config.demo, secure=config.secure)
     know_the_actor(app)
-    for name in BLUEPRINTS:
-        app.register_blueprint(_blueprint(name))
+    for module in import_all(DOOR_MODULES):
+        for blueprint in _blueprints(module):
+            app.register_blueprint(blueprint)
     return app
 
 
-def _blueprint(name: str) -> Blueprint:
-    module, _, attribute = name.partition(":")
-    blueprint: Any = getattr(importlib.import_module(module), attribute or "bp")
-    assert isinstance(blueprint, Blueprint)
-    return blueprint
-
-
-def _static_folder() -> str:
-    return str(_kernel() / "static")
-
-
-def _template_folder() -> str:
-    return str(_kernel() / "templates")
-
-
-def _kernel() -> Any:
-    from pathlib import Path
-
-    return Path(web.__file__).parent
+def _blueprints(module: ModuleType) -> list[Blueprint]:
+    """The blueprints a door module declares itself (``bp`` and its kin), each once."""
+    return [value for value in vars(module).values() if isinstance(value, Blueprint) and value.import_name == module.__name__]
 
 
 def create_served_app() -> Flask:

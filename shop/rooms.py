@@ -1,20 +1,36 @@
-"""Every module that declares tables, found by its name: importing this file's list fills ``Base.metadata``."""
+"""What the rooms hold, found by file name (DESIGN: the file name says what the file may do): tables, doors, tasks."""
 
 from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
 FLOORS = ("catalog", "traceability", "logistics", "shop")
 KERNEL_MODULES = ("kernel.outbox", "kernel.idempotency", "kernel.installation")
 
-MODEL_MODULES = KERNEL_MODULES + tuple(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts) for floor in FLOORS for path in sorted((ROOT / floor).rglob("models.py"))
-)
+
+def modules_named(*stems: str) -> tuple[str, ...]:
+    """Dotted names of the modules ``<floor>/<room>/<stem>.py``, floor by floor."""
+    return tuple(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for floor in FLOORS
+        for path in sorted((ROOT / floor).glob("*/*.py"))
+        if path.stem in stems
+    )
+
+
+MODEL_MODULES = KERNEL_MODULES + modules_named("models")
+DOOR_MODULES = modules_named("views", "api")
+TASK_MODULES = ("kernel.tasks", *modules_named("tasks"))
 
 
 def import_models() -> None:
     """Import all models, so that metadata is complete (migrations, tests, wiring)."""
-    for name in MODEL_MODULES:
-        importlib.import_module(name)
+    import_all(MODEL_MODULES)
+
+
+def import_all(names: tuple[str, ...]) -> list[ModuleType]:
+    """Import modules by name, in order."""
+    return [importlib.import_module(name) for name in names]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 from celery import Celery
 from celery.signals import worker_process_init
 
@@ -11,12 +9,7 @@ from kernel import mail, tasks
 from shop import wiring
 from shop.config import Config
 from shop.notices.tasks import use_mailer
-
-TASK_MODULES: tuple[str, ...] = (
-    "kernel.tasks",
-    "shop.notices.tasks",
-    "shop.orders.tasks",
-)
+from shop.rooms import TASK_MODULES, import_all
 
 BEAT = {
     "sweep": {"task": "kernel.sweep", "schedule": 5.0},
@@ -27,8 +20,7 @@ BEAT = {
 
 def create_worker(config: Config) -> Celery:
     """The configured Celery app with every task module imported."""
-    for name in TASK_MODULES:
-        importlib.import_module(name)
+    import_all(TASK_MODULES)
     celery = tasks.configure(config.broker_url, config.result_url, queue=config.queue)
     celery.conf.beat_schedule = BEAT
     celery.conf.beat_schedule_filename = f"{config.data_dir}/beat-schedule"

@@ -23,7 +23,7 @@ NAMES = [
 def create_lookbook() -> Flask:
     """The shell and parts of kernel with sample content; no database."""
     app = Flask("lookbook", static_folder=str(KERNEL / "static"), template_folder=str(KERNEL / "templates"))
-    app.config.update(SECRET_KEY="only-for-the-look-book", WTF_CSRF_ENABLED=True, TEMPLATES_AUTO_RELOAD=True)
+    app.config.update(SECRET_KEY="only-for-the-look-book", TEMPLATES_AUTO_RELOAD=True, RATELIMIT_STORAGE_URI="memory://")
     here = FileSystemLoader(Path(__file__).parent)
     app.jinja_loader = ChoiceLoader([FileSystemLoader(KERNEL / "templates"), here])  # type: ignore[assignment]
     web.prepare(app, demo=True, secure=False)

@@ -14,6 +14,16 @@ from shop.config import Config
 from shop.rooms import DOOR_MODULES, import_all
 
 KERNEL = Path(web.__file__).parent
+BLUEPRINTS: tuple[str, ...] = (
+    "catalog.areas.views",
+    "catalog.parties.views.organizations",
+    "catalog.parties.views.keys",
+    "catalog.parties.views.households",
+    "catalog.parties.views.pairings",
+    "catalog.documents.views",
+    "catalog.products.views",
+    "catalog.prices.views",
+)
 
 
 def create_app(config: Config, *, connect: bool = True, testing: bool = False) -> Flask:

@@ -62,14 +62,23 @@ def list_products(
 
 
 def list_products_in(
-    session: Session, state: ProductState | None, *, cooperative_id: UUID | None = None, after: str | None = None, limit: int = 50
+    session: Session,
+    state: ProductState | None,
+    *,
+    cooperative_ids: Sequence[UUID] | None = None,
+    county_codes: Sequence[str] | None = None,
+    after: str | None = None,
+    limit: int = 50,
 ) -> Sequence[Product]:
-    """Products in one state (or all), of one cooperative (or all), for those who work on them."""
+    """Products in one state (or all) for those who work on them: of these cooperatives or these counties (None, None: all)."""
     query = select(Product).order_by(Product.sku).limit(limit)
     if state is not None:
         query = query.where(Product.state == state)
-    if cooperative_id is not None:
-        query = query.where(Product.cooperative_id == cooperative_id)
+    if cooperative_ids is not None or county_codes is not None:
+        mine = list(cooperative_ids or ())
+        query = query.where(
+            or_(Product.cooperative_id.in_(mine), Product.seller_id.in_(mine), Product.county_code.in_(list(county_codes or ())))
+        )
     if after is not None:
         query = query.where(Product.sku > after)
     return session.scalars(query).all()

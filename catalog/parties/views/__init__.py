@@ -1,0 +1,1 @@
+"""Doors of parties: organisations, households, pairings (areas themselves know no actors)."""

@@ -1,0 +1,161 @@
+"""The clerk's pages of member households: the list, one household, its consents. Only people of the same cooperative see names."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from catalog.areas.queries import name_path
+from catalog.parties import consenting, registering
+from catalog.parties.access import current_actor, require
+from catalog.parties.models import Actor, ConsentScope, Household, Organization, OrganizationKind, Role
+from catalog.parties.queries import (
+    count_households,
+    get_household,
+    get_organization_by_code,
+    list_consents,
+    list_households,
+    list_organizations,
+    map_organizations,
+    standing_consents,
+)
+from catalog.parties.views.organizations import picked
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import NotFound, Problem
+from kernel.web import once, wants_json
+
+bp = Blueprint("households", __name__, url_prefix="/parties/households", template_folder="../templates")
+PAGE = 50
+SCOPE_LABELS = {
+    ConsentScope.NAME: "公开姓名",
+    ConsentScope.PHOTO: "公开照片",
+    ConsentScope.VILLAGE: "公开到村",
+    ConsentScope.SHARE: "公开这一批所占份额",
+}
+
+
+def own_cooperatives(session: Session, actor: Actor) -> list[Organization]:
+    """The cooperatives whose households the actor works for; the operator sees the first ones by code."""
+    if actor.operator:
+        return list(list_organizations(session, kind=OrganizationKind.COOPERATIVE, limit=500))
+    return list(map_organizations(session, actor.organizations_with(Role.clerk)).values())
+
+
+def _chosen(session: Session, actor: Actor) -> Organization | None:
+    code = request.args.get("cooperative") or request.form.get("cooperative")
+    mine = own_cooperatives(session, actor)
+    if not code:
+        return mine[0] if mine else None
+    organization = get_organization_by_code(session, code)
+    actor.must_any({Role.clerk: organization.id, Role.operator: None})
+    return organization
+
+
+@bp.get("/")
+@require(Role.clerk, Role.operator)
+def index() -> ResponseReturnValue:
+    return _list_page({}, {}), 200
+
+
+def _list_page(form: object, errors: object) -> str:
+    actor, search = current_actor(), request.args.get("q", "")[:40]
+    after = request.args.get("after", type=int)
+    with reading() as session:
+        cooperative = _chosen(session, actor)
+        rows = list_households(session, cooperative.id, after=after, limit=PAGE + 1, search=search) if cooperative else []
+        code = cooperative.code if cooperative else None
+        more = url_for(".index", cooperative=code, q=search or None, after=rows[PAGE - 1].member_no) if len(rows) > PAGE else None
+        return render_template(
+            "parties/households.html",
+            cooperative=cooperative,
+            cooperatives=own_cooperatives(session, actor),
+            rows=rows[:PAGE],
+            consents=standing_consents(session, [row.id for row in rows]),
+            count=count_households(session, cooperative.id) if cooperative else 0,
+            more=more,
+            first=url_for(".index", cooperative=code, q=search or None) if after else None,
+            search=search,
+            capacity=registering.CAPACITY_KEYS,
+            form=form,
+            errors=errors,
+        )
+
+
+@bp.post("/")
+@require(Role.clerk, Role.operator)
+def create() -> ResponseReturnValue:
+    try:
+        return _create()
+    except Problem as problem:
+        if wants_json() or problem.status == 403:
+            raise
+        return _list_page(request.form, problem.by_field(_)), problem.status
+
+
+@once
+def _create(session: Session) -> ResponseReturnValue:
+    actor, form = current_actor(), request.form
+    cooperative = _chosen(session, actor)
+    if cooperative is None:
+        raise NotFound("没有这个合作社。")
+    household = registering.register_household(
+        session,
+        actor,
+        cooperative_id=cooperative.id,
+        head_name=form.get("head_name", ""),
+        county_code=form.get("county_code") or cooperative.county_code or "",
+        town=form.get("town", ""),
+        village=form.get("village", ""),
+        capacity={key: form[key] for key in registering.CAPACITY_KEYS if form.get(key)},
+        is_demo=cooperative.is_demo,
+        at=clock.now(),
+    )
+    flash(_("已登记第 %(no)s 号农户。", no=household.member_no), "ok")
+    return redirect(url_for(".show", household_id=household.id))
+
+
+@bp.get("/<uuid:household_id>")
+@require(Role.clerk, Role.operator)
+def show(household_id: UUID) -> ResponseReturnValue:
+    with reading() as session:
+        household = _own(session, household_id)
+        return render_template(
+            "parties/household.html",
+            household=household,
+            area=name_path(session, household.county_code),
+            consents=list_consents(session, household.id),
+            standing=standing_consents(session, [household.id]).get(household.id, frozenset()),
+            scopes=SCOPE_LABELS,
+            capacity=registering.CAPACITY_KEYS,
+            text_version=consenting.TEXT_VERSION,
+        )
+
+
+@bp.post("/<uuid:household_id>/consents")
+@require(Role.clerk, Role.operator)
+@once
+def consent(session: Session, household_id: UUID) -> ResponseReturnValue:
+    """Give or withdraw one consent (form: ``scope``, ``do`` = give | withdraw)."""
+    household = _own(session, household_id)
+    scope = picked(ConsentScope, request.form.get("scope"), "scope")
+    actor, at = current_actor(), clock.now()
+    if request.form.get("do") == "withdraw":
+        consenting.withdraw_consent(session, actor, household_id=household.id, scope=scope, at=at)
+        flash(_("已撤回同意,公开页面不再显示。"), "ok")
+    else:
+        consenting.give_consent(session, actor, household_id=household.id, scope=scope, at=at)
+        flash(_("已记录同意。"), "ok")
+    return redirect(url_for(".show", household_id=household.id))
+
+
+def _own(session: Session, household_id: UUID) -> Household:
+    """The household when the actor works for its cooperative; others learn not even that it exists. Raises NotFound."""
+    household, actor = get_household(session, household_id), current_actor()
+    if not actor.operator and not actor.has(Role.clerk, household.cooperative_id):
+        raise NotFound("没有这户。")
+    return household

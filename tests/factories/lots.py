@@ -84,7 +84,7 @@ def make_delivery(
 ) -> HouseholdDelivery:
     """A delivery (100 kg of apples); livestock by head gets fresh ear tags."""
     household = household or make_household(session, at=at)
-    quantity = quantity or kg(100)
+    quantity = kg(100) if quantity is None else quantity
     live = quantity.unit is Unit.HEAD
     make_capacity(
         session, material, quantity.unit, "1" if live else 100_000, Basis.HEADS if live else Basis.LAND_MU, household.county_code

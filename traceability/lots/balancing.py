@@ -1,7 +1,7 @@
 """The balance of a lot: what was made is used, lost, dispatched or still there, and never more than once.
 
-Three guards, each enough by itself: the rows are locked (sorted, so that two acts never wait for each other), the UPDATE only happens where
-enough is left, and a CHECK refuses a negative balance whatever the code forgot.
+Three guards: the rows are locked (sorted, so that two acts never wait for each other, and a recall waits its turn), the UPDATE only
+happens where enough is left, and a CHECK refuses a negative balance whatever the code forgot.
 """
 
 from __future__ import annotations
@@ -78,7 +78,6 @@ def record_loss(
     if not reason.strip():
         raise Invalid("请写明损耗原因,例如“腐烂”“抽样送检”。", field="reason")
     amount = in_unit_of(lot, quantity).amount
-    take(session, lot_id, amount, "lost")
     items: Sequence[TradeItem] = ()
     if lot.kind is LotKind.PACK:
         if len(serials) != amount:
@@ -87,6 +86,7 @@ def record_loss(
         for item in items:
             move_item(item, (ItemState.MADE, ItemState.PRINTED, ItemState.ACTIVATED), ItemState.VOID)
             item.voided_at = at
+    take(session, lot_id, amount, "lost")
     describing.say_of_lot(
         session,
         actor,

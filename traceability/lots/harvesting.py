@@ -175,7 +175,7 @@ def _use_capacity(session: Session, household: Household, material: str, season:
     if session.execute(change.returning(CapacityUse.season).execution_options(synchronize_session=False)).first() is None:
         so_far = session.scalars(select(CapacityUse.delivered).filter_by(**key)).one()
         raise Invalid(
-            "这户本季“%(material)s”最多能交 %(cap)s %(unit)s,已交 %(so_far)s %(unit)s,这次的 %(wanted)s %(unit)s 超出了。"
+            "这户本季“%(material)s”最多能交 %(cap)s %(unit)s,已交 %(so_far)s %(unit)s,这次的 %(wanted)s %(unit)s超出了。"
             "确有增产,请先由县里核定。",
             params={
                 "material": material,

@@ -1,0 +1,83 @@
+"""What may come out of what went in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+
+from kernel.errors import Invalid
+from kernel.quantity import Quantity, Unit
+from traceability.lots.transforming import OutputDraft
+from traceability.lots.units import in_standard_unit
+from traceability.lots.yields import check
+
+
+@dataclass
+class Known:
+    material: str
+    low: Decimal
+    high: Decimal
+    unit: Unit
+    per_unit: Unit
+
+
+def out(amount: str, low: str, high: str, unit: Unit = Unit.KG, reason: str = "") -> OutputDraft:
+    return OutputDraft("胴体", Quantity(Decimal(amount), unit), Decimal(low), Decimal(high), reason=reason)
+
+
+SHEEP = [Quantity(Decimal(42), Unit.HEAD)]
+HUNDRED = [Quantity(Decimal(60), Unit.KG), Quantity(Decimal(40), Unit.KG)]
+RULE = Known("胴体", Decimal(14), Decimal(24), Unit.KG, Unit.HEAD)
+
+
+def test_forty_two_sheep_give_756_kilograms_and_not_a_gram_above_the_range() -> None:
+    check(SHEEP, [out("756", "14", "22")], [RULE])
+    check(SHEEP, [out("924", "14", "22")], [RULE])
+    with pytest.raises(Invalid, match=r"最多能产出“胴体”924 千克,填写的 924\.001 千克太多了"):
+        check(SHEEP, [out("924.001", "14", "22")], [RULE])
+
+
+def test_the_county_bounds_what_may_be_declared() -> None:
+    with pytest.raises(Invalid, match="超出核定范围 14–24"):
+        check(SHEEP, [out("756", "14", "40")], [RULE])
+    check(SHEEP, [out("1600", "14", "40")], [])
+
+
+def test_too_little_needs_a_reason() -> None:
+    with pytest.raises(Invalid, match="至少应产出 588 千克"):
+        check(SHEEP, [out("500", "14", "22")], [RULE])
+    check(SHEEP, [out("500", "14", "22", reason="三只检疫不合格,已无害化处理")], [RULE])
+
+
+def test_mass_does_not_grow_by_itself() -> None:
+    check(HUNDRED, [out("50", "0.4", "0.6"), out("50", "0.4", "0.6")], [])
+    with pytest.raises(Invalid, match="比投入的 100 千克还多"):
+        check(HUNDRED, [out("60", "0.4", "0.6"), out("60", "0.4", "0.6")], [])
+    with pytest.raises(Invalid, match="超出核定范围 0–1"):
+        check(HUNDRED, [out("150", "1", "1.6")], [])
+
+
+def test_brine_may_add_weight_where_the_county_says_so() -> None:
+    pickles = Known("胴体", Decimal(1), Decimal("1.6"), Unit.KG, Unit.KG)
+    check(HUNDRED, [out("150", "1", "1.6")], [pickles])
+
+
+def test_weights_in_jin_count_as_kilograms() -> None:
+    check(HUNDRED, [out("200", "0.9", "1", Unit.JIN)], [])
+    with pytest.raises(Invalid):
+        check(HUNDRED, [out("201", "0.9", "1", Unit.JIN)], [])
+    assert in_standard_unit(Quantity(Decimal(3), Unit.JIN)) == Quantity(Decimal("1.5"), Unit.KG)
+    assert in_standard_unit(Quantity(Decimal(3), Unit.PIECE)).unit is Unit.PIECE
+
+
+@pytest.mark.parametrize(("low", "high"), [("2", "1"), ("-1", "1"), ("0", "0")])
+def test_a_range_is_a_range(low: str, high: str) -> None:
+    with pytest.raises(Invalid, match="范围不对"):
+        check(HUNDRED, [out("10", low, high)], [])
+
+
+def test_nothing_is_no_output() -> None:
+    with pytest.raises(Invalid, match="大于 0"):
+        check(HUNDRED, [out("0", "0", "1")], [])

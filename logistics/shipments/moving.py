@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -15,9 +17,12 @@ from kernel.outbox import publish
 from logistics.coldchain.assigning import end_assignments
 from logistics.shipments.carriers import Track
 from logistics.shipments.events import ShipmentDelivered, ShipmentDispatched, ShipmentReturned
-from logistics.shipments.models import Movement, Push, Shipment
+from logistics.shipments.models import Movement, PackingTask, ParcelItem, Push, Shipment
 from logistics.shipments.queries import list_movements
 from logistics.shipments.states import SHIPMENT_AFTER, SHIPMENT_FLOW, MovementState, ShipmentState
+from traceability.lots.models import TradeItem
+from traceability.lots.serialising import receive_items
+from traceability.lots.states import ItemState
 
 # Lines that prove that the carrier has the goods; 已下单, 已销单 and 疑难 do not.
 _HAS_IT = frozenset(MovementState) - {MovementState.ORDERED, MovementState.CANCELLED, MovementState.PROBLEM}
@@ -72,6 +77,20 @@ def refresh_shipment(session: Session, shipment: Shipment, at: datetime) -> None
         if SHIPMENT_FLOW.may_rest(after):
             end_assignments(session, shipment.code, last.at)
     session.flush()
+
+
+def mark_received(session: Session, event: ShipmentDelivered) -> None:
+    """Reaction: the buyer has the boxes of a delivered shipment. Boxes of one lot at a time, lots by key (docs/locking.md)."""
+    query = (
+        select(TradeItem.lot_id, TradeItem.serial)
+        .join(ParcelItem, ParcelItem.trade_item_id == TradeItem.id)
+        .join(PackingTask, PackingTask.id == ParcelItem.task_id)
+        .join(Shipment, Shipment.id == PackingTask.shipment_id)
+        .where(Shipment.code == event.shipment_code, TradeItem.state == ItemState.SOLD)
+        .order_by(TradeItem.lot_id, TradeItem.id)
+    )
+    for lot_id, rows in groupby(session.execute(query).tuples().all(), key=itemgetter(0)):
+        receive_items(session, lot_id=lot_id, serials=[serial for _, serial in rows], at=event.signed_at)
 
 
 def _deciding(movements: Sequence[Movement]) -> Movement | None:

@@ -90,6 +90,8 @@ def _check_box(session: Session, item: TradeItem, lot: Lot, at: datetime) -> Non
         raise Conflict("编号 %(serial)s 的盒子已经发给别人了,请核对标签。", params={"serial": item.serial})
     if item.state is ItemState.VOID:
         raise Conflict("编号 %(serial)s 的标签已作废,请换一盒。", params={"serial": item.serial})
+    if item.state is ItemState.MADE:
+        raise Conflict("编号 %(serial)s 的标签还没有打印,请先打印并贴好。", params={"serial": item.serial})
     blocked = is_blocked(session, lot.id, today_shanghai(at))
     if blocked:
         raise Conflict("批次 %(lot)s 现在不能发货:%(reason)s", params={"lot": lot.code, "reason": blocked})

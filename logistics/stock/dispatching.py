@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from catalog.parties.models import Actor, Place, Role
 from kernel.errors import Conflict
 from logistics.stock.guarding import change, lock_stock
 from logistics.stock.models import Allocation, MoveKind, StockLot, StockMove
-from traceability.lots import balancing
+from traceability.lots import balancing, serialising
 from traceability.lots.models import TradeItem
+from traceability.lots.states import ItemState
 
 
 def dispatch(
@@ -77,7 +79,20 @@ def _leave(session: Session, actor: Actor, row: StockLot, serials: Sequence[str]
     boxes = len(serials)
     if not change(session, row.id, on_hand=-boxes, allocated=-boxes, dispatched=boxes):
         raise Conflict("库存数量对不上,请先盘点再发货。")
+    _activate(session, actor, row.lot_id, serials, at)
     balancing.dispatch_items(session, row.lot_id, serials, at, actor)
     session.add(
         StockMove(stock_lot_id=row.id, kind=MoveKind.DISPATCHED, quantity=-boxes, reference=reference, actor=actor.label, at=at)
     )
+
+
+def _activate(session: Session, actor: Actor, lot_id: UUID, serials: Sequence[str], at: datetime) -> None:
+    """The packer scanned the printed labels off the boxes, so they are stuck on: from now on these serials exist.
+
+    The hub's packer need not belong to the lot's owner; that the box lies on the hub's shelf gives the right, and was checked above.
+    """
+    printed = session.scalars(
+        select(TradeItem.serial).where(TradeItem.serial.in_(serials), TradeItem.state == ItemState.PRINTED).order_by(TradeItem.id)
+    ).all()
+    if printed:
+        serialising.activate_items(session, replace(actor, system=True), lot_id=lot_id, serials=printed, at=at)

@@ -5,12 +5,18 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from kernel import db, outbox, tasks
+from logistics.coldchain.recording import TemperatureChanged
+from logistics.shipments.events import ShipmentDelivered
+from logistics.shipments.moving import mark_received
+from logistics.shipments.telling import tell_temperature
 from shop.config import Config
 from shop.rooms import import_models
 from traceability.ledger import sealing
 
 REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     # (what happened, who reacts)
+    (TemperatureChanged, tell_temperature),
+    (ShipmentDelivered, mark_received),
 )
 
 

@@ -73,7 +73,7 @@ class Reading(Base):
     received_at: Mapped[datetime]
 
 
-append_only(Reading.__table__)  # type: ignore[arg-type]
+append_only(Reading.__table__)
 
 
 class Excursion(Base):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -110,9 +110,7 @@ def _refuse_contradictions(session: Session, logger: Logger, measured: Sequence[
     kept = dict(
         session.execute(
             select(Reading.at, Reading.celsius).where(Reading.logger_id == logger.id, Reading.at.in_([m.at for m in measured]))
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     for reading in measured:
         if kept[reading.at] != reading.celsius:
@@ -139,7 +137,7 @@ def find_excursions(session: Session, assignment: Assignment, first: datetime, l
     """
     start, end = _window(session, assignment, first, last)
     own = [Reading.logger_id == assignment.logger_id, *_during(assignment), Reading.at >= start, Reading.at <= end]
-    readings = session.execute(select(Reading.at, Reading.celsius).where(*own).order_by(Reading.at)).tuples().all()
+    readings = session.execute(select(Reading.at, Reading.celsius).where(*own).order_by(Reading.at)).all()
     spans = {span.started_at: span for span in find_spans(readings, RANGES[assignment.cold_class])}
     known = session.scalars(
         select(Excursion).where(
@@ -163,14 +161,14 @@ def _window(session: Session, assignment: Assignment, first: datetime, last: dat
     if within.lowest is not None:
         good = and_(good, Reading.celsius > within.lowest)
     own = [Reading.logger_id == assignment.logger_id, good, *_during(assignment)]
-    before = session.scalar(select(func.max(Reading.at)).where(*own, Reading.at < first))
-    after = session.scalar(select(func.min(Reading.at)).where(*own, Reading.at > last))
+    before: datetime | None = session.execute(select(func.max(Reading.at)).where(*own, Reading.at < first)).scalar_one()
+    after: datetime | None = session.execute(select(func.min(Reading.at)).where(*own, Reading.at > last)).scalar_one()
     until = assignment.until_at or datetime.max.replace(tzinfo=first.tzinfo)
     return before or assignment.from_at, after or until
 
 
-def _during(assignment: Assignment) -> list[object]:
-    limits: list[object] = [Reading.at >= assignment.from_at]
+def _during(assignment: Assignment) -> list[ColumnElement[bool]]:
+    limits: list[ColumnElement[bool]] = [Reading.at >= assignment.from_at]
     if assignment.until_at is not None:
         limits.append(Reading.at < assignment.until_at)
     return limits

@@ -31,7 +31,6 @@ MOST_BYTES = 256 * 1024
 
 
 @bp.post("/readings")
-@csrf.exempt
 @door("logger token")
 def readings() -> ResponseReturnValue:
     """``{"readings": [{"at": RFC 3339, "celsius": "-18.5"}]}`` or one such object; ``Authorization: Bearer <token>``.
@@ -45,6 +44,9 @@ def readings() -> ResponseReturnValue:
     with work() as session:
         receipt = record_readings(session, token.strip(), measured, clock.now())
     return {"accepted": receipt.accepted, "repeated": receipt.repeated}, 201 if receipt.accepted else 200
+
+
+csrf.exempt(readings)
 
 
 def _parse(body: bytes) -> list[Measured]:

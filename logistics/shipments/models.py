@@ -148,7 +148,7 @@ class Push(Base):
     received_at: Mapped[datetime]
 
 
-append_only(Push.__table__)  # type: ignore[arg-type]
+append_only(Push.__table__)
 
 
 class Movement(Base):
@@ -168,4 +168,4 @@ class Movement(Base):
     push_id: Mapped[UUID] = mapped_column(ForeignKey("shipments_push.id"))
 
 
-append_only(Movement.__table__)  # type: ignore[arg-type]
+append_only(Movement.__table__)

@@ -89,7 +89,7 @@ def mark_received(session: Session, event: ShipmentDelivered) -> None:
         .where(Shipment.code == event.shipment_code, TradeItem.state == ItemState.SOLD)
         .order_by(TradeItem.lot_id, TradeItem.id)
     )
-    for lot_id, rows in groupby(session.execute(query).tuples().all(), key=itemgetter(0)):
+    for lot_id, rows in groupby(session.execute(query).all(), key=itemgetter(0)):
         receive_items(session, lot_id=lot_id, serials=[serial for _, serial in rows], at=event.signed_at)
 
 

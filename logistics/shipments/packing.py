@@ -85,7 +85,7 @@ def _known_tasks(session: Session, order_code: str) -> set[tuple[str, UUID, UUID
         .join(Shipment, Shipment.id == PackingTask.shipment_id)
         .where(Shipment.order_code == order_code, Shipment.state != ShipmentState.CANCELLED)
     )
-    return set(session.execute(query).tuples())
+    return set(session.execute(query))
 
 
 def open_shipment(

@@ -60,7 +60,7 @@ def scan_item(session: Session, actor: Actor, shipment_code: str, code_text: str
         "scanned_by": actor.label,
         "scanned_at": at,
     }
-    placed = session.scalar(
+    placed: ParcelItem | None = session.scalar(
         insert(ParcelItem).values(row).on_conflict_do_nothing(index_elements=["trade_item_id"]).returning(ParcelItem)
     )
     if placed is None:

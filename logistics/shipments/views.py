@@ -61,9 +61,8 @@ def shipment(code: str) -> ResponseReturnValue:
     with reading() as session:
         row = queries.get_shipment(session, code)
         current_actor().must(Role.packer, session.get_one(Place, row.from_place_id).organization_id)
+        progress = queries.list_progress(session, row.id)
         content = {
-            "shipment": row,
-            "progress": queries.list_progress(session, row.id),
             "boxes": queries.list_boxes(session, row.id),
             "parcels": queries.list_parcels(session, row.id),
             "carriers": queries.list_carriers(session),
@@ -73,10 +72,12 @@ def shipment(code: str) -> ResponseReturnValue:
         }
     return render_template(
         "shipments/shipment.html",
+        shipment=row,
+        progress=progress,
         **content,
         state_label=SHIPMENT_FLOW.label(row.state),
         request_labels=REQUEST_FLOW.labels,
-        complete=all(line.scanned >= line.task.quantity for line in content["progress"]),
+        complete=all(line.scanned >= line.task.quantity for line in progress),
     )
 
 

@@ -58,7 +58,7 @@ def dispatch(
 
 
 def _lots_of(session: Session, serials: Sequence[str]) -> dict[str, UUID]:
-    found = dict(session.execute(select(TradeItem.serial, TradeItem.lot_id).where(TradeItem.serial.in_(serials))).tuples().all())
+    found = dict(session.execute(select(TradeItem.serial, TradeItem.lot_id).where(TradeItem.serial.in_(serials))).all())
     for serial in serials:
         if serial not in found:
             raise Conflict("没有编号为 %(serial)s 的单品,请核对标签。", params={"serial": serial})

@@ -34,7 +34,7 @@ def lock_stock(session: Session, condition: ColumnElement[bool]) -> Sequence[Sto
         raise Unavailable("现在下单的人太多,请过几秒再试一次。") from error
 
 
-def in_key_order(query: Select[tuple[StockLot]]) -> Select[tuple[StockLot]]:
+def in_key_order(query: Select[StockLot]) -> Select[StockLot]:
     """First guard: lock rows one after the other by key. NO KEY UPDATE lets rows that refer to the stock row still be written."""
     return query.order_by(StockLot.id).with_for_update(key_share=True)
 
@@ -75,7 +75,7 @@ def drop_holds(session: Session, *conditions: ColumnElement[bool]) -> Counter[UU
         delete(Hold).where(*conditions).returning(Hold.stock_lot_id, Hold.quantity).execution_options(synchronize_session=False)
     )
     given_back: Counter[UUID] = Counter()
-    for stock_lot_id, quantity in gone.tuples():
+    for stock_lot_id, quantity in gone:
         given_back[stock_lot_id] += quantity
     for stock_lot_id in sorted(given_back):
         change(session, stock_lot_id, held=-given_back[stock_lot_id])

@@ -118,4 +118,4 @@ class StockMove(Base):
     at: Mapped[datetime]
 
 
-append_only(StockMove.__table__)  # type: ignore[arg-type]
+append_only(StockMove.__table__)

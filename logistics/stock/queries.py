@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
@@ -137,7 +138,7 @@ def list_allocations_of_lots(session: Session, lot_ids: Collection[UUID]) -> lis
 
 
 def _list_allocations(session: Session, condition: ColumnElement[bool]) -> list[AllocatedBoxes]:
-    rows = session.execute(
+    rows: Iterable[Any] = session.execute(
         select(
             Allocation.line_code,
             Allocation.order_code,
@@ -176,7 +177,7 @@ def get_shelf_row(session: Session, stock_lot_id: UUID, organization_ids: Collec
     return ShelfRow(*row)
 
 
-def _shelf(organization_ids: Collection[UUID] | None) -> Select[tuple[StockLot, str, str, str, str, RecallState]]:
+def _shelf(organization_ids: Collection[UUID] | None) -> Select[StockLot, str, str, str, str, RecallState]:
     query = (
         select(StockLot, Lot.code, Product.sku, Product.name, Place.name, Lot.recall_state)
         .join(Lot, Lot.id == StockLot.lot_id)

@@ -92,9 +92,9 @@ def allocate(
 
 def _out_of_stock(session: Session, short: Sequence[tuple[Line, int]]) -> OutOfStock:
     names = dict(
-        session.execute(select(Product.id, Product.name).where(Product.id.in_([product_id for (_, product_id, _), _ in short])))
-        .tuples()
-        .all()
+        session.execute(
+            select(Product.id, Product.name).where(Product.id.in_([product_id for (_, product_id, _), _ in short]))
+        ).all()
     )
     errors = []
     for (line_code, product_id, quantity), left in short:

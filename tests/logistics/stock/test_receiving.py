@@ -1,0 +1,74 @@
+"""What comes in and what is written off: never more on shelves than the lot has."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import SYSTEM, Role
+from kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from kernel.ids import uuid7
+from logistics.stock.queries import list_moves
+from logistics.stock.receiving import discard_boxes, receive_pack_lot
+from tests.factories.catalog import make_actor
+from tests.factories.logistics import lot_of, make_allocations, make_hub, make_packer, make_serials, make_stock
+from tests.factories.lots import make_lot, make_pack_lot
+
+
+def test_a_lot_may_come_in_parts_and_to_two_places(session: Session, at: datetime) -> None:
+    lot, one, two = make_pack_lot(session, boxes=10), make_hub(session), make_hub(session)
+    first = receive_pack_lot(session, SYSTEM, lot.id, one.id, 4, at)
+    assert receive_pack_lot(session, SYSTEM, lot.id, one.id, 3, at).id == first.id
+    receive_pack_lot(session, SYSTEM, lot.id, two.id, 3, at)
+    with pytest.raises(Conflict, match="0 盒"):
+        receive_pack_lot(session, SYSTEM, lot.id, two.id, 1, at)
+    assert [move.quantity for move in list_moves(session, first.id)] == [4, 3]
+
+
+def test_what_was_dispatched_does_not_come_in_again(session: Session, at: datetime) -> None:
+    stock = make_stock(session, boxes=3)
+    discard_boxes(session, SYSTEM, stock.id, make_serials(session, stock, 1), "破损", at)
+    with pytest.raises(Conflict):
+        receive_pack_lot(session, SYSTEM, stock.lot_id, stock.place_id, 1, at)
+
+
+def test_only_pack_lots_of_a_product(session: Session, at: datetime) -> None:
+    hub = make_hub(session)
+    with pytest.raises(Invalid):
+        receive_pack_lot(session, SYSTEM, make_lot(session).id, hub.id, 1, at)
+    with pytest.raises(NotFound):
+        receive_pack_lot(session, SYSTEM, uuid7(), hub.id, 1, at)
+    with pytest.raises(NotFound):
+        receive_pack_lot(session, SYSTEM, make_lot(session).id, uuid7(), 1, at)
+    with pytest.raises(Invalid):
+        receive_pack_lot(session, SYSTEM, make_lot(session).id, hub.id, 0, at)
+
+
+def test_only_people_of_the_place(session: Session, at: datetime) -> None:
+    lot, hub = make_pack_lot(session), make_hub(session)
+    with pytest.raises(Forbidden):
+        receive_pack_lot(session, make_actor(session, Role.packer), lot.id, hub.id, 1, at)
+    receive_pack_lot(session, make_packer(session, hub), lot.id, hub.id, 1, at)
+
+
+def test_spoiled_boxes_leave_shelf_and_lot(session: Session, at: datetime) -> None:
+    stock = make_stock(session, boxes=5)
+    discard_boxes(session, SYSTEM, stock.id, make_serials(session, stock, 2), "化冻", at)
+    session.refresh(stock)
+    assert (stock.on_hand, lot_of(session, stock).lost, list_moves(session, stock.id)[-1].reference) == (3, 2, "化冻")
+
+
+def test_promised_boxes_are_not_written_off(session: Session, at: datetime) -> None:
+    stock = make_stock(session, boxes=5)
+    make_allocations(session, stock.product_id, 4)
+    with pytest.raises(Conflict, match="1 盒"):
+        discard_boxes(session, SYSTEM, stock.id, make_serials(session, stock, 2), "化冻", at)
+
+
+@pytest.mark.parametrize(("number", "reason"), [(0, "化冻"), (1, "  ")])
+def test_a_discard_says_which_boxes_and_why(session: Session, at: datetime, number: int, reason: str) -> None:
+    stock = make_stock(session, boxes=5)
+    with pytest.raises(Invalid):
+        discard_boxes(session, SYSTEM, stock.id, make_serials(session, stock, number), reason, at)

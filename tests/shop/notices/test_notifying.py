@@ -88,7 +88,9 @@ def test_every_kind_has_words(kind: str) -> None:
     assert "%" not in text
 
 
-def test_one_reads_ones_own_messages_only(client: FlaskClient, session: Session, person: Person, at: datetime, sign_in: Any) -> None:
+def test_one_reads_ones_own_messages_only(
+    client: FlaskClient, session: Session, person: Person, at: datetime, sign_in: Any
+) -> None:
     tell(session, person, at)
     assert client.get("/account/messages").status_code == 302, "sign in first"
     stranger = sign_in(client, make_person(session))

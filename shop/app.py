@@ -23,12 +23,6 @@ BLUEPRINTS: tuple[str, ...] = (
     "catalog.documents.views",
     "catalog.products.views",
     "catalog.prices.views",
-    "traceability.events.views",
-    "traceability.lots.views",
-    "logistics.stock.views",
-    "logistics.coldchain.views",
-    "logistics.shipments.views",
-    "logistics.shipments.api",
 )
 
 

@@ -15,13 +15,8 @@ BEAT = {
     "sweep": {"task": "kernel.sweep", "schedule": 5.0},
     "notices": {"task": "notices.send_due", "schedule": 3.0},
     "orders": {"task": "orders.expire", "schedule": 30.0},
-
-TASK_MODULES: tuple[str, ...] = ("kernel.tasks", "logistics.stock.tasks", "logistics.shipments.tasks")
-
-BEAT = {
-    "sweep": {"task": "kernel.sweep", "schedule": 5.0},
-    "release-holds": {"task": "stock.release_expired", "schedule": 30.0},
-    "carrier-requests": {"task": "shipments.sweep_requests", "schedule": 10.0},
+    "holds": {"task": "stock.release_expired", "schedule": 30.0},
+    "carriers": {"task": "shipments.sweep_requests", "schedule": 10.0},
 }
 
 

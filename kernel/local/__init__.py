@@ -16,7 +16,8 @@ from kernel.local.machine import (
     plain_words,
 )
 from kernel.local.postgres import Postgres
-from kernel.local.supervisor import Program, Stopped, Supervisor, web_answers
+from kernel.local.program import Program
+from kernel.local.supervisor import Stopped, Supervisor, web_answers
 from kernel.local.valkey import Valkey
 
 __all__ = [

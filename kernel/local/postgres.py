@@ -70,8 +70,6 @@ class Postgres:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
-    # -- addresses ---------------------------------------------------------------------------------------------------
-
     def url(self, database: str = FIRST_DATABASE) -> str:
         """The SQLAlchemy URL of a database of this cluster; right in any process, also while the cluster is down.
 
@@ -87,8 +85,6 @@ class Postgres:
         except (psycopg.OperationalError, MachineProblem):
             return False
         return True
-
-    # -- life --------------------------------------------------------------------------------------------------------
 
     def start(self) -> str:
         """Start the cluster, making or recovering it first as needed; return the URL of the database ``shop``.
@@ -133,8 +129,6 @@ class Postgres:
         """The server process this object started is still there."""
         return self._process is not None and self._process.poll() is None
 
-    # -- databases ---------------------------------------------------------------------------------------------------
-
     def databases(self) -> list[str]:
         """Names of the databases people made, templates left out."""
         with self._connect("postgres") as connection:
@@ -174,8 +168,6 @@ class Postgres:
             return (self.folder / "secret").read_text().strip()
         except FileNotFoundError:
             raise MachineProblem(f"There is no database in {self.folder.parent} yet: start it first with ./shanhai run.") from None
-
-    # -- steps of start ----------------------------------------------------------------------------------------------
 
     def _say(self, text: str) -> None:
         if not self._quiet:

@@ -15,8 +15,9 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Protocol, Self
 
-from kernel.local.machine import Claim, MachineProblem, plain_words
-from kernel.local.processes import MARK, end, end_all, find_marked, kill_group, last_words, spawn, start_guard
+from kernel.local.machine import Claim, MachineProblem
+from kernel.local.processes import MARK, end_all, find_marked, last_words, start_guard
+from kernel.local.program import Program
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TRIES = 3
@@ -40,55 +41,6 @@ class Service(Protocol):
 
     def alive(self) -> bool:
         """Whether it is running."""
-
-
-class Program:
-    """One child process with everything it starts, its output in a log file."""
-
-    def __init__(self, argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str], cwd: Path | None, grace: float) -> None:
-        """Describe the program; `grace` is how many seconds it has to finish after SIGTERM."""
-        self.log = log
-        self._argv, self._env, self._cwd, self._grace = argv, env, cwd, grace
-        self._process: subprocess.Popen[bytes] | None = None
-        self._since = 0.0
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the latest start."""
-        return self._process.pid if self._process else None
-
-    @property
-    def exit_code(self) -> int | None:
-        """How the latest start ended (negative: by that signal); None while it runs or before."""
-        return self._process.poll() if self._process else None
-
-    def start(self) -> None:
-        """Start it; what a dead leader left of its process group is killed first, so that ports are free again.
-
-        Raises:
-            MachineProblem: full disk or read-only folder.
-            OSError: there is no such program.
-        """
-        if self.alive():
-            return
-        if self._process is not None:
-            kill_group(self._process.pid)
-        self._since = time.monotonic()
-        with plain_words(self.log.parent):
-            self._process = spawn(self._argv, log=self.log, env=self._env, cwd=self._cwd)
-
-    def stop(self) -> None:
-        """SIGTERM, `grace` seconds, then kill the whole group."""
-        if self._process is not None:
-            end(self._process, grace=self._grace)
-
-    def alive(self) -> bool:
-        """Whether the process is running."""
-        return self._process is not None and self._process.poll() is None
-
-    def steady(self) -> bool:
-        """Whether it has been running for a second: most that cannot start have ended by then."""
-        return self.alive() and time.monotonic() - self._since > 1.0
 
 
 @dataclass

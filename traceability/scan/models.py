@@ -109,6 +109,6 @@ class Link(Base):
     href: Mapped[str]
     title: Mapped[str]
     media_type: Mapped[str] = mapped_column(default="text/html")
-    hreflang: Mapped[str] = mapped_column(default="zh-Hans")
+    hreflang: Mapped[str] = mapped_column(default="zh-CN")
     set_by: Mapped[str]
     set_at: Mapped[datetime]

@@ -23,6 +23,9 @@ BLUEPRINTS: tuple[str, ...] = (
     "catalog.documents.views",
     "catalog.products.views",
     "catalog.prices.views",
+    "traceability.ledger.views",
+    "traceability.events.views",
+    "traceability.lots.views",
 )
 
 

@@ -1,8 +1,7 @@
-"""`ledger` and `witness`: the programs of the log, its audit, and the stranger's check."""
+"""``./shanhai ledger``: the stranger's check and the audit; also the programs of the log, as ``serve`` starts them."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import signal
 import sys
@@ -10,6 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from kernel.db import reading
@@ -22,22 +22,17 @@ from traceability.ledger.note import COSIGNATURE, ED25519, BadNote
 from traceability.ledger.publisher import LogBehind, run_publisher
 from traceability.ledger.queries import find_progress
 from traceability.ledger.sequencer import LogBroken, run_sequencer
-from traceability.ledger.tiles import BadTile
 from traceability.ledger.verify import Refused, parse_policy, verify_proof
-from traceability.ledger.witness import run_witness
+from traceability.ledger.witness import KEY_FILE
 
 POLICY_NAME = "witnesses.policy"
+DEMO_WITNESSES = ("witness-east", "witness-west")  # folder names; shop/cli/run.py starts one for each of Config.witness_urls
 DEMO_ABOUT = "演示见证者，与本站同一运营者"
 
 
-class Failed(Exception):
-    """The command ends with this sentence and a non-zero exit code."""
-
-
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `ledger …` and `witness …` to the command line; each parser's `run` takes the parsed arguments and returns an exit code."""
-    ledger = subparsers.add_parser("ledger", help="the public log: check it, and the programs that run it")
-    acts = ledger.add_subparsers(required=True, metavar="ACT")
+def register(commands: Any) -> None:
+    """Add the parser."""
+    acts = commands.add_parser("ledger", help="the public log: check a proof, check the whole log").add_subparsers(required=True)
 
     verify = acts.add_parser("verify", help="check a .tlog-proof file; needs no running shop")
     verify.add_argument("proof", type=Path)
@@ -45,32 +40,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--policy", type=Path, required=True, help="a tlog-policy file you trust, e.g. an earlier copy of /log/policy"
     )
     verify.add_argument("--entry", type=Path, help="the entry's bytes, if the proof file does not carry them")
-    verify.set_defaults(run=lambda args: run_verify(args.proof, args.policy, args.entry))
+    verify.set_defaults(act=lambda found: run_verify(found.proof, found.policy, found.entry))
 
     audit = acts.add_parser("audit", help="go through the whole log: this installation's, or any other's with --url")
     audit.add_argument("--url", help="prefix of a published log, e.g. https://shop.example/log")
     audit.add_argument("--policy", type=Path, help="with --url: the tlog-policy to check against")
     audit.add_argument("--state", type=Path, help="with --url: remembers what was seen, so that a rewrite is noticed next time")
     audit.add_argument("--json", action="store_true", dest="as_json")
-    audit.set_defaults(run=lambda args: run_audit(url=args.url, policy=args.policy, state=args.state, as_json=args.as_json))
-
-    for name, program, what in (
-        ("sequence", sequence, "give entries their indexes until stopped"),
-        ("publish", publish, "sign and publish until stopped"),
-    ):
-        acts.add_parser(name, help=what).set_defaults(run=lambda args, program=program: _until_stopped(program))
-
-    witness = subparsers.add_parser("witness", help="cosign a log that only grows")
-    serve = witness.add_subparsers(required=True, metavar="ACT").add_parser("serve", help="run a witness until stopped")
-    serve.add_argument("--folder", type=Path, required=True, help="its key and memory; must outlive the program")
-    serve.add_argument("--name", required=True, help="key name: a scheme-less address of yours, e.g. witness.example.org")
-    serve.add_argument(
-        "--log", action="append", required=True, metavar="VKEY", help="verifier key of a log to watch (see /log/vkey)"
-    )
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, required=True)
-    serve.add_argument("--about", default="", help="who runs it, shown at /")
-    serve.set_defaults(run=_serve_witness)
+    audit.set_defaults(act=lambda found: run_audit(url=found.url, policy=found.policy, state=found.state, as_json=found.as_json))
 
 
 def origin_of(config: Config) -> str:
@@ -96,34 +73,48 @@ def log_vkey(config: Config) -> str:
     return str(ensure_key(Path(config.log_key_file), progress.origin if progress else origin_of(config), ED25519).verifier)
 
 
-def prepare_demo_witnesses(config: Config) -> list[tuple[str, Path, int]]:
-    """Keys and policy for a witness at each of `config.witness_urls`; returns name, folder and port of each to be served.
-
-    They are run by the same people as the shop, so they prove little, and say so.
-    """
-    found, lines, names = [], [f"# {DEMO_ABOUT}"], []
-    for number, url in enumerate(config.witness_urls, 1):
-        name, folder = f"demo-witness-{number}.shanhai.example", Path(config.data_dir) / f"witness-{number}"
-        key = ensure_key(folder / "witness.key", name, COSIGNATURE)
-        lines.append(f"witness w{number} {key.verifier} {url}")
-        names.append(f"w{number}")
-        found.append((name, folder, urlsplit(url).port or 80))
-    lines += [f"group all-of-them all {' '.join(names)}", "quorum all-of-them"] if names else ["quorum none"]
+def write_demo_policy(config: Config) -> None:
+    """Name the demo's witnesses, who are run by the same people as the shop, prove little, and say so. Their ports change with each run."""
+    lines, names = [f"# {DEMO_ABOUT}"], []
+    for folder_name, url in zip(DEMO_WITNESSES, config.witness_urls, strict=False):
+        key = ensure_key(Path(config.data_dir) / folder_name / KEY_FILE, witness_name(folder_name), COSIGNATURE)
+        lines.append(f"witness {folder_name} {key.verifier} {url}")
+        names.append(folder_name)
+    lines += [f"group both all {' '.join(names)}", "quorum both"] if names else ["quorum none"]
     policy_file(config).parent.mkdir(parents=True, exist_ok=True)
     policy_file(config).write_text("\n".join([*lines, ""]), "utf-8")
-    return found
 
 
-def sequence(stop: threading.Event, config: Config) -> None:
-    """The sequencer of this installation."""
+def witness_name(folder_name: str) -> str:
+    """Key name of a demo witness; never a name that exists."""
+    return f"{folder_name}.shanhai.example"
+
+
+def run_sequencer_program(config: Config) -> int:
+    """The sequencer of this installation, until it is told to stop."""
     wiring.connect(config, pool_size=2)
-    run_sequencer(stop, origin_of(config))
+    return until_stopped(lambda stop: run_sequencer(stop, origin_of(config)))
 
 
-def publish(stop: threading.Event, config: Config) -> None:
-    """The publisher of this installation."""
+def run_publisher_program(config: Config) -> int:
+    """The publisher of this installation, until it is told to stop."""
     wiring.connect(config, pool_size=4)
-    run_publisher(stop, config.log_dir, key_file=Path(config.log_key_file), url=log_url(config), witnesses=policy_file(config))
+    if config.witness_urls:
+        write_demo_policy(config)
+    options: dict[str, Any] = {"key_file": Path(config.log_key_file), "url": log_url(config), "witnesses": policy_file(config)}
+    return until_stopped(lambda stop: run_publisher(stop, config.log_dir, **options))
+
+
+def until_stopped(program: Callable[[threading.Event], None]) -> int:
+    """Run until SIGTERM or SIGINT; a refusal becomes one clear sentence and exit code 1."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        program(stop)
+    except (LogBehind, LogBroken, KeyUnusable, Refused, BadNote, OSError) as error:
+        raise ConfigProblem(str(error)) from error
+    return 0
 
 
 def run_verify(proof: Path, policy: Path, entry: Path | None = None) -> int:
@@ -154,8 +145,8 @@ def run_audit(*, url: str | None = None, policy: Path | None = None, state: Path
     """Audit this installation, or with `url` any published log; 0 only if everything holds."""
     try:
         report = _audit_remote(url, policy, state) if url else _audit_here()
-    except (Refused, OSError, BadTile, NotCanonical, KeyUnusable, ConfigProblem, ValueError) as error:
-        raise Failed(f"The audit could not run: {error}") from error
+    except (Refused, OSError, KeyUnusable, ValueError) as error:
+        raise ConfigProblem(f"The audit could not run: {error}") from error
     if as_json:
         print(json.dumps(report.as_json(), ensure_ascii=False))
     else:
@@ -187,30 +178,6 @@ def _audit_remote(url: str, policy: Path | None, state: Path | None) -> monitor.
     if state is not None and memory is not None:
         memory.save(state)
     return report
-
-
-def _serve_witness(args: argparse.Namespace) -> int:
-    def serve(stop: threading.Event) -> None:
-        run_witness(stop, args.folder, name=args.name, logs=args.log, host=args.host, port=args.port, about=args.about)
-
-    return _run(serve)
-
-
-def _until_stopped(program: Callable[[threading.Event, Config], None]) -> int:
-    config = Config.from_env()
-    return _run(lambda stop: program(stop, config))
-
-
-def _run(program: Callable[[threading.Event], None]) -> int:
-    """Run until SIGTERM or SIGINT; a refusal becomes one clear sentence and exit code 1."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        program(stop)
-    except (LogBehind, LogBroken, KeyUnusable, Refused, BadNote, OSError) as error:
-        raise Failed(str(error)) from error
-    return 0
 
 
 def _when(seconds: int) -> str:

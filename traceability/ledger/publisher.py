@@ -29,7 +29,7 @@ from traceability.ledger.merkle import BadProof, build_consistency, build_root, 
 from traceability.ledger.models import LogState, Publication, SignedCheckpoint, StoredCosignature
 from traceability.ledger.note import ED25519, BadNote, Checkpoint, SigningKey, open_note, parse_checkpoint, parse_note
 from traceability.ledger.queries import CHECKPOINT_FILE, WITNESSED_FILE, find_published, node_reader_of
-from traceability.ledger.sequencer import LogBroken, checked_edge
+from traceability.ledger.sequencer import LogBroken, Pulse, checked_edge
 from traceability.ledger.verify import Policy, parse_policy
 from traceability.ledger.writer import tidy, write_tiles, write_whole
 
@@ -211,13 +211,14 @@ def run_publisher(
     policy = parse_policy(text.encode())
     with _alone(directory, stop):
         publisher: Publisher | None = None
-        pause = interval
+        pause, pulse = interval, Pulse("publisher")
         while not stop.is_set():
             try:
                 if publisher is None:
                     publisher = _begin(directory, key_file, policy, text, url, patience)
                 if publisher is not None:
                     publisher.publish(now())
+                    pulse.beat()
                 pause = interval
             except (SQLAlchemyError, OSError):
                 log.warning("publisher.waits", exc_info=True)

@@ -6,6 +6,7 @@ after id n" would lose entries that commit late. Here an entry that commits late
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from threading import Event
 from uuid import UUID
@@ -17,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from kernel import clock, installation
 from kernel.db import work
 from traceability.ledger.merkle import EMPTY_ROOT
 from traceability.ledger.models import FullTile, Intake, LogState
@@ -24,6 +26,7 @@ from traceability.ledger.tiles import BadTile, Edge, Tile
 
 BATCH = 1000
 INTERVAL = 0.25  # seconds; the longest an entry waits for its batch to begin
+_PULSE = 5.0  # seconds between signs of life
 _PATIENCE = 30.0  # longest pause between tries while the database does not answer
 
 log = structlog.get_logger(__name__)
@@ -31,6 +34,21 @@ log = structlog.get_logger(__name__)
 
 class LogBroken(RuntimeError):
     """The log contradicts itself. Nothing more is written; a person must look (run the audit first)."""
+
+
+class Pulse:
+    """A sign of life in the database every few seconds, for /readyz."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._next = 0.0
+
+    def beat(self) -> None:
+        """Note that the program works, if it is time to."""
+        if time.monotonic() >= self._next:
+            with work() as session:
+                installation.beat(session, self.name, at=clock.now())
+            self._next = time.monotonic() + _PULSE
 
 
 def ensure_log(session: Session, origin: str) -> str:
@@ -66,7 +84,7 @@ def run_sequencer(stop: Event, origin: str, *, batch: int = BATCH, interval: flo
 
     A database that is away is waited for; a LogBroken ends the program, since going on would make it worse.
     """
-    pause = interval
+    pause, pulse = interval, Pulse("sequencer")
     begun = False
     while not stop.is_set():
         try:
@@ -76,6 +94,7 @@ def run_sequencer(stop: Event, origin: str, *, batch: int = BATCH, interval: flo
                 begun = True
             with work() as session:
                 taken = sequence_batch(session, batch)
+            pulse.beat()
             pause = interval
         except LogBroken:
             log.exception("sequencer.broken")

@@ -9,13 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
-from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 
 from kernel.db import reading
 from kernel.errors import NotFound
-from kernel.web import everyone
+from kernel.web import everyone, limiter
 from traceability.ledger import queries
 from traceability.ledger.note import BadNote
 from traceability.ledger.publisher import POLICY_FILE, VKEY_FILE
@@ -48,6 +47,7 @@ def open_to_all(response: Response) -> Response:
 
 
 @bp.get("/checkpoint")
+@limiter.exempt
 @everyone
 def show_checkpoint() -> ResponseReturnValue:
     """The newest signed checkpoint, with its cosignatures (tlog-tiles)."""
@@ -55,6 +55,7 @@ def show_checkpoint() -> ResponseReturnValue:
 
 
 @bp.get("/checkpoint.witnessed")
+@limiter.exempt
 @everyone
 def show_witnessed() -> ResponseReturnValue:
     """The newest checkpoint that a quorum of the witnesses has cosigned."""
@@ -62,6 +63,7 @@ def show_witnessed() -> ResponseReturnValue:
 
 
 @bp.get("/vkey")
+@limiter.exempt
 @everyone
 def show_vkey() -> ResponseReturnValue:
     """The log's verifier key (signed-note)."""
@@ -69,6 +71,7 @@ def show_vkey() -> ResponseReturnValue:
 
 
 @bp.get("/policy")
+@limiter.exempt
 @everyone
 def show_policy() -> ResponseReturnValue:
     """Log key, witnesses and quorum (tlog-policy). Keep a copy: it is what you check against next time."""
@@ -76,6 +79,7 @@ def show_policy() -> ResponseReturnValue:
 
 
 @bp.get("/tile/<path:path>")
+@limiter.exempt  # published files are read by the thousand, like static ones
 @everyone
 def show_tile(path: str) -> ResponseReturnValue:
     """A tile or an entry bundle (tlog-tiles); partial ones only where a checkpoint implied them, or cut from the full one."""
@@ -147,13 +151,6 @@ def _published() -> dict[str, Any]:
     witnesses = [line.removeprefix("#").strip() for line in texts[POLICY_FILE].splitlines() if line.startswith("#")]
     base = f"{current_app.config['SHANHAI'].public_url}{bp.url_prefix}"
     return {"vkey": texts[VKEY_FILE].strip(), "checkpoint": found and found[1].decode(), "witnesses": witnesses, "base": base}
-
-
-@bp.record_once
-def lift_limit(setup: BlueprintSetupState) -> None:
-    """Published files are read like static ones, by the thousand: an audit must not run into the limit for pages."""
-    for view in (show_checkpoint, show_witnessed, show_vkey, show_policy, show_tile):
-        setup.app.extensions["limiter"].exempt(view)
 
 
 def _text_file(name: str) -> ResponseReturnValue:

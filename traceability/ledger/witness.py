@@ -34,6 +34,7 @@ from traceability.ledger.note import (
     parse_note,
 )
 
+KEY_FILE = "witness.key"
 MAX_BODY = 256 * 1024
 _MAX_PROOF = 63
 _MAX_EVIDENCE = 1000
@@ -241,7 +242,7 @@ def run_witness(
 
     Raises KeyUnusable, BadNote (a malformed log key) or OSError (the port is taken).
     """
-    key = ensure_key(folder / "witness.key", name, COSIGNATURE)
+    key = ensure_key(folder / KEY_FILE, name, COSIGNATURE)
     server = make_server(Witness(folder, key, [VerifierKey.parse(vkey) for vkey in logs]), host, port, about or name)
     serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
     serving.start()

@@ -1,0 +1,43 @@
+"""``./shanhai witness serve``: a witness; best run by somebody else than the shop, on another machine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from shop import wiring
+from shop.cli.ledger import DEMO_ABOUT, log_vkey, until_stopped, witness_name
+from shop.config import Config
+from traceability.ledger.witness import run_witness
+
+
+def register(commands: Any) -> None:
+    """Add the parser."""
+    serve = commands.add_parser("witness", help="cosign a log that only grows").add_subparsers(required=True).add_parser("serve")
+    serve.add_argument("--folder", type=Path, required=True, help="its key and memory; must outlive the program")
+    serve.add_argument("--port", type=int, required=True)
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--name", help="key name: a scheme-less address of yours, e.g. witness.example.org")
+    serve.add_argument(
+        "--log", action="append", metavar="VKEY", help="verifier key of a log to watch (its /log/vkey); may be repeated"
+    )
+    serve.add_argument("--about", help="who runs it, shown at /")
+    serve.set_defaults(act=act)
+
+
+def act(arguments: argparse.Namespace) -> int:
+    """Serve until stopped. Without --log it watches the log of the installation on this machine, as the demo's witnesses do."""
+    logs = arguments.log or [_own_log()]
+    name = arguments.name or witness_name(arguments.folder.name)
+    about = arguments.about or (name if arguments.log else DEMO_ABOUT)
+    options: dict[str, Any] = {"name": name, "logs": logs, "host": arguments.host, "port": arguments.port, "about": about}
+    return until_stopped(lambda stop: run_witness(stop, arguments.folder, **options))
+
+
+def _own_log() -> str:
+    config = Config.from_env()
+    engine = wiring.connect(config, pool_size=1)
+    vkey = log_vkey(config)
+    engine.dispose()
+    return vkey

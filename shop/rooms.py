@@ -12,12 +12,12 @@ KERNEL_MODULES = ("kernel.outbox", "kernel.idempotency", "kernel.installation")
 
 
 def modules_named(*stems: str) -> tuple[str, ...]:
-    """Dotted names of the modules ``<floor>/<room>/<stem>.py``, floor by floor."""
+    """Dotted names of the modules ``<floor>/<room>/<stem>.py`` and ``<floor>/<room>/<stem>/*.py``, floor by floor."""
     return tuple(
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for floor in FLOORS
-        for path in sorted((ROOT / floor).glob("*/*.py"))
-        if path.stem in stems
+        for path in sorted([*(ROOT / floor).glob("*/*.py"), *(ROOT / floor).glob("*/*/*.py")])
+        if (path.stem in stems and path.parents[1] == ROOT / floor) or (path.parent.name in stems and path.stem != "__init__")
     )
 
 

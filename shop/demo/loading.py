@@ -1,0 +1,156 @@
+"""Prepare an installation at start: what is fixed for good, reference data, and the demo once (then kept fresh).
+
+Each step is its own transaction and looks first whether it was done, so a start that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog.areas.loading import load_reference
+from catalog.parties.models import SYSTEM, Household, Organization, Place, PlaceKind
+from catalog.products.models import Product
+from kernel import clock, installation
+from kernel.db import reading, work
+from kernel.errors import Conflict
+from kernel.quantity import Unit
+from logistics.stock.queries import available
+from shop.config import Config
+from shop.demo import growing, offering, peopling
+from shop.demo.catalogue import SampleProduct, list_samples
+from traceability.lots.models import CapacityRule
+from traceability.lots.ruling import set_capacity_rule
+from traceability.lots.states import Basis
+
+Say = Callable[[str], None]
+PEOPLE, PRODUCTS = "demo_people", "demo_products"
+FULL_HISTORIES = 20
+
+
+def prepare_installation(config: Config, *, say: Say, explicit_url: str | None, demo: bool, into_given: bool) -> None:
+    """Fix the public address and the log's name, load reference data, and the demo when asked for.
+
+    Raises Conflict when an explicit address differs from the fixed one, or the demo would go into a database in use.
+    """
+    at = clock.now()
+    with work() as session:
+        fixed = installation.fix(session, "public_url", config.public_url, at=at)
+        if explicit_url and explicit_url.rstrip("/") != fixed:
+            raise Conflict("PUBLIC_URL was fixed at first start to %(url)s and cannot change.", params={"url": fixed})
+        address = urlsplit(fixed)
+        installation.fix(session, "log_origin", f"{address.netloc}{address.path}/log", at=at)
+        load_reference(session, at)
+    if demo:
+        load_demo(config, say=say, into_given=into_given)
+
+
+def load_demo(config: Config, *, say: Say, into_given: bool = False) -> None:
+    """Load the demo once, then keep its shelves filled: the same call on every start."""
+    samples, at = list_samples(), clock.now()
+    with work() as session:
+        people = installation.find_fact(session, PEOPLE)
+        if into_given and people is None and session.scalar(select(Organization.id).limit(1)) is not None:
+            raise Conflict("This database is in use, so the demo was not loaded into it.")
+        if people is None:
+            say("Loading the demo: organisations and people")
+            _load_people(session, config, samples, at)
+    with work() as session:
+        if installation.find_fact(session, PRODUCTS) is None:
+            say(f"Loading the demo: {len(samples)} products with their papers")
+            offering.make_products(session, samples, at=at)
+            offering.make_freight(session, at=at)
+            _set_capacities(session, samples, at)
+            installation.fix(session, PRODUCTS, str(len(samples)), at=at)
+    fill_shelves(say=say, at=at)
+
+
+def _load_people(session: Session, config: Config, samples: tuple[SampleProduct, ...], at: datetime) -> None:
+    peopling.make_organizations(session, samples, at=at)
+    peopling.make_people(session, config.secret_key, at=at)
+    for code, name, name_en, kind, county in (
+        ("DEMO-HUB", "银川示例集配中心冷库", "Yinchuan Example Hub", PlaceKind.HUB, "640104"),
+        ("COOP-640323", "盐池示例养殖基地", "Yanchi Example Pasture", PlaceKind.BASE, "640323"),
+        ("COOP-620826", "静宁示例果园", "Jingning Example Orchard", PlaceKind.BASE, "620826"),
+        ("DEMO-SLAUGHTER", "盐池示例定点屠宰厂", "Yanchi Example Slaughterhouse", PlaceKind.SLAUGHTERHOUSE, "640323"),
+    ):
+        peopling.make_place(session, code, name, name_en, kind, county)
+    for cooperative in session.scalars(select(Organization).where(Organization.code.like("COOP-%")).order_by(Organization.code)):
+        capacity = {"land_mu": "40", "heads": "160", "hives": "60"}
+        peopling.make_households(session, cooperative, count=peopling.HOUSEHOLDS, capacity=capacity, at=at)
+    installation.fix(session, PEOPLE, "loaded", at=at)
+
+
+def _set_capacities(session: Session, samples: tuple[SampleProduct, ...], at: datetime) -> None:
+    """What a 亩, a head or a hive can bear: generous enough for the histories, tight enough to refuse a tenfold one."""
+    known = set(session.execute(select(CapacityRule.county_code, CapacityRule.material)).tuples())
+    for sample in samples:
+        if (sample.county_code, sample.material) in known:
+            continue
+        basis, per_basis, unit = Basis.LAND_MU, _kilograms_a_mu(sample), Unit.KG
+        if sample.category == "肉类":
+            basis, per_basis, unit = Basis.HEADS, Decimal(1), Unit.HEAD
+        elif sample.category == "蜂产品":
+            basis, per_basis = Basis.HIVES, Decimal(20)
+        known.add((sample.county_code, sample.material))
+        set_capacity_rule(
+            session,
+            SYSTEM,
+            material=sample.material,
+            basis=basis,
+            per_basis=per_basis,
+            unit=unit,
+            valid_from=clock.today_shanghai(at) - timedelta(days=400),
+            county_code=sample.county_code,
+        )
+
+
+def _kilograms_a_mu(sample: SampleProduct) -> Decimal:
+    return Decimal({"水果": 1500, "蔬菜": 2000, "茶叶": 80, "水产": 800}.get(sample.category, 400))
+
+
+def in_season(sample: SampleProduct, month: int) -> bool:
+    """Whether boxes can be offered this month: it keeps for long, or was harvested this month or the last."""
+    return sample.shelf_life_days >= 90 or month in sample.months or (month - 2) % 12 + 1 in sample.months
+
+
+def fill_shelves(*, say: Say, at: datetime) -> None:
+    """Grow a history for each product in season that has no box left to sell; one transaction a product."""
+    samples = [sample for sample in list_samples() if in_season(sample, clock.to_shanghai(at).month)]
+    with reading() as session:
+        products = {p.sku: p.id for p in session.scalars(select(Product).where(Product.is_demo))}
+        left = available(session, list(products.values()), at)
+    empty = [sample for sample in samples if sample.sku in products and left.get(products[sample.sku], 0) == 0]
+    for number, sample in enumerate(empty, start=1):
+        if number % 10 == 1:
+            say(f"Loading the demo: harvests and boxes, {number} of {len(empty)} products")
+        with work() as session:
+            growing.grow(session, _plan(session, sample, at))
+
+
+def _plan(session: Session, sample: SampleProduct, at: datetime) -> growing.Plan:
+    full = int(sample.sku[1:]) <= FULL_HISTORIES
+    days = 4 if sample.shelf_life_days <= 45 else 24
+    product = session.scalars(select(Product).where(Product.sku == sample.sku)).one()
+    cooperative = session.get_one(Organization, product.cooperative_id)
+    households = session.scalars(
+        select(Household).where(Household.cooperative_id == cooperative.id).order_by(Household.member_no).limit(12 if full else 6)
+    ).all()
+    hub = session.scalars(select(Place).where(Place.kind == PlaceKind.HUB).order_by(Place.name)).first()
+    assert hub is not None
+    return growing.Plan(
+        product=product,
+        sample=sample,
+        cooperative=cooperative,
+        households=households,
+        hub=hub,
+        boxes=growing.FULL_BOXES if full else growing.BOXES,
+        start=(at - timedelta(days=days)).replace(hour=1, minute=0, second=0, microsecond=0),
+    )
+
+

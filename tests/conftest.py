@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     folder = Path(os.environ.get("SHANHAI_TEST_DIR", ROOT / "var" / "test"))
     folder.mkdir(parents=True, exist_ok=True)
-    postgres, valkey = Postgres(folder / "postgres", durable=False), Valkey(folder / "valkey")
+    postgres, valkey = Postgres(folder, durable=False), Valkey(folder)
     os.environ["TEST_DATABASE_URL"] = postgres.start()
     valkey.start()
     os.environ["TEST_BROKER_URL"] = valkey.broker_url

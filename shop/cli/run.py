@@ -14,8 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kernel.local import Postgres, Valkey, check_machine, free_port
-from kernel.local.supervisor import Supervisor, web_answers
+from kernel.local import Postgres, Supervisor, Valkey, check_machine, free_port, web_answers
 from shop.cli.migrate import migrate
 from shop.cli.serve import child_environment, command_of
 from shop.cli.settling import check_given, is_served, load_secrets, local_config, served_config
@@ -70,7 +69,7 @@ def say(line: str) -> None:
 
 def _start_local_parts(supervisor: Supervisor, arguments: argparse.Namespace, port: int) -> Config:
     env = os.environ
-    postgres, valkey = Postgres(FOLDER / "postgres"), Valkey(FOLDER / "valkey")
+    postgres, valkey = Postgres(FOLDER), Valkey(FOLDER)
     if not env.get("DATABASE_URL"):
         supervisor.keep("PostgreSQL", postgres)
     if not env.get("BROKER_URL"):
@@ -79,7 +78,8 @@ def _start_local_parts(supervisor: Supervisor, arguments: argparse.Namespace, po
     if env.get("DATABASE_URL"):
         database_url = env["DATABASE_URL"]
     else:
-        postgres.ensure_database(DATABASE)
+        if DATABASE not in postgres.databases():
+            postgres.create_database(DATABASE)
         database_url = postgres.url(DATABASE)
     given = env.get("BROKER_URL", "")
     broker = (given, given, given) if given else (valkey.broker_url, valkey.result_url, valkey.limiter_url)

@@ -16,7 +16,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.documents import issuing
-from catalog.documents.models import DocumentKind, PromiseBasis, SubjectKind
+from catalog.documents.issuing import PromiseBasis
+from catalog.documents.models import DocumentKind, SubjectKind
 from catalog.documents.numbers import NumberKind, make_demo_number
 from catalog.parties.models import SYSTEM, Actor, Household, Organization, Place, Role
 from catalog.products.models import Product
@@ -99,7 +100,7 @@ def _harvest_chain(session: Session, plan: Plan) -> Lot:
             product_name=sample.name,
             quantity=needed,
             origin=sample.county,
-            basis=[PromiseBasis.SELF_CONTROL],
+            basis=[PromiseBasis.QUALITY_CONTROL],
             organization_id=plan.cooperative.id,
             at=plan.start + timedelta(hours=15),
         )
@@ -114,7 +115,9 @@ def _deliver(session: Session, plan: Plan, whole: Quantity) -> list[tuple[UUID, 
     for number, (household, part, price) in enumerate(zip(plan.households, parts, value, strict=True)):
         at = plan.start + timedelta(minutes=11 * number)
         amount = Quantity(Decimal(part.minor) / 10, Unit.KG)
-        draft = DeliveryDraft(plan.cooperative.id, household.id, plan.sample.material, amount, price, grade="一级", product_sku=plan.sample.sku)
+        draft = DeliveryDraft(
+            plan.cooperative.id, household.id, plan.sample.material, amount, price, grade="一级", product_sku=plan.sample.sku
+        )
         delivery = record_delivery(session, plan.actor, draft, at)
         if number % 5 != 4:
             mark_paid(session, plan.actor, delivery_id=delivery.id, at=at + timedelta(days=1))
@@ -198,7 +201,7 @@ def _slaughter_chain(session: Session, plan: Plan) -> Lot:
 def _deliver_heads(session: Session, plan: Plan, animal: Animal, heads: int) -> list[tuple[UUID, Quantity]]:
     counts = [heads // len(plan.households) + (number < heads % len(plan.households)) for number in range(len(plan.households))]
     value = Money(int(plan.sample.price_fen * plan.boxes * 62 // 100)).split(counts)
-    first = int(plan.sample.sku[1:]) * 100_000 + plan.start.toordinal() % 900 * 100
+    first = int(plan.sample.sku[1:]) * 1_000_000 + plan.start.toordinal() % 10_000 * 100
     lots, used = [], 0
     for number, (household, count, price) in enumerate(zip(plan.households, counts, value, strict=True)):
         if count == 0:

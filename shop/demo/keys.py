@@ -56,6 +56,10 @@ def _public(session: Session, base: str) -> list[DoorRow]:
 def find_sample_serial(session: Session) -> str | None:
     """The scan path of one box of the demo's first full history."""
     row = session.execute(
-        select(TradeItem, Lot.code).join(Lot, Lot.id == TradeItem.lot_id).where(Lot.product_sku == "P001").order_by(TradeItem.id).limit(1)
+        select(TradeItem, Lot.code)
+        .join(Lot, Lot.id == TradeItem.lot_id)
+        .where(Lot.product_sku == "P001")
+        .order_by(TradeItem.id)
+        .limit(1)
     ).first()
     return box_path(row[0].serial, row[0].gtin, row[1]) if row else None

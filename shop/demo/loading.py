@@ -88,7 +88,7 @@ def _load_people(session: Session, config: Config, samples: tuple[SampleProduct,
 
 def _set_capacities(session: Session, samples: tuple[SampleProduct, ...], at: datetime) -> None:
     """What a 亩, a head or a hive can bear: generous enough for the histories, tight enough to refuse a tenfold one."""
-    known = set(session.execute(select(CapacityRule.county_code, CapacityRule.material)).tuples())
+    known = {(county, material) for county, material in session.execute(select(CapacityRule.county_code, CapacityRule.material))}
     for sample in samples:
         if (sample.county_code, sample.material) in known:
             continue
@@ -152,5 +152,3 @@ def _plan(session: Session, sample: SampleProduct, at: datetime) -> growing.Plan
         boxes=growing.FULL_BOXES if full else growing.BOXES,
         start=(at - timedelta(days=days)).replace(hour=1, minute=0, second=0, microsecond=0),
     )
-
-

@@ -64,7 +64,9 @@ def make_products(session: Session, samples: Sequence[SampleProduct], *, at: dat
         recognising.recommend(session, SYSTEM, product, at, "演示:已核查产地和产能")
         recognising.approve(session, SYSTEM, product, at, "演示:资料齐全")
         make_papers(session, product, number, begin, today + timedelta(days=400), at=at)
-        pricing.set_price(session, SYSTEM, product_id=product.id, price=Money(sample.price_fen), valid_from=begin, price_list_code=RETAIL)
+        pricing.set_price(
+            session, SYSTEM, product_id=product.id, price=Money(sample.price_fen), valid_from=begin, price_list_code=RETAIL
+        )
         listing.put_on_sale(session, SYSTEM, product, at)
 
 
@@ -118,5 +120,3 @@ def make_freight(session: Session, *, at: datetime) -> None:
             )
         )
     session.flush()
-
-

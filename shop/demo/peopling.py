@@ -39,12 +39,46 @@ class Door:
 
 DOORS = (
     Door("consumer", "海小鲜（示例）", "", (), "商城 · 消费者", "Shop, consumer", "/"),
-    Door("requester", "林采购（示例）", "DEMO-BUYER", (Role.requester,), "采购单位 · 申请人", "Organisation, requester", "/procurement/"),
-    Door("approver", "陈审批（示例）", "DEMO-BUYER", (Role.approver,), "采购单位 · 审批人", "Organisation, approver", "/procurement/"),
-    Door("inspector", "黄验收（示例）", "DEMO-BUYER", (Role.inspector,), "采购单位 · 验收人", "Organisation, inspector", "/procurement/"),
+    Door(
+        "requester",
+        "林采购（示例）",
+        "DEMO-BUYER",
+        (Role.requester,),
+        "采购单位 · 申请人",
+        "Organisation, requester",
+        "/procurement/",
+    ),
+    Door(
+        "approver", "陈审批（示例）", "DEMO-BUYER", (Role.approver,), "采购单位 · 审批人", "Organisation, approver", "/procurement/"
+    ),
+    Door(
+        "inspector",
+        "黄验收（示例）",
+        "DEMO-BUYER",
+        (Role.inspector,),
+        "采购单位 · 验收人",
+        "Organisation, inspector",
+        "/procurement/",
+    ),
     Door("finance", "郑财务（示例）", "DEMO-BUYER", (Role.finance,), "采购单位 · 财务", "Organisation, finance", "/procurement/"),
-    Door("clerk", "王经办（示例）", "COOP-640323", (Role.clerk,), "盐池合作社 · 经办", "Cooperative in Yanchi, clerk", "/cooperative/"),
-    Door("clerk2", "马经办（示例）", "COOP-620826", (Role.clerk,), "静宁合作社 · 经办", "Cooperative in Jingning, clerk", "/cooperative/"),
+    Door(
+        "clerk",
+        "王经办（示例）",
+        "COOP-640323",
+        (Role.clerk,),
+        "盐池合作社 · 经办",
+        "Cooperative in Yanchi, clerk",
+        "/cooperative/",
+    ),
+    Door(
+        "clerk2",
+        "马经办（示例）",
+        "COOP-620826",
+        (Role.clerk,),
+        "静宁合作社 · 经办",
+        "Cooperative in Jingning, clerk",
+        "/cooperative/",
+    ),
     Door("packer", "赵打包（示例）", "DEMO-HUB", (Role.packer,), "集配中心 · 打包员", "Dispatch hub, packer", "/packing/"),
     Door("certifier", "周登记（示例）", "DEMO-CERT", (Role.certifier,), "证书登记员", "Certifier", "/documents/"),
     Door("officer", "吴县办（示例）", "DEMO-OFFICE", (Role.county_officer,), "县级部门", "County officer", "/products-admin/"),
@@ -114,7 +148,9 @@ def map_organizations(session: Session) -> dict[str, UUID]:
     return {code: organization_id for code, organization_id in rows}
 
 
-def make_households(session: Session, cooperative: Organization, *, count: int, capacity: dict[str, str], at: datetime) -> list[Household]:
+def make_households(
+    session: Session, cooperative: Organization, *, count: int, capacity: dict[str, str], at: datetime
+) -> list[Household]:
     """Member households with made-up names; towns differ, so that pages show how they speak of several."""
     assert cooperative.county_code is not None
     return [

@@ -64,11 +64,12 @@ class Plan:
 
 def grow(session: Session, plan: Plan) -> Lot:
     """One whole history up to boxes on the shelf; returns the pack lot."""
-    if plan.sample.category == "肉类":
-        bulk = _slaughter_chain(session, plan)
-    else:
-        bulk = _harvest_chain(session, plan)
-    return _pack(session, plan, bulk)
+    chain = _slaughter_chain if plan.sample.category == "肉类" else _harvest_chain
+    return _pack(session, plan, chain(session, plan))
+
+
+def _kg(amount: Decimal) -> Quantity:
+    return Quantity(amount.quantize(Decimal("0.1")), Unit.KG)
 
 
 def _harvest_chain(session: Session, plan: Plan) -> Lot:
@@ -173,29 +174,28 @@ def _slaughter_chain(session: Session, plan: Plan) -> Lot:
         at=plan.start + timedelta(hours=20),
     )  # fmt: skip
     _lot_paper(session, plan, DocumentKind.MEAT_INSPECTION, slaughtered[0].code, plan.start + timedelta(hours=21))
-    wanted = (carcass * animal.share).quantize(Decimal("0.1"))
+    wanted = _kg(carcass * animal.share)
+    rest = OutputDraft("其余分割肉", _kg(carcass * Decimal("0.36")), Decimal("0.2"), Decimal("0.5"))
+    bones = OutputDraft("骨", _kg(carcass * Decimal("0.08")), Decimal(0), Decimal("0.2"), by_product=True)
     cut = process_lot(
         session,
         plan.actor,
         step=Step.CUTTING,
         inputs=[(slaughtered[0].id, slaughtered[0].left)],
-        outputs=[
-            OutputDraft(animal.cut, Quantity(wanted, Unit.KG), Decimal("0.25"), Decimal("0.6"), product_sku=sample.sku),
-            OutputDraft("其余分割肉", Quantity((carcass * Decimal("0.36")).quantize(Decimal("0.1")), Unit.KG), Decimal("0.2"), Decimal("0.5")),
-            OutputDraft("骨", Quantity((carcass * Decimal("0.08")).quantize(Decimal("0.1")), Unit.KG), Decimal(0), Decimal("0.2"), by_product=True),
-        ],
+        outputs=[OutputDraft(animal.cut, wanted, Decimal("0.25"), Decimal("0.6"), product_sku=sample.sku), rest, bones],
         place_id=None,
         at=plan.start + timedelta(hours=44),
-    )[0]  # fmt: skip
+    )[0]
+    frozen = Quantity(wanted.amount * Decimal("0.98"), Unit.KG)
     return process_lot(
         session,
         plan.actor,
         step=Step.FREEZING,
         inputs=[(cut.id, cut.left)],
-        outputs=[OutputDraft(f"速冻{animal.cut}", Quantity(wanted * Decimal("0.98"), Unit.KG), Decimal("0.95"), Decimal(1), product_sku=sample.sku)],
+        outputs=[OutputDraft(f"速冻{animal.cut}", frozen, Decimal("0.95"), Decimal(1), product_sku=sample.sku)],
         place_id=None,
         at=plan.start + timedelta(hours=47),
-    )[0]  # fmt: skip
+    )[0]
 
 
 def _deliver_heads(session: Session, plan: Plan, animal: Animal, heads: int) -> list[tuple[UUID, Quantity]]:

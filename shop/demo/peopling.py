@@ -145,7 +145,7 @@ def make_people(session: Session, secret_key: str, *, at: datetime) -> None:
 def map_organizations(session: Session) -> dict[str, UUID]:
     """Demo organisations by code."""
     rows = session.execute(select(Organization.code, Organization.id).where(Organization.is_demo))
-    return {code: organization_id for code, organization_id in rows}
+    return {row.code: row.id for row in rows}
 
 
 def make_households(

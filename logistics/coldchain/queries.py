@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, true
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Place
@@ -89,7 +89,7 @@ def list_watched(session: Session, organization_ids: Collection[UUID] | None, li
         select(Logger, Assignment.shipment_code, Place.name, Assignment.cold_class, last.c.at, last.c.celsius)
         .outerjoin(Assignment, (Assignment.logger_id == Logger.id) & Assignment.until_at.is_(None))
         .outerjoin(Place, Place.id == Assignment.place_id)
-        .outerjoin(last, func.true())
+        .outerjoin(last, true())
         .where(Logger.retired_at.is_(None))
         .order_by(Logger.id.desc())
         .limit(limit)

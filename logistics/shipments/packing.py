@@ -151,7 +151,7 @@ def _next_sscc(session: Session, place_id: UUID) -> str | None:
     if gln is None:
         return None
     body = gln[:12]
-    session.execute(select(func.pg_advisory_xactlock_shipment(func.hashtextextended(f"sscc {body}", 0))))
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"sscc {body}", 0))))
     used = session.scalar(select(func.count()).select_from(Parcel).where(func.substr(Parcel.sscc, 2, 12) == body)) or 0
     return make_check(f"{used // 10_000}{body}{used % 10_000:04}") if used < 100_000 else None
 

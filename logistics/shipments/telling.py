@@ -15,12 +15,7 @@ from logistics.coldchain.queries import find_summary
 from logistics.coldchain.recording import TemperatureChanged
 from logistics.shipments.models import Shipment
 from logistics.shipments.queries import get_shipment, list_boxes
-
-try:
-    from traceability.scan.telling import tell_fact
-except ImportError:
-
-    def tell_fact(*_: object) -> None: ...
+from traceability.scan.telling import tell_fact
 
 
 def tell_dispatch(session: Session, shipment: Shipment, serials: Sequence[str], at: datetime) -> None:

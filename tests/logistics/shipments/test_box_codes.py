@@ -1,0 +1,48 @@
+"""Whatever a packer's scanner or thumb gives, read as one box."""
+
+from __future__ import annotations
+
+import pytest
+
+from kernel.errors import Invalid
+from kernel.ids import new_serial
+from logistics.shipments.box_codes import BoxCode, read_box_code
+
+SERIAL = new_serial()
+GTIN = "09520000000011"
+
+
+def test_a_typed_serial_is_mended() -> None:
+    small = " ".join((SERIAL[:4], SERIAL[4:8], SERIAL[8:12], SERIAL[12:])).lower().replace("0", "o").replace("1", "l")
+    assert read_box_code(small) == BoxCode(SERIAL)
+
+
+def test_full_width_letters_of_a_chinese_keyboard() -> None:
+    assert read_box_code("".join(chr(ord(c) + 0xFEE0) for c in SERIAL)) == BoxCode(SERIAL)
+
+
+@pytest.mark.parametrize("stem", ["https://shop.example.cn", "", "https://shop.example.cn/some/stem"])
+def test_digital_links(stem: str) -> None:
+    from kernel.gs1 import make_gtin
+
+    gtin = str(make_gtin("952", 42))
+    assert read_box_code(f"{stem}/01/{gtin}/10/LOT-1/21/{SERIAL}?x=1") == BoxCode(SERIAL, gtin, "LOT-1")
+    assert read_box_code(f"{stem}/01/{gtin}/21/{SERIAL}") == BoxCode(SERIAL, gtin)
+    assert read_box_code(f"{stem}/t/{SERIAL}") == BoxCode(SERIAL)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  ",
+        "https://shop.example.cn/01/09520000000011/10/LOT-1",
+        f"/01/12345678901234/21/{SERIAL}",
+        "有汉字的编号",
+        "x" * 500,
+        "/t/",
+    ],
+)
+def test_what_is_no_box(text: str) -> None:
+    with pytest.raises(Invalid):
+        read_box_code(text)

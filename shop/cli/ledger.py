@@ -160,10 +160,13 @@ def run_audit(*, url: str | None = None, policy: Path | None = None, state: Path
 
 def _audit_here() -> monitor.Report:
     config = Config.from_env()
-    wiring.connect(config, pool_size=2)
+    engine = wiring.connect(config, pool_size=2)
     witnesses = policy_file(config)
     lines = witnesses.read_text("utf-8") if witnesses.exists() else "quorum none\n"
-    return auditor.audit(config.log_dir, f"log {log_vkey(config)} {log_url(config)}\n{lines}".encode())
+    try:
+        return auditor.audit(config.log_dir, f"log {log_vkey(config)} {log_url(config)}\n{lines}".encode())
+    finally:
+        engine.dispose()
 
 
 def _audit_remote(url: str, policy: Path | None, state: Path | None) -> monitor.Report:

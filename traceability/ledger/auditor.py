@@ -32,7 +32,7 @@ from traceability.ledger.models import (
 )
 from traceability.ledger.monitor import Report, audit_published, folder_fetch
 from traceability.ledger.note import BadNote, Checkpoint, open_note, parse_checkpoint, parse_note, parse_signatures
-from traceability.ledger.publisher import POLICY_FILE
+from traceability.ledger.publisher import POLICY_FILE, VKEY_FILE
 from traceability.ledger.queries import CHECKPOINT_FILE, find_published
 from traceability.ledger.tiles import Edge, Tile, count_at
 from traceability.ledger.verify import Policy, parse_policy
@@ -63,8 +63,10 @@ def audit(directory: Path, policy_text: bytes, *, chain: Chain | None = None) ->
     if (directory / CHECKPOINT_FILE).exists():
         published, _ = audit_published(folder_fetch(directory), policy)
         report.findings += published.findings
-    if not (directory / POLICY_FILE).exists() or (directory / POLICY_FILE).read_bytes() != policy_text:
-        report.add(None, "the published policy is not the one this installation uses")
+    vkeys = "".join(f"{key}\n" for key in policy.logs).encode()
+    for name, expected in ((POLICY_FILE, policy_text), (VKEY_FILE, vkeys)):
+        if not (directory / name).exists() or (directory / name).read_bytes() != expected:
+            report.add(None, f"the published {name} is not the one this installation uses")
     return report
 
 

@@ -181,7 +181,7 @@ class _Reading:
             index = number * WIDTH + offset
             if hashes is not None and leaves[offset] != hashes[offset]:
                 self.report.add(index, f"entry {index} is not the one in the tree")
-            elif reason := _malformed(entries[offset]):
+            elif (reason := _malformed(entries[offset])) is not None:
                 self.report.add(index, f"entry {index}: {reason}")
         return (hashes or leaves)[skip:take]
 

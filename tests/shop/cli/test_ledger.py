@@ -1,0 +1,125 @@
+"""`./shanhai ledger` and `./shanhai witness`, as people and the supervisor start them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from kernel.db import work
+from shop.cli.ledger import log_vkey, origin_of, policy_file, write_demo_policy
+from shop.config import RUN_FILE, Config
+from tests.conftest import ROOT, make_config
+from tests.traceability.ledger.running import RunningLog, running_log
+from traceability.ledger.queries import Stage, find_entry_state, get_proof_file
+from traceability.ledger.verify import parse_policy
+
+
+@pytest.fixture
+def installation(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    config = make_config(tmp_path, database, public_url="https://shop.example")
+    config.save(tmp_path / "run.json")
+    monkeypatch.setenv(RUN_FILE, str(tmp_path / "run.json"))
+    return config
+
+
+def shanhai(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, as people run it."""
+    return subprocess.run([sys.executable, "-m", "shop.cli", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_a_stranger_verifies_a_proof(database: str, tmp_path: Path) -> None:
+    with running_log(tmp_path) as log:
+        log.grow(5)
+        with work() as session:
+            proof = get_proof_file(session, log.directory, log.events[2])
+    assert proof is not None
+    (tmp_path / "p.tlog-proof").write_bytes(proof.encode())
+    arguments = ["ledger", "verify", str(tmp_path / "p.tlog-proof"), "--policy", str(log.directory / "policy")]
+    done = shanhai(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "Verified: entry 2 of 5 in shop.example/log" in done.stdout
+    assert "不能证明" in done.stdout
+    (tmp_path / "p.tlog-proof").write_bytes(proof.encode().replace(b"index 2", b"index 3"))
+    done = shanhai(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "NOT VERIFIED: inclusion" in done.stderr
+    assert shanhai("ledger", "verify", "/nowhere", *arguments[3:]).returncode == 1
+
+
+def test_the_audit_passes_and_then_names_the_changed_entry(installation: Config, tmp_path: Path) -> None:
+    with running_log(tmp_path, witnesses=0) as log:
+        (tmp_path / "public").rename(tmp_path / "log")
+        log.directory = tmp_path / "log"
+        log.grow(20)
+        done = shanhai("ledger", "audit")
+        assert (done.returncode, done.stdout) == (0, "20 of 20 entries checked: everything holds\n")
+        with work() as session:
+            session.execute(text("ALTER TABLE ledger_entry DISABLE TRIGGER USER"))
+            change = "UPDATE ledger_entry SET body = set_byte(body, 9, 65) WHERE event_id = :event"
+            session.execute(text(change), {"event": log.events[13]})
+        done = shanhai("ledger", "audit", "--json")
+        found = json.loads(done.stdout)
+        assert (done.returncode, found["holds"], found["first_bad"]) == (1, False, 13)
+
+
+def test_an_audit_that_cannot_run_says_why(installation: Config) -> None:
+    done = shanhai("ledger", "audit", "--url", "http://127.0.0.1:9/log")
+    assert done.returncode == 1
+    assert "could not run" in done.stderr
+
+
+def test_the_demo_s_policy_names_who_runs_its_witnesses(installation: Config, tmp_path: Path) -> None:
+    urls = ("http://127.0.0.1:1", "http://127.0.0.1:2")
+    config = make_config(tmp_path, installation.database_url, witness_urls=urls)
+    write_demo_policy(config)
+    first = policy_file(config).read_text()
+    assert "同一运营者" in first
+    assert parse_policy(first.encode()).groups == {"both": (2, ("witness-east", "witness-west"))}
+    write_demo_policy(config)
+    assert policy_file(config).read_text() == first
+
+
+def test_the_origin_is_the_public_address_and_stays(installation: Config) -> None:
+    assert origin_of(installation) == "shop.example/log"
+    assert log_vkey(installation).startswith("shop.example/log+")
+
+
+def start(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "shop.cli", *arguments], cwd=ROOT, env=dict(os.environ))
+
+
+def test_the_four_programs_work_together_and_stop_when_told(installation: Config, tmp_path: Path, log: RunningLog) -> None:
+    """Real processes: a sequencer, a publisher and two witnesses, from a fresh folder to a witnessed entry."""
+    from kernel.local import free_port
+
+    ports = [free_port(), free_port()]
+    with work() as session:
+        session.execute(text("DELETE FROM ledger_log"))  # the processes begin the log themselves
+    config = make_config(tmp_path, installation.database_url, witness_urls=tuple(f"http://127.0.0.1:{port}" for port in ports))
+    config.save(tmp_path / "run.json")
+    witnesses = zip(("witness-east", "witness-west"), ports, strict=True)
+    programs = [start("witness", "serve", "--port", str(port), "--folder", str(tmp_path / name)) for name, port in witnesses]
+    programs += [start("serve", "sequencer"), start("serve", "publisher")]
+    log.append(3)
+    try:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with work() as session:
+                if str(find_entry_state(session, log.events[2])) == Stage.witnessed:
+                    break
+            time.sleep(0.2)
+        with work() as session:
+            assert str(find_entry_state(session, log.events[2])) == Stage.witnessed
+        audit = shanhai("ledger", "audit")
+        assert audit.returncode == 0, audit.stdout
+    finally:
+        for program in programs:
+            program.send_signal(signal.SIGTERM)
+        codes = [program.wait(20) for program in programs]
+    assert codes == [0, 0, 0, 0]

@@ -11,10 +11,12 @@ from logistics.shipments.moving import mark_received
 from logistics.shipments.telling import tell_temperature
 from shop.config import Config
 from shop.rooms import import_models
+from traceability.epcis.capturing import DocumentReceived, store_document
 from traceability.ledger import sealing
 
 REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     # (what happened, who reacts)
+    (DocumentReceived, store_document),
     (TemperatureChanged, tell_temperature),
     (ShipmentDelivered, mark_received),
 )

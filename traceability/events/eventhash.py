@@ -212,7 +212,7 @@ def _extension(key: str, value: Any, names: _Names) -> Iterator[str]:
 def _instant(text: str) -> str:
     """UTC with milliseconds, rounded half up."""
     fraction = _FRACTION.search(text)
-    whole = datetime.fromisoformat(_FRACTION.sub("", text, count=1)).astimezone(UTC)
+    whole = datetime.fromisoformat(_FRACTION.sub("", text.upper(), count=1)).astimezone(UTC)
     digits = (fraction[1] if fraction else "") + "0000"
     milliseconds = int(digits[:3]) + (digits[3] >= "5")
     return (whole + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -21,7 +21,7 @@ from traceability.events import eventhash
 from traceability.events.drafts import EventDraft, build_body
 from traceability.events.identifiers import canonical
 from traceability.events.models import EventEpc, TraceEvent
-from traceability.events.vocabulary import Action, EpcRole, EventType, Origin
+from traceability.events.vocabulary import Action, EpcRole, EventType, Origin, bare
 from traceability.ledger.appending import append_entry
 
 KIND = "event"
@@ -87,11 +87,11 @@ def _row(
         is_declaration="errorDeclaration" in body,
         event_type=EventType(body["type"]),
         action=Action(body["action"]) if "action" in body else None,
-        event_time=clock.as_utc(datetime.fromisoformat(body["eventTime"])),
+        event_time=clock.parse_iso(body["eventTime"]),
         time_zone_offset=body["eventTimeZoneOffset"],
         record_time=at,
-        biz_step=body.get("bizStep"),
-        disposition=body.get("disposition"),
+        biz_step=bare(body["bizStep"]) if "bizStep" in body else None,
+        disposition=bare(body["disposition"]) if "disposition" in body else None,
         read_point=_location(body, "readPoint"),
         biz_location=_location(body, "bizLocation"),
         organization_id=organization_id,

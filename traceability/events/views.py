@@ -60,5 +60,5 @@ def _facts(session: Session, event: TraceEvent) -> dict[str, Any]:
         "origin": event.origin.value,
         "isErrorDeclaration": event.is_declaration,
         "ledger": {"state": str(state), "index": state.index} if state else None,
-        "proof": f"/log/proofs/{event.id}",
+        "proof": f"/log/proof/{event.id}",
     }

@@ -172,3 +172,21 @@ DISPOSITIONS = frozenset(
         "unknown",
     ]
 )
+
+
+_STEMS = (
+    "https://ref.gs1.org/cbv/BizStep-",
+    "https://ref.gs1.org/cbv/Disp-",
+    "cbv:BizStep-",
+    "cbv:Disp-",
+    "urn:epcglobal:cbv:bizstep:",
+    "urn:epcglobal:cbv:disp:",
+)
+
+
+def bare(word: str) -> str:
+    """A CBV business step or disposition as the bare word of the JSON binding, however it was written; other URIs unchanged."""
+    for stem in _STEMS:
+        if word.startswith(stem):
+            return word.removeprefix(stem)
+    return word

@@ -32,7 +32,7 @@ def packed(session: Session) -> tuple[TraceEvent, object]:
 def test_strangers_see_what_when_where_and_who(client: FlaskClient, session: Session, at: datetime) -> None:
     event, _ = packed(session)
     page = client.get(f"/events/{event.id}").get_data(as_text=True)
-    for part in ("装盒", "加工事件", "2026-11-22 10:00", "盐池县", "示例单位", "已记录", f"/log/proofs/{event.id}"):
+    for part in ("装盒", "加工事件", "2026-11-22 10:00", "盐池县", "示例单位", "已记录", f"/log/proof/{event.id}"):
         assert part in page
     assert event.lot_code
     assert event.lot_code not in page

@@ -1,0 +1,86 @@
+"""The partners' door: keys, bad bodies, limits, and who sees what."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog.parties.keying import revoke_key
+from catalog.parties.models import SYSTEM, Role
+from kernel.outbox import deliver_all
+from tests.factories.catalog import AT
+from tests.factories.epcis import CONTEXT, Partner, make_event
+from traceability.epcis import schema
+from traceability.epcis.models import CaptureJob
+
+
+def test_nobody_reads_anothers_events(client: FlaskClient, session: Session, partner: Partner) -> None:
+    partner.capture(make_event(1, eventID="urn:uuid:8c8ba0e8-7fbf-4a5c-9b0c-0c7f1b1e0001"))
+    stranger = Partner(client, session)
+    assert stranger.events() == []
+    assert stranger.get("/events/urn:uuid:8c8ba0e8-7fbf-4a5c-9b0c-0c7f1b1e0001").status_code == 404
+    job = session.scalars(select(CaptureJob.id)).one()
+    assert stranger.get(f"/capture/{job}").status_code == 404
+    assert len(Partner(client, session, roles=(Role.auditor,)).events()) == 1
+
+
+def test_with_the_guard_off_a_stranger_reads_them(
+    client: FlaskClient, session: Session, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from traceability.epcis import querying
+
+    partner.capture(make_event(1))
+    monkeypatch.setattr(querying, "may_see", lambda _: None)
+    assert len(Partner(client, session).events()) == 1
+
+
+def test_keys_open_the_door(client: FlaskClient, session: Session, partner: Partner) -> None:
+    answer = client.get("/epcis/events")
+    assert (answer.status_code, answer.get_json()["title"]) == (401, "SecurityException")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    wrong = client.get("/epcis/events", headers={"Authorization": "Bearer nonsense"})
+    assert wrong.status_code == 403
+    revoke_key(session, SYSTEM, key_id=partner.key.id, at=AT)
+    session.flush()
+    assert partner.get("/events").status_code == 403
+
+
+def test_bad_bodies(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert partner.post("/capture", b"<epcis/>", content_type="application/xml").status_code == 415
+    for body in (b"", b"{", b"[]", b'"x"', "内容".encode("gbk"), json.dumps({"type": "EPCISDocument"}).encode()):
+        answer = partner.post("/capture", body)
+        assert (answer.status_code, answer.get_json()["title"]) == (400, "ValidationException")
+    monkeypatch.setattr(schema, "MOST_BYTES", 100)
+    answer = partner.post("/capture", b"[" + b" " * 200 + b"]")
+    assert (answer.status_code, answer.get_json()["title"]) == (413, "CaptureLimitExceededException")
+    assert answer.headers["GS1-EPCIS-Capture-Limit"] == "500"
+
+
+def test_five_hundred_events_and_not_one_more(partner: Partner, session: Session) -> None:
+    document = {"@context": CONTEXT, "type": "EPCISDocument", "schemaVersion": "2.0", "creationDate": "2026-01-01T00:00:00Z"}
+    body = document | {"epcisBody": {"eventList": [make_event(1)] * 501}}
+    assert partner.post("/capture", body).status_code == 413
+    body["epcisBody"]["eventList"].pop()
+    assert partner.post("/capture", body).status_code == 202
+    deliver_all()
+    assert len(partner.events()) == 1
+
+
+@pytest.mark.parametrize("odd", [{"example:x": 2**60}, {"example:x": "a\0b"}, {"example:x": json.loads("[" * 40 + "]" * 40)}])
+def test_what_cannot_be_kept_is_refused_with_its_place(partner: Partner, odd: dict[str, Any]) -> None:
+    job = partner.capture(make_event(1, **odd))
+    assert job["success"] is False
+    assert "/example:x" in job["errors"][0]["errors"][0]["pointer"]
+
+
+def test_options_tell_versions_and_limits(client: FlaskClient) -> None:
+    for path in ("/epcis/", "/epcis/capture", "/epcis/events"):
+        answer = client.options(path)
+        assert answer.status_code == 204
+        assert answer.headers["GS1-EPCIS-Version"] == "2.0.0"
+        assert answer.headers["GS1-EPCIS-Capture-Limit"] == "500"

@@ -1,0 +1,102 @@
+"""Every published document gets the right verdict, and every fault says where it is."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kernel.errors import Invalid
+from tests.factories.catalog import AT
+from traceability.epcis.schema import find_document_faults, find_event_faults, must_be_event
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "epcis"
+LATE = datetime.fromisoformat("2100-01-01T00:00:00+00:00")
+
+
+def faults(document: dict[str, Any]) -> list[Any]:
+    found = list(find_document_faults(document))
+    for event in document.get("epcisBody", {}).get("eventList", []):
+        found += find_event_faults(event, LATE)
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((VECTORS / "documents").glob("*.json")), ids=lambda path: path.stem)
+def test_valid_documents_pass(path: Path) -> None:
+    assert [(fault.field, str(fault.message), fault.params) for fault in faults(json.loads(path.read_text()))] == []
+
+
+@pytest.mark.parametrize("path", sorted((VECTORS / "events").glob("*.json")), ids=lambda path: path.stem)
+def test_valid_single_events_pass(path: Path) -> None:
+    assert find_event_faults(json.loads(path.read_text()), LATE) == []
+
+
+@pytest.mark.parametrize("path", sorted((VECTORS / "invalid").glob("*.json")), ids=lambda path: path.stem)
+def test_invalid_documents_are_refused(path: Path) -> None:
+    document = json.loads(path.read_text())
+    assert faults(document) if document.get("type") == "EPCISDocument" else find_event_faults(document, LATE)
+
+
+def load(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((VECTORS / "documents" / f"{name}.json").read_text())["epcisBody"]["eventList"][0]
+    return event
+
+
+def without(key: str) -> Any:
+    return lambda event: event.pop(key)
+
+
+def with_(key: str, value: object) -> Any:
+    return lambda event: event.__setitem__(key, value)
+
+
+MUTATIONS = [
+    ("ObjectEvent", without("eventTimeZoneOffset"), "/eventTimeZoneOffset", "缺少必填项"),
+    ("ObjectEvent", with_("eventTimeZoneOffset", "+8:00"), "/eventTimeZoneOffset", "+08:00"),
+    ("ObjectEvent", with_("eventTime", "2020-01-01T00:00:00"), "/eventTime", "带时区"),
+    ("ObjectEvent", with_("eventTime", "2101-01-01T00:00:00Z"), "/eventTime", "将来"),
+    ("ObjectEvent", with_("eventTime", "2016-12-31T23:59:60Z"), "/eventTime", "不正确"),
+    ("ObjectEvent", with_("type", ["ObjectEvent"]), "/type", "ObjectEvent"),
+    ("ObjectEvent", with_("action", "CHANGE"), "/action", "OBSERVE"),
+    ("ObjectEvent", with_("bizStep", "harvesting"), "/bizStep", "commissioning"),
+    ("ObjectEvent", with_("ilmd", {"example:x": 1}), "/ilmd", "ADD"),
+    ("ObjectEvent", with_("type", "HarvestEvent"), "/type", "ObjectEvent"),
+    ("ObjectEvent", with_("epcList", ["https://id.gs1.org/01/09520123456780/21/1"]), "/epcList/0", "校验码"),
+    ("ObjectEvent", with_("epcList", ["no uri at all"]), "/epcList/0", "URI"),
+    ("ObjectEvent", with_("readPoint", {"id": "https://id.gs1.org/414/9521141123450"}), "/readPoint/id", "校验码"),
+    ("ObjectEvent", with_("quantityList", [{"epcClass": "urn:x:y", "quantity": -1}]), "/quantityList/0/quantity", "≥ 0"),
+    (
+        "ObjectEvent",
+        with_("quantityList", [{"epcClass": "urn:x:y", "quantity": 1, "uom": "kilogram"}]),
+        "/quantityList/0/uom",
+        "KGM",
+    ),
+    ("ObjectEvent", with_("quantityList", [{"epcClass": "urn:x:y", "quantity": "1"}]), "/quantityList/0/quantity", "number"),
+    ("ObjectEvent", with_("quantityList", [{"epcClass": "urn:x:y", "price": 1}]), "/quantityList/0", "price"),
+    ("AggregationEvent", without("parentID"), "/parentID", "parentID"),
+    ("AggregationEvent", with_("persistentDisposition", {"set": ["active"]}), "/persistentDisposition", "只用于"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "pointer", "said"), MUTATIONS, ids=[f"{m[0]}{m[2]}-{m[3]}" for m in MUTATIONS])
+def test_each_fault_names_its_place_and_what_is_allowed(name: str, change: Any, pointer: str, said: str) -> None:
+    event = copy.deepcopy(load(name))
+    if name == "AggregationEvent":
+        event["action"] = "ADD"
+    assert find_event_faults(event, LATE) == []
+    change(event)
+    found = find_event_faults(event, LATE)
+    assert pointer in [fault.field for fault in found]
+    assert any(said in fault.text(str) for fault in found if fault.field == pointer)
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 7])
+def test_what_is_no_object_is_refused(value: object) -> None:
+    assert find_document_faults(value)
+    assert find_event_faults(value, AT)
+    with pytest.raises(Invalid):
+        must_be_event(value, AT)

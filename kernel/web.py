@@ -88,7 +88,7 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     babel.init_app(app, locale_selector=language, default_translation_directories=str(translations.FOLDER))
     limiter.init_app(app)
     app.jinja_env.globals.update(demo=demo, csp_nonce=csp_nonce, form_token=form_token, lang=language)
-    app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment, qty=qty)
+    app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment, qty=qty, wan=wan)
     app.url_defaults(functools.partial(_version_static, Path(app.static_folder or "")))
     app.after_request(_headers)
     app.register_error_handler(Problem, show_problem)
@@ -306,6 +306,11 @@ def yuan(amount: Money | int) -> str:
     fen = amount.minor if isinstance(amount, Money) else amount
     sign = "-" if fen < 0 else ""
     return f"{sign}¥{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
+def wan(fen: int) -> str:
+    """Fen as 万元 with two decimals, half up: how public reports give money."""
+    return f"{Money(fen).in_wan():,}"
 
 
 def day(value: date | datetime) -> str:

@@ -6,10 +6,13 @@ from sqlalchemy import Engine
 
 from kernel import db, outbox, tasks
 from logistics.coldchain.recording import TemperatureChanged
-from logistics.shipments.events import ShipmentDelivered
+from logistics.shipments.events import ItemsDispatched, ShipmentDelivered
 from logistics.shipments.moving import mark_received
 from logistics.shipments.telling import tell_temperature
+from shop.assistance.crediting import credit_order, debit_refund
+from shop.assistance.sharing import tell_shares
 from shop.config import Config
+from shop.orders.models import OrderPaid, OrderRefunded
 from shop.rooms import import_models
 from traceability.epcis.capturing import DocumentReceived, store_document
 from traceability.ledger import sealing
@@ -19,6 +22,9 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (DocumentReceived, store_document),
     (TemperatureChanged, tell_temperature),
     (ShipmentDelivered, mark_received),
+    (ItemsDispatched, tell_shares),
+    (OrderPaid, credit_order),
+    (OrderRefunded, debit_refund),
 )
 
 

@@ -13,7 +13,7 @@ from shop.config import Config
 from shop.demo.models import DemoDoor
 from shop.demo.passwords import password_of
 from traceability.lots.models import Lot, TradeItem
-from traceability.scan.digital_link import box_path
+from traceability.scan.digital_link import build
 
 
 @dataclass(frozen=True)
@@ -62,4 +62,9 @@ def find_sample_serial(session: Session) -> str | None:
         .order_by(TradeItem.id)
         .limit(1)
     ).first()
-    return box_path(row[0].serial, row[0].gtin, row[1]) if row else None
+    if row is None:
+        return None
+    item, lot_code = row
+    if item.gtin is None:
+        return f"/t/{item.serial}"
+    return build([("01", item.gtin), ("10", lot_code), ("21", item.serial)]).path

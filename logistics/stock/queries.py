@@ -209,7 +209,8 @@ class Arriving:
 
 
 def list_arriving(session: Session, organization_ids: Collection[UUID] | None, limit: int = 50) -> list[Arriving]:
-    """Pack lots of these organisations (None: of all) with boxes that nobody has put on a shelf yet, newest first."""
+    """Pack lots with boxes that nobody has put on a shelf yet, newest first: those of these organisations and those made in the counties
+    where they have places (None: all). A county hub takes in what the county's cooperatives pack."""
     shelved = select(func.coalesce(func.sum(StockLot.on_hand), 0)).where(StockLot.lot_id == Lot.id).correlate(Lot).scalar_subquery()
     left = Lot.made - Lot.used - Lot.lost - Lot.dispatched - shelved
     query = (
@@ -220,5 +221,6 @@ def list_arriving(session: Session, organization_ids: Collection[UUID] | None, l
         .limit(limit)
     )
     if organization_ids is not None:
-        query = query.where(Lot.organization_id.in_(organization_ids))
+        counties = select(Place.county_code).where(Place.organization_id.in_(organization_ids))
+        query = query.where(or_(Lot.organization_id.in_(organization_ids), Lot.county_code.in_(counties)))
     return [Arriving(lot_id, code, name, int(boxes)) for lot_id, code, name, boxes in session.execute(query)]

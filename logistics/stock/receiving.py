@@ -90,9 +90,9 @@ def discard_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: S
         raise Invalid("请写明报损的是哪几盒,一行一个编号。", field="serials")
     if not change(session, stock_lot_id, on_hand=-boxes):
         raise Conflict("这里只有 %(free)s 盒没有被订单占用,不能报损 %(boxes)s 盒。", params={"free": rows[0].free, "boxes": boxes})
-    balancing.record_loss(
-        session, actor, lot_id=rows[0].lot_id, quantity=Quantity(Decimal(boxes), Unit.BOX), reason=reason, at=at, serials=serials
-    )
+    # Whoever keeps the shelf may write off what lies on it, though the lot belongs to another organisation.
+    keeper, quantity = replace(actor, system=True), Quantity(Decimal(boxes), Unit.BOX)
+    balancing.record_loss(session, keeper, lot_id=rows[0].lot_id, quantity=quantity, reason=reason, at=at, serials=serials)
     move = StockMove(
         stock_lot_id=stock_lot_id,
         kind=MoveKind.DISCARDED,

@@ -12,7 +12,7 @@ from catalog.parties.models import SYSTEM
 from kernel.ids import uuid7
 from logistics.stock.queries import available, find_next_lot, list_allocations_of_lots, list_arriving, list_offers_today
 from tests.factories.catalog import JINGNING, make_product
-from tests.factories.logistics import lot_of, make_allocations, make_stock
+from tests.factories.logistics import lot_of, make_allocations, make_hub, make_stock
 from tests.factories.lots import make_pack_lot
 from traceability.lots.recalling import mark_lots
 

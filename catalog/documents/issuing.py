@@ -117,7 +117,7 @@ def record_document(
         check_state=checked,
         file_digest=scan.digest if scan else None,
         file_type=scan.media_type if scan else None,
-        is_demo=demo,
+        is_demo=is_demo_number(canonical),
         recorded_at=at,
         recorded_by=actor.label,
     )

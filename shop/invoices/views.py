@@ -1,0 +1,148 @@
+"""Doors of invoice requests: one list for buyer, seller and operator, one page a request, and the three acts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from catalog.parties.access import current_actor, require
+from catalog.parties.models import Role
+from catalog.parties.queries import get_organization, map_organizations
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import FieldError, Invalid, Problem
+from kernel.money import Money
+from kernel.web import once, wants_json
+from shop.invoices import issuing, requesting
+from shop.invoices.queries import get_invoice, is_buyer, list_invoices
+from shop.invoices.states import STATES, InvoiceState
+
+bp = Blueprint("invoices", __name__, url_prefix="/invoices", template_folder="templates")
+PAGE = 50
+KINDS = {InvoiceState.REQUESTED: "warn", InvoiceState.ISSUED: "ok", InvoiceState.RED: "bad", InvoiceState.WITHDRAWN: ""}
+
+
+@bp.context_processor
+def _words() -> dict[str, object]:
+    return {"state_label": STATES.label, "state_kind": KINDS}
+
+
+@bp.get("/")
+@require(Role.consumer)
+def index() -> ResponseReturnValue:
+    """What the reader asked for, has to issue, or (operator) all of it."""
+    wanted, actor = request.args.get("state", ""), current_actor()
+    state = InvoiceState(wanted) if wanted in set(InvoiceState) else None
+    after = request.args.get("after", type=UUID)
+    with reading() as session:
+        rows = list_invoices(session, actor, state=state, after=after, limit=PAGE + 1)
+        names = map_organizations(session, {row.seller_id for row in rows})
+    more = url_for(".index", state=wanted or None, after=rows[PAGE - 1].id) if len(rows) > PAGE else None
+    return render_template(
+        "invoices/invoices.html", rows=rows[:PAGE], names=names, state=state, states=list(InvoiceState), more=more, after=after
+    )
+
+
+@bp.get("/<code>")
+@require(Role.consumer)
+def show(code: str) -> ResponseReturnValue:
+    return _page(code, {}, {}), 200
+
+
+def _page(code: str, form: object, errors: object) -> str:
+    actor = current_actor()
+    with reading() as session:
+        invoice = get_invoice(session, code, actor)
+        seller = get_organization(session, invoice.seller_id)
+        may_issue = actor.has(Role.clerk, invoice.seller_id) or actor.has(Role.operator)
+        return render_template(
+            "invoices/invoice.html",
+            invoice=invoice,
+            seller=seller,
+            may_issue=may_issue,
+            may_withdraw=is_buyer(invoice, actor),
+            today=clock.today_shanghai(clock.now()),
+            form=form,
+            errors=errors,
+        )
+
+
+def _kept(act: Callable[[str], ResponseReturnValue], code: str) -> ResponseReturnValue:
+    """Run an act; show the page again with what was typed when something has to be mended."""
+    try:
+        return act(code)
+    except Problem as problem:
+        if wants_json() or problem.status in (403, 404):
+            raise
+        return _page(code, request.form, problem.by_field(_)), problem.status
+
+
+@bp.post("/<code>/issued")
+@require(Role.clerk, Role.operator)
+def issued(code: str) -> ResponseReturnValue:
+    return _kept(_issued, code)
+
+
+@once
+def _issued(session: Session, code: str) -> ResponseReturnValue:
+    form = request.form
+    invoice = issuing.record_issued(
+        session,
+        current_actor(),
+        code,
+        invoice_number=form.get("invoice_number", "")[:60],
+        amount=Money.parse(form.get("amount", "").strip(), field="amount"),
+        buyer_tax_number=form.get("buyer_tax_number", "")[:60],
+        issued_on=_day("issued_on"),
+        at=clock.now(),
+    )
+    flash(_("已登记发票 %(number)s。", number=invoice.invoice_number), "ok")
+    return redirect(url_for(".show", code=code))
+
+
+@bp.post("/<code>/red")
+@require(Role.clerk, Role.operator)
+def red(code: str) -> ResponseReturnValue:
+    return _kept(_red, code)
+
+
+@once
+def _red(session: Session, code: str) -> ResponseReturnValue:
+    form = request.form
+    issuing.record_red(
+        session,
+        current_actor(),
+        code,
+        red_number=form.get("red_number", "")[:60],
+        red_on=_day("red_on"),
+        reason=form.get("reason", ""),
+        at=clock.now(),
+    )
+    flash(_("已登记红字发票。可以重新申请开票。"), "ok")
+    return redirect(url_for(".show", code=code))
+
+
+@bp.post("/<code>/withdraw")
+@require(Role.consumer)
+def withdraw(code: str) -> ResponseReturnValue:
+    return _kept(_withdraw, code)
+
+
+@once
+def _withdraw(session: Session, code: str) -> ResponseReturnValue:
+    requesting.withdraw_invoice(session, current_actor(), code)
+    flash(_("已撤回开票申请。"), "ok")
+    return redirect(url_for(".show", code=code))
+
+
+def _day(field: str) -> date:
+    try:
+        return date.fromisoformat(request.form.get(field, ""))
+    except ValueError as error:
+        raise Invalid("有几处需要改一下。", errors=[FieldError(field, "请选择日期。")]) from error

@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema_rs
 
 from kernel.clock import parse_iso
-from kernel.errors import FieldError, Invalid, Problem
+from kernel.errors import FieldError, Invalid, Problem, Term
 from traceability.events.identifiers import check_key
 from traceability.events.vocabulary import EventType
 
@@ -60,7 +60,14 @@ def find_event_faults(event: object, at: datetime) -> list[FieldError]:
     return faults or list(_own_rules(event, at))
 
 
-_ALLOWED = "%(field)s 写的是 %(found)s,应为:%(allowed)s。"
+_FAULT_TEXTS = {
+    "choice": "%(field)s 写的是 %(found)s,应为:%(allowed)s。",
+    "choice or uri": "%(field)s 写的是 %(found)s,应为:%(allowed)s,或自己的 URI。",
+    "time": "带时区的时间,如 2026-01-31T08:30:00+08:00",
+    "event": "事件",
+}
+_ALLOWED = _FAULT_TEXTS["choice"]
+_EVENT = Term(_FAULT_TEXTS["event"])
 
 
 def _from_schema(validator: jsonschema_rs.Draft7Validator, value: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -81,16 +88,16 @@ def _fault(error: jsonschema_rs.ValidationError) -> FieldError:
     allowed = _allowed(kind)
     if allowed:
         return FieldError(pointer, _ALLOWED, {"field": field, "found": _shown(error.instance), "allowed": allowed})
-    return FieldError(pointer, "%(field)s 不符合 EPCIS 2.0:%(detail)s", {"field": field or "事件", "detail": error.message[:200]})
+    return FieldError(pointer, "%(field)s 不符合 EPCIS 2.0:%(detail)s", {"field": field or _EVENT, "detail": error.message[:200]})
 
 
 def _allowed(kind: Any) -> str:
     if kind.name == "enum":
         return "、".join(str(option) for option in kind.options)
     if kind.name == "format":
-        return {"date-time": "带时区的时间,如 2026-01-31T08:30:00+08:00", "uri": "URI"}.get(kind.format, str(kind.format))
+        return {"date-time": Term(_FAULT_TEXTS["time"]), "uri": "URI"}.get(kind.format, str(kind.format))
     if kind.name == "pattern":
-        return _PATTERN_WORDS.get(kind.pattern, str(kind.pattern))
+        return Term(_PATTERN_WORDS.get(kind.pattern, str(kind.pattern)))
     if kind.name == "type":
         return "、".join(kind.types)
     return ""
@@ -107,14 +114,14 @@ def _nearest(context: Sequence[Sequence[Any]], pointer: str, field: str, error: 
     inner = [fault for alternative in context for fault in alternative]
     for fault in inner:
         if fault.kind.name == "enum" and _pointer(fault.instance_path) == pointer:
-            found = {"field": field, "found": _shown(error.instance), "allowed": f"{_allowed(fault.kind)} 或自己的 URI"}
-            return FieldError(pointer, _ALLOWED, found)
+            found = {"field": field, "found": _shown(error.instance), "allowed": _allowed(fault.kind)}
+            return FieldError(pointer, _FAULT_TEXTS["choice or uri"], found)
     if not pointer and isinstance(error.instance, dict) and "ilmd" in error.instance:
         return FieldError("/ilmd", "只有 action 为 ADD 的事件才能带 ilmd。")
     missing = sorted({str(fault.kind.property) for fault in inner if fault.kind.name == "required"})
     if missing:
         return FieldError(pointer, "至少要有其中一项:%(allowed)s。", {"allowed": "、".join(missing)})
-    return FieldError(pointer, "%(field)s 不符合 EPCIS 2.0:%(detail)s", {"field": field or "事件", "detail": error.message[:200]})
+    return FieldError(pointer, "%(field)s 不符合 EPCIS 2.0:%(detail)s", {"field": field or _EVENT, "detail": error.message[:200]})
 
 
 def _unstorable(event: Mapping[str, Any]) -> Iterator[FieldError]:

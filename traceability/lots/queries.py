@@ -72,6 +72,18 @@ def get_delivery(session: Session, slip_code: str) -> HouseholdDelivery:
     return delivery
 
 
+def list_deliveries(
+    session: Session, organization_id: UUID, *, unpaid: bool = False, after: UUID | None = None, limit: int = 50
+) -> Sequence[HouseholdDelivery]:
+    """What households brought to a cooperative, newest first, before the delivery with key ``after``; ``unpaid``: only those not paid."""
+    query = select(HouseholdDelivery).join(Lot, Lot.id == HouseholdDelivery.lot_id).where(Lot.organization_id == organization_id)
+    if unpaid:
+        query = query.where(HouseholdDelivery.paid_at.is_(None))
+    if after is not None:
+        query = query.where(HouseholdDelivery.id < after)
+    return session.scalars(query.order_by(HouseholdDelivery.id.desc()).limit(limit)).all()
+
+
 def find_delivery_of(session: Session, lot_id: UUID) -> HouseholdDelivery | None:
     """The delivery that a lot came from, or None for lots made otherwise."""
     return session.scalar(select(HouseholdDelivery).where(HouseholdDelivery.lot_id == lot_id))

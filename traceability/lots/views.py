@@ -118,4 +118,10 @@ def _facts(session: Session, lot: Lot) -> dict[str, Any]:
 
 def _edge(session: Session, edge: LotEdge, other_id: Any) -> dict[str, Any]:
     other = session.get_one(Lot, other_id)
-    return {"lot": other.code, "material": other.material, "quantity": plain(edge.quantity), "unit": edge.unit.value}
+    return {
+        "lot": other.code,
+        "material": other.material,
+        "quantity": plain(edge.quantity),
+        "unit": edge.unit.value,
+        "shown": Quantity(edge.quantity, edge.unit).text(_),
+    }

@@ -23,6 +23,7 @@ from traceability.ledger.canonical import decode_entry
 from traceability.ledger.models import LogEntry
 from traceability.lots import harvesting
 from traceability.lots.models import CapacityUse, HouseholdDelivery, Lot
+from traceability.lots.queries import list_deliveries
 
 
 def test_a_delivery_is_a_lot_with_a_slip(session: Session, at: datetime) -> None:
@@ -31,7 +32,10 @@ def test_a_delivery_is_a_lot_with_a_slip(session: Session, at: datetime) -> None
     lot = session.get_one(Lot, delivery.lot_id)
     assert (lot.made, lot.unit, delivery.quantity, delivery.unit) == (Decimal(100), Unit.KG, Decimal(200), Unit.JIN)
     assert delivery.slip_code.startswith("DLV-")
+    assert list_deliveries(session, lot.organization_id, unpaid=True) == [delivery]
     assert harvesting.mark_paid(session, SYSTEM, delivery_id=delivery.id, at=at).paid_at == at
+    assert list_deliveries(session, lot.organization_id, unpaid=True) == []
+    assert list_deliveries(session, lot.organization_id) == [delivery]
     with pytest.raises(Conflict):
         harvesting.mark_paid(session, SYSTEM, delivery_id=delivery.id, at=at)
 

@@ -8,7 +8,7 @@ from types import ModuleType
 from flask import Blueprint, Flask
 
 from kernel import web
-from shop import wiring
+from shop import health, wiring
 from shop.accounts.views import know_the_actor
 from shop.config import Config
 from shop.rooms import DOOR_MODULES, import_all
@@ -44,7 +44,17 @@ def create_app(config: Config, *, connect: bool = True, testing: bool = False) -
     for module in import_all(DOOR_MODULES):
         for blueprint in _blueprints(module):
             app.register_blueprint(blueprint)
+    _add_checks(app, config)
     return app
+
+
+def _add_checks(app: Flask, config: Config) -> None:
+    """What ``/readyz`` asks: database, broker, worker, payment server, freshness of the log."""
+    web.add_check(app, "database", health.check_database)
+    web.add_check(app, "broker", health.check_broker)
+    web.add_check(app, "worker", health.check_worker)
+    web.add_check(app, "payments", lambda: health.check_payments(config))
+    web.add_check(app, "log", lambda: health.check_log(config))
 
 
 def _blueprints(module: ModuleType) -> list[Blueprint]:

@@ -59,6 +59,8 @@ class Config:
     local: bool
     queue: str = "shanhai"
     witness_urls: tuple[str, ...] = ()
+    carrier_url: str = ""
+    carrier_salt: str = ""
 
     def __repr__(self) -> str:
         return f"Config(public_url={self.public_url!r}, demo={self.demo}, local={self.local})"

@@ -53,6 +53,8 @@ def _guarded(arguments: argparse.Namespace) -> int:
         return int(arguments.act(arguments) or 0)
     except (ConfigProblem, MachineProblem, Problem) as problem:
         sys.stderr.write(f"shanhai: {problem}\n")
+        for error in getattr(problem, "errors", ()):
+            sys.stderr.write(f"  {error.field}: {error.text(str)}\n")
     except OperationalError as problem:
         first = str(problem.orig).strip().splitlines()[0] if problem.orig else "no answer"
         sys.stderr.write(f"shanhai: the database does not answer: {first}\n")

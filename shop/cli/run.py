@@ -17,7 +17,7 @@ from typing import Any
 from kernel.local import Postgres, Supervisor, Valkey, check_machine, free_port, web_answers
 from shop.cli.migrate import migrate
 from shop.cli.serve import child_environment, command_of
-from shop.cli.settling import check_given, is_served, load_secrets, local_config, served_config
+from shop.cli.settling import check_given, is_served, local_config, served_config
 from shop.config import Config, ConfigProblem
 
 FOLDER = Path(os.environ.get("SHANHAI_RUN_DIR") or Path(__file__).parents[2] / "var" / "run")
@@ -129,16 +129,11 @@ def _start_demo_programs(supervisor: Supervisor, config: Config, env: dict[str, 
         supervisor.add(
             name, [*python, "shop.cli", "witness", "serve", "--port", url.rsplit(":", 1)[1], "--folder", str(folder)], env=env
         )
-    salt = load_secrets(FOLDER)["carrier_salt"]
     carrier = [
-        *python,
-        "logistics.shipments.carriers.fake",
-        "--port",
-        str(free_port()),
-        "--push-url",
-        f"{own}/webhooks/carriers/fake",
-    ]
-    supervisor.add("carrier", carrier, env=env | {"CARRIER_SALT": salt})
+        *python, "logistics.shipments.carriers.fake", "--port", config.carrier_url.rsplit(":", 1)[1],
+        "--push-url", f"{own}/webhooks/carriers/fake", "--pace", "1", "--state", str(FOLDER / "carrier.json"),
+    ]  # fmt: skip
+    supervisor.add("carrier", carrier, env=env | {"FAKE_CARRIER_SALT": config.carrier_salt})
 
 
 def _lan_address() -> str:

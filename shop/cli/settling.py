@@ -57,6 +57,8 @@ def local_config(
         data_dir=str(folder),
         demo=demo,
         local=True,
+        carrier_url=f"http://127.0.0.1:{ports['carrier']}",
+        carrier_salt=kept["carrier_salt"],
         witness_urls=tuple(f"http://127.0.0.1:{ports[name]}" for name in ("witness-east", "witness-west")),
     )
 

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from catalog.documents.models import DocumentKind
 from catalog.products.models import Temperature
+from catalog.products.wording import find_claims
 from kernel.quantity import Unit
 
 PAPERS = {
@@ -76,6 +77,7 @@ def _sample(row: dict[str, str]) -> SampleProduct:
         papers.add(DocumentKind.FOOD_PRODUCTION_LICENCE)
     if row["needs_promise_certificate"] == "Y":
         papers.add(DocumentKind.PROMISE_CERTIFICATE)
+    papers.update(find_claims(row["name"]).values())
     low, high = Decimal(row["price_min_cny"]), Decimal(row["price_max_cny"])
     return SampleProduct(
         sku=row["sku"],

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,6 +19,7 @@ from kernel import clock, installation
 from kernel.db import reading, work
 from kernel.errors import Conflict
 from kernel.quantity import Unit
+from logistics.shipments.connecting import connect_carrier
 from logistics.stock.queries import available
 from shop.config import Config
 from shop.demo import growing, offering, peopling
@@ -43,8 +43,6 @@ def prepare_installation(config: Config, *, say: Say, explicit_url: str | None, 
         fixed = installation.fix(session, "public_url", config.public_url, at=at)
         if explicit_url and explicit_url.rstrip("/") != fixed:
             raise Conflict("PUBLIC_URL was fixed at first start to %(url)s and cannot change.", params={"url": fixed})
-        address = urlsplit(fixed)
-        installation.fix(session, "log_origin", f"{address.netloc}{address.path}/log", at=at)
         load_reference(session, at)
     if demo:
         load_demo(config, say=say, into_given=into_given)
@@ -67,6 +65,18 @@ def load_demo(config: Config, *, say: Say, into_given: bool = False) -> None:
             offering.make_freight(session, at=at)
             _set_capacities(session, samples, at)
             installation.fix(session, PRODUCTS, str(len(samples)), at=at)
+        if config.carrier_url:
+            connect_carrier(
+                session,
+                SYSTEM,
+                code="fake",
+                adapter="fake",
+                name="示例快递",
+                name_en="Example Express",
+                base_url=config.carrier_url,
+                push_url=f"http://127.0.0.1:{config.port}/webhooks/carriers/fake",
+                push_salt=config.carrier_salt,
+            )
     fill_shelves(say=say, at=at)
 
 

@@ -30,7 +30,7 @@ STAGE_LABELS = {
 }
 _FOR_EVER = "public, max-age=31536000, immutable"
 _SECONDS = "public, max-age=2"
-_PAGE = 20
+_PAGE = 10
 
 
 def _folder() -> Path:

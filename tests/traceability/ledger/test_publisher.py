@@ -101,6 +101,19 @@ def test_a_round_without_news_changes_nothing(log: RunningLog) -> None:
     assert {path: path.stat().st_mtime_ns for path in log.directory.rglob("*")} == files
 
 
+def test_lost_files_are_written_anew(log: RunningLog) -> None:
+    log.grow(300)
+    before = {path: path.read_bytes() for path in log.directory.rglob("*") if path.is_file()}
+    for path in before:
+        path.unlink()
+    log.restart()
+    log.publish()
+    assert {path: path.read_bytes() for path in log.directory.rglob("*") if path.is_file()}.items() >= {
+        path: data for path, data in before.items() if path.parts[-1] != ".publisher.lock"
+    }.items()
+    assert findings(log) == []
+
+
 class Died(Exception):
     pass
 

@@ -18,6 +18,12 @@ from catalog.documents.models import KIND_LABELS, Document, DocumentKind, Subjec
 from kernel.clock import today_shanghai
 from kernel.errors import Gettext, Term, fill
 
+REASON_TEXTS = {
+    "later": "%(paper)s(%(code)s)要到 %(day)s 才生效。",
+    "over": "%(paper)s(%(code)s)已于 %(day)s 到期。",
+    "revoked": "%(paper)s(%(code)s)已被撤销。",
+    "none": "缺少%(paper)s(%(code)s)。",
+}
 Need: TypeAlias = tuple[DocumentKind, SubjectKind, str]
 
 
@@ -77,10 +83,10 @@ def _explain(need: Need, documents: Sequence[Document], on: date) -> MissingPape
     later = [d for d in standing if d.valid_from > on]
     over = [d for d in standing if d.valid_to is not None and d.valid_to < on]
     if later:
-        return MissingPaper(*need, "%(paper)s(%(code)s)要到 %(day)s 才生效。", name | {"day": f"{later[0].valid_from}"})
+        return MissingPaper(*need, REASON_TEXTS["later"], name | {"day": f"{later[0].valid_from}"})
     if over:
         last = max(d.valid_to for d in over if d.valid_to is not None)
-        return MissingPaper(*need, "%(paper)s(%(code)s)已于 %(day)s 到期。", name | {"day": f"{last}"})
+        return MissingPaper(*need, REASON_TEXTS["over"], name | {"day": f"{last}"})
     if documents:
-        return MissingPaper(*need, "%(paper)s(%(code)s)已被撤销。", name)
-    return MissingPaper(*need, "缺少%(paper)s(%(code)s)。", name)
+        return MissingPaper(*need, REASON_TEXTS["revoked"], name)
+    return MissingPaper(*need, REASON_TEXTS["none"], name)

@@ -24,6 +24,7 @@ from kernel.web import everyone, once, wants_json
 
 bp = Blueprint("documents", __name__, url_prefix="/documents", template_folder="templates")
 PAGE = 50
+STANDING_LABELS = {"revoked": "已撤销", "valid": "有效", "later": "未生效", "over": "已到期"}
 
 
 @bp.get("/")
@@ -61,10 +62,12 @@ def _standing(document: Document) -> tuple[str, str]:
     """A word for how a paper stands today, and the colour of its badge."""
     today = clock.today_shanghai(clock.now())
     if document.revoked_at is not None:
-        return "已撤销", "bad"
+        return STANDING_LABELS["revoked"], "bad"
     if holds_on(document, today):
-        return "有效", "ok"
-    return ("未生效", "warn") if document.valid_from > today else ("已到期", "bad")
+        return STANDING_LABELS["valid"], "ok"
+    if document.valid_from > today:
+        return STANDING_LABELS["later"], "warn"
+    return STANDING_LABELS["over"], "bad"
 
 
 @bp.post("/")

@@ -30,7 +30,7 @@ from kernel import gs1
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_code
 
-CAPACITY_KEYS = {"land_mu": "耕地(亩)", "heads": "存栏(只、头)", "hives": "蜂群(群)"}
+CAPACITY_LABELS = {"land_mu": "耕地(亩)", "heads": "存栏(只、头)", "hives": "蜂群(群)"}
 LONGEST = 120
 
 
@@ -250,7 +250,7 @@ def _capacity(given: Mapping[str, str | Decimal | int]) -> dict[str, str]:
             amount = Decimal(str(value))
         except InvalidOperation:
             amount = Decimal(-1)
-        if key not in CAPACITY_KEYS or not amount.is_finite() or not 0 <= amount <= 1_000_000:
+        if key not in CAPACITY_LABELS or not amount.is_finite() or not 0 <= amount <= 1_000_000:
             raise Invalid("土地、牲畜或蜂群的数量不对,请填写不小于 0 的数字。", field=key)
         capacity[key] = f"{amount:f}"
     return capacity

@@ -16,6 +16,7 @@ from catalog.products.models import Product
 from kernel.errors import Conflict, FieldError, Invalid, NotFound
 from kernel.money import Money
 
+LIST_LABELS = {RETAIL: "零售价"}
 BEGINNING = date(2020, 1, 1)
 DEAREST = Money(100_000_00)
 
@@ -163,7 +164,7 @@ def set_freight(
 def _list_for(session: Session, actor: Actor, code: str) -> PriceList:
     price_list = session.scalar(select(PriceList).where(PriceList.code == code))
     if price_list is None and code == RETAIL:
-        price_list = PriceList(code=RETAIL, name="零售价", valid_from=BEGINNING, valid_to=None)
+        price_list = PriceList(code=RETAIL, name=LIST_LABELS[RETAIL], valid_from=BEGINNING, valid_to=None)
         session.add(price_list)
         session.flush()
     if price_list is None:

@@ -14,6 +14,14 @@ from kernel.errors import Conflict, Gettext, Invalid, fill
 from kernel.money import Money
 
 ZERO = Money(0)
+REASON_TEXTS = {
+    "goods": "%(name)s:%(price)s × %(quantity)s",
+    "discount": "优惠:%(label)s",
+    "carried_by_seller": "包邮,运费由销售方承担",
+    "cold": "冷链包装和运输",
+    "free": "满 %(over)s 免运费",
+    "weight": "运费 %(kg)s 千克:首重 %(first)s,续重 %(steps)s × %(step)s",
+}
 MOST_BOXES = 100_000
 
 
@@ -173,7 +181,7 @@ def quote(
         cost, why = _carry(seller_code, own, freight, province_code)
         goods = tuple(
             Reason(
-                "%(name)s:%(price)s × %(quantity)s",
+                REASON_TEXTS["goods"],
                 {"name": item.line.name, "price": str(item.line.unit_price), "quantity": item.line.quantity},
                 item.amount,
             )
@@ -212,7 +220,7 @@ def _share_discounts(
         if not given:
             continue
         off = [before + share for before, share in zip(off, given.split(left), strict=True)]
-        reasons.append(Reason("优惠:%(label)s", {"label": discount.label}, -given))
+        reasons.append(Reason(REASON_TEXTS["discount"], {"label": discount.label}, -given))
     return off, tuple(reasons)
 
 
@@ -223,20 +231,20 @@ def _carry(
     if province_code is None:
         return ZERO, ()
     if rule is None:
-        return ZERO, (Reason("包邮,运费由销售方承担", {}, ZERO),)
+        return ZERO, (Reason(REASON_TEXTS["carried_by_seller"], {}, ZERO),)
     if not rule.deliverable:
         raise NotDeliverable("“%(name)s”不送到这个省份,请换地址或移出购物车。", params={"name": lines[0].line.name})
     grams = sum(item.line.grams * item.line.quantity for item in lines)
     goods = total(item.payable for item in lines)
     reasons = [_weight_reason(rule, grams, goods)]
     if rule.cold_fen and any(item.line.cold for item in lines):
-        reasons.append(Reason("冷链包装和运输", {}, Money(rule.cold_fen)))
+        reasons.append(Reason(REASON_TEXTS["cold"], {}, Money(rule.cold_fen)))
     return total(reason.amount for reason in reasons), tuple(reasons)
 
 
 def _weight_reason(rule: FreightRule, grams: int, goods: Money) -> Reason:
     if rule.free_over_fen is not None and goods.minor >= rule.free_over_fen:
-        return Reason("满 %(over)s 免运费", {"over": str(Money(rule.free_over_fen))}, ZERO)
+        return Reason(REASON_TEXTS["free"], {"over": str(Money(rule.free_over_fen))}, ZERO)
     # Steps are counted up: the first gram over a step starts the next one.
     steps = max(0, -(-(grams - rule.first_grams) // rule.step_grams))
     params = {
@@ -245,9 +253,7 @@ def _weight_reason(rule: FreightRule, grams: int, goods: Money) -> Reason:
         "steps": steps,
         "step": str(Money(rule.step_fen)),
     }
-    return Reason(
-        "运费 %(kg)s 千克:首重 %(first)s,续重 %(steps)s × %(step)s", params, Money(rule.first_fen + steps * rule.step_fen)
-    )
+    return Reason(REASON_TEXTS["weight"], params, Money(rule.first_fen + steps * rule.step_fen))
 
 
 def _find_rule(seller_code: str, rules: Sequence[FreightRule], province_code: str | None) -> FreightRule | None:

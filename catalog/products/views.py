@@ -31,6 +31,15 @@ bp = Blueprint("products", __name__, url_prefix="/products-admin", template_fold
 PAGE = 50
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 WORKERS = (Role.clerk, Role.county_officer, Role.operator)
+ACT_LABELS = {
+    "apply": "申请认定",
+    "recommend": "推荐",
+    "approve": "审核通过",
+    "send_back": "退回修改",
+    "put_on_sale": "上架",
+    "take_off_sale": "下架",
+}
+WITH_REMARK = frozenset({"recommend", "approve", "send_back", "take_off_sale"})
 TEMPERATURE_LABELS = {Temperature.AMBIENT: "常温", Temperature.CHILLED: "冷藏", Temperature.FROZEN: "冷冻"}
 
 
@@ -156,21 +165,16 @@ def _doable(session: Session, actor: Actor, product: Product) -> list[tuple[str,
     """(act, label, whether it needs a remark) for what the actor may do now."""
     officer = product.county_code in {office.county_code for office in _offices(session, actor)}
     clerk = actor.has(Role.clerk, product.cooperative_id)
-    by_state: dict[ProductState, list[tuple[bool, str, str, bool]]] = {
-        ProductState.DRAFT: [(clerk, "apply", "申请认定", False)],
-        ProductState.APPLIED: [(officer, "recommend", "推荐", True), (officer or actor.operator, "send_back", "退回修改", True)],
-        ProductState.COUNTY_RECOMMENDED: [
-            (actor.operator, "approve", "审核通过", True),
-            (actor.operator, "send_back", "退回修改", True),
-        ],
-        ProductState.APPROVED: [(clerk or actor.operator, "put_on_sale", "上架", False)],
-        ProductState.ON_SALE: [(clerk or actor.operator, "take_off_sale", "下架", True)],
-        ProductState.DELISTED: [
-            (clerk or actor.operator, "put_on_sale", "重新上架", False),
-            (actor.operator, "send_back", "退回修改", True),
-        ],
+    staff = actor.operator
+    by_state: dict[ProductState, list[tuple[bool, str]]] = {
+        ProductState.DRAFT: [(clerk, "apply")],
+        ProductState.APPLIED: [(officer, "recommend"), (officer or staff, "send_back")],
+        ProductState.COUNTY_RECOMMENDED: [(staff, "approve"), (staff, "send_back")],
+        ProductState.APPROVED: [(clerk or staff, "put_on_sale")],
+        ProductState.ON_SALE: [(clerk or staff, "take_off_sale")],
+        ProductState.DELISTED: [(clerk or staff, "put_on_sale"), (staff, "send_back")],
     }
-    return [(act, label, remark) for allowed, act, label, remark in by_state[product.state] if allowed]
+    return [(act, ACT_LABELS[act], act in WITH_REMARK) for allowed, act in by_state[product.state] if allowed]
 
 
 @bp.post("/<sku>/steps")

@@ -10,7 +10,7 @@ from catalog.documents.models import DocumentKind
 
 SUPERLATIVES = ("国家级", "最高级", "最佳", "最好", "第一品牌", "顶级", "极品", "特供", "专供", "政府指定", "纯天然", "独一无二")
 MEDICAL = ("降糖", "降压", "降血脂", "抗癌", "防癌", "治疗", "疗效", "治愈", "根治", "保健", "药到病除", "增强免疫")
-LABELS = ("扶贫", "贫困户", "脱贫户", "低保户")
+MARKS = ("扶贫", "贫困户", "脱贫户", "低保户")
 NEEDS_PAPER = {
     "有机": DocumentKind.ORGANIC,
     "绿色食品": DocumentKind.GREEN_FOOD,
@@ -21,7 +21,7 @@ NEEDS_PAPER = {
 
 def find_forbidden(text: str) -> list[str]:
     """Words in ``text`` that no product text may use, in order of the lists."""
-    return [word for word in (*SUPERLATIVES, *MEDICAL, *LABELS) if word in text]
+    return [word for word in (*SUPERLATIVES, *MEDICAL, *MARKS) if word in text]
 
 
 def find_claims(text: str) -> dict[str, DocumentKind]:

@@ -80,7 +80,7 @@ def _list_page(form: object, errors: object) -> str:
             more=more,
             first=url_for(".index", cooperative=code, q=search or None) if after else None,
             search=search,
-            capacity=registering.CAPACITY_KEYS,
+            capacity=registering.CAPACITY_LABELS,
             form=form,
             errors=errors,
         )
@@ -111,7 +111,7 @@ def _create(session: Session) -> ResponseReturnValue:
         county_code=form.get("county_code") or cooperative.county_code or "",
         town=form.get("town", ""),
         village=form.get("village", ""),
-        capacity={key: form[key] for key in registering.CAPACITY_KEYS if form.get(key)},
+        capacity={key: form[key] for key in registering.CAPACITY_LABELS if form.get(key)},
         is_demo=cooperative.is_demo,
         at=clock.now(),
     )
@@ -131,7 +131,7 @@ def show(household_id: UUID) -> ResponseReturnValue:
             consents=list_consents(session, household.id),
             standing=standing_consents(session, [household.id]).get(household.id, frozenset()),
             scopes=SCOPE_LABELS,
-            capacity=registering.CAPACITY_KEYS,
+            capacity=registering.CAPACITY_LABELS,
             text_version=consenting.TEXT_VERSION,
         )
 

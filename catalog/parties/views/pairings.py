@@ -19,6 +19,7 @@ from kernel.db import reading
 from kernel.errors import Invalid, Problem
 from kernel.web import once, wants_json
 
+RELATION = "东西部协作"  # the usual name, as the reference table has it
 bp = Blueprint("pairings", __name__, url_prefix="/areas/pairings", template_folder="../templates")
 
 
@@ -51,7 +52,7 @@ def _page(form: object, errors: object) -> str:
     with reading() as session:
         rows = list_pairings(session, on)
         areas = list_areas(session, [code for row in rows for code in (row.east_code, row.west_code)])
-        return render_template("parties/pairings.html", rows=rows, areas=areas, on=on, form=form, errors=errors)
+        return render_template("parties/pairings.html", rows=rows, areas=areas, on=on, relation=RELATION, form=form, errors=errors)
 
 
 @bp.post("/")

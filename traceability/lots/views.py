@@ -14,13 +14,14 @@ from catalog.parties.models import Household
 from catalog.parties.queries import get_organization, visible_household_names
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Forbidden
+from kernel.errors import Forbidden, Invalid
 from kernel.quantity import Quantity, Unit, plain
 from kernel.web import once, wants_json
 from traceability.events.queries import list_events_of_lot
 from traceability.events.vocabulary import STEP_LABELS
 from traceability.lots import balancing, queries
 from traceability.lots.models import Lot, LotEdge
+from traceability.lots.states import LotKind
 
 bp = Blueprint("lots", __name__, template_folder="templates")
 
@@ -63,6 +64,9 @@ def show_lot(code: str) -> ResponseReturnValue:
 def record_loss(session: Session, code: str) -> ResponseReturnValue:
     """Write off a part of a lot."""
     lot = queries.get_lot(session, code)
+    if lot.kind is LotKind.PACK:
+        # Boxes lie on a shelf of the floor above, which must count them out together with the lot.
+        raise Invalid("装盒批次的损耗请在“库存”页登记,货架和批次会一起减少。", field="quantity")
     unit = Unit.parse(request.form["unit"], "unit") if request.form.get("unit") else lot.unit
     balancing.record_loss(
         session,
@@ -70,7 +74,6 @@ def record_loss(session: Session, code: str) -> ResponseReturnValue:
         lot_id=lot.id,
         quantity=Quantity.parse(request.form.get("quantity", ""), unit, "quantity"),
         reason=request.form.get("reason", ""),
-        serials=request.form.get("serials", "").upper().split(),
         at=clock.now(),
     )
     return redirect(url_for("lots.show_lot", code=lot.code), 303)

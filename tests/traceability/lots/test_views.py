@@ -74,6 +74,14 @@ def test_a_loss_cannot_be_more_than_what_is_left(app: Flask, client: FlaskClient
     assert session.get_one(Lot, chain.frozen.id).left.amount == 0.5
 
 
+def test_boxes_are_written_off_where_they_lie(app: Flask, client: FlaskClient, session: Session) -> None:
+    """On the shelf page of the floor above: else shelf and lot would part."""
+    chain = make_chain(session)
+    session.flush()
+    act_as(app, chain.clerk)
+    assert lose(client, chain.pack, "1") == 422
+
+
 def test_with_its_guards_off_the_same_form_overdraws(
     app: Flask, client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

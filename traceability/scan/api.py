@@ -1,0 +1,122 @@
+"""The GS1 Digital Link resolver (standard 1.2): codes lead to the page of the finest level, programs get a linkset."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode, urlsplit
+
+import orjson
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from kernel.db import reading
+from kernel.errors import NotFound
+from kernel.web import everyone, language, limiter
+from traceability.scan import linkset
+from traceability.scan.digital_link import DigitalLink, parse
+from traceability.scan.linkset import Target
+from traceability.scan.queries import NoSuchBox, find_public_url
+from traceability.scan.resolving import KEYS, resolve
+
+bp = Blueprint("resolver", __name__, template_folder="templates")
+
+LINKSET_TYPE = "application/linkset+json"
+GUESSES = "60 per minute"  # misses of one address: who guesses serials meets this, who scans boxes does not
+
+
+def is_miss(response: Response) -> bool:
+    """Whether an answer was a miss."""
+    return response.status_code == 404
+
+
+@bp.after_request
+def open_to_all(response: Response) -> Response:
+    """What a resolver answer carries (standard 1.2): CORS for reading, and that it depends on Accept and Accept-Language."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+    response.vary.update(("Accept", "Accept-Language"))
+    return response
+
+
+@bp.get("/01/<path:_rest>")
+@bp.get("/00/<path:_rest>")
+@bp.get("/414/<path:_rest>")
+@limiter.limit(GUESSES, deduct_when=is_miss)
+@everyone
+def resolve_link(_rest: str) -> ResponseReturnValue:
+    """Resolve a Digital Link: 307 to a page, a linkset for those who ask, 400 for a broken code, 404 for one we never gave out."""
+    link = parse(f"https://host{_raw_path()}?{_query()}")
+    with reading() as session:
+        found = resolve(session, link)
+        root = find_public_url(session, current_app.config["SHANHAI"].public_url)
+    asked = request.args.get("linkType", "")
+    if asked in linkset.WHOLE_SET or (not asked and _wants_linkset()):
+        return _answer_linkset(linkset.build_linkset(found.levels, root))
+    if not asked and found.unknown is not None:
+        raise NoSuchBox(
+            "没有生产过编号为“%(code)s”的盒子。请核对盒上的编号;如果是扫码打开的,这枚码可能是仿造的,请不要购买。",
+            params={"code": found.unknown},
+        )
+    targets = linkset.find_targets(found.levels, linkset.bare(asked) if asked else linkset.DEFAULT)
+    chosen = linkset.choose(targets, "en" if language() == "en" else "zh-CN")
+    if not chosen:
+        raise NotFound("这个编码没有这种链接。")
+    response = make_response(_lead(chosen[0]) if len(chosen) == 1 else (render_template("scan/choices.html", targets=chosen), 300))
+    response.headers["Link"] = f'<{_linkset_address(link, root)}>; rel="linkset"; type="{LINKSET_TYPE}"'
+    return response
+
+
+@bp.get("/.well-known/gs1resolver")
+@everyone
+def describe_resolver() -> ResponseReturnValue:
+    """What this resolver supports (resolver description file)."""
+    with reading() as session:
+        root = find_public_url(session, current_app.config["SHANHAI"].public_url)
+    return Response(
+        orjson.dumps(
+            {
+                "name": "Shanhai 山海集",
+                "resolverRoot": root,
+                "supportedPrimaryKeys": list(KEYS),
+                "linkTypeDefaultCanBeLinkset": False,
+                "supportedLinkType": [{"namespace": linkset.VOCABULARY, "prefix": "gs1:"}],
+            }
+        ),
+        mimetype="application/json",
+    )
+
+
+def _raw_path() -> str:
+    """The path as it was sent: an encoded slash in a lot number is no path separator. One trailing slash is tolerated."""
+    sent = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
+    path = urlsplit(str(sent)).path if sent else quote(request.path, safe="/!$&'()*+,;=:@-._~")
+    return path.removesuffix("/")
+
+
+def _query() -> str:
+    return request.query_string.decode("ascii", "replace")
+
+
+def _wants_linkset() -> bool:
+    """Whether the caller asks for a linkset rather than a page; a browser never does."""
+    accept = request.accept_mimetypes
+    return max(accept[LINKSET_TYPE], accept["application/json"]) > accept["text/html"]
+
+
+def _lead(target: Target) -> Response:
+    """307 to the page, parameters passed on (rule 8), our own ``linkType`` left out."""
+    passed = urlencode([(key, value) for key, value in request.args.items(multi=True) if key != "linkType"])
+    page, hash_, fragment = target.href.partition("#")
+    joined = page + (f"{'&' if '?' in page else '?'}{passed}" if passed else "")
+    response = redirect(joined + hash_ + fragment, 307)
+    assert isinstance(response, Response)
+    return response
+
+
+def _linkset_address(link: DigitalLink, root: str) -> str:
+    return f"{root}{link.path}?linkType=linkset"
+
+
+def _answer_linkset(document: dict[str, object]) -> Response:
+    response = Response(orjson.dumps(document), mimetype=LINKSET_TYPE)
+    response.headers["Link"] = f'<{linkset.CONTEXT}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
+    return response

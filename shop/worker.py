@@ -14,6 +14,8 @@ from shop.rooms import TASK_MODULES, import_all
 BEAT = {
     "sweep": {"task": "kernel.sweep", "schedule": 5.0},
     "notices": {"task": "notices.send_due", "schedule": 3.0},
+    "scans": {"task": "scan.tally", "schedule": 5.0},
+    "old-scans": {"task": "scan.forget", "schedule": 86_400.0},
     "orders": {"task": "orders.expire", "schedule": 30.0},
     "holds": {"task": "stock.release_expired", "schedule": 30.0},
     "carriers": {"task": "shipments.sweep_requests", "schedule": 10.0},

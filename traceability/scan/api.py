@@ -53,7 +53,7 @@ def resolve_link(_rest: str) -> ResponseReturnValue:
         return _answer_linkset(linkset.build_linkset(found.levels, root))
     if not asked and found.unknown is not None:
         raise NoSuchBox(
-            "没有生产过编号为“%(code)s”的盒子。请核对盒上的编号;如果是扫码打开的,这枚码可能是仿造的,请不要购买。",
+            "没有生产过编号为“%(code)s”的盒子。请核对盒上的编号；如果是扫码打开的，这枚码可能是仿造的，请不要购买。",
             params={"code": found.unknown},
         )
     targets = linkset.find_targets(found.levels, linkset.bare(asked) if asked else linkset.DEFAULT)

@@ -71,7 +71,7 @@ def parse(uri: str) -> DigitalLink:
     """Read an uncompressed Digital Link. Raises BadLink."""
     match = _URI.fullmatch(uri) if len(uri) <= LONGEST and _LEGAL.fullmatch(uri) else None
     if match is None:
-        raise BadLink("这不是可以识别的网址。请重新扫码,或检查输入是否完整。")
+        raise BadLink("这不是可以识别的网址。请重新扫码，或检查输入是否完整。")
     link = parse_path(match["path"])
     attributes, others = _read_query(match["query"] or "", link)
     return DigitalLink(link.key, link.qualifiers, attributes, others)
@@ -83,7 +83,7 @@ def parse_path(path: str) -> DigitalLink:
     A stem may look like a key, so the key furthest to the right counts.
     """
     if len(path) > LONGEST or not _LEGAL.fullmatch(path) or "?" in path or "#" in path:
-        raise BadLink("这不是可以识别的网址。请重新扫码,或检查输入是否完整。")
+        raise BadLink("这不是可以识别的网址。请重新扫码，或检查输入是否完整。")
     segments = path.split("/")[1:]
     for at in range(len(segments) - 2, -1, -2):
         if segments[at] in KEYS:
@@ -103,7 +103,7 @@ def build(elements: Iterable[Pair]) -> DigitalLink:
     values: dict[str, str] = {}
     for ai, value in elements:
         if values.setdefault(ai, value) != value:
-            raise BadLink("应用标识符 %(ai)s 出现了两次,值不相同。", params={"ai": ai})
+            raise BadLink("应用标识符 %(ai)s 出现了两次，值不相同。", params={"ai": ai})
         _check_value(ai, value)
     key = next((ai for ai in values if ai in KEYS), None)
     if key is None:
@@ -125,7 +125,7 @@ def _check_order(path: Sequence[str]) -> None:
         if all(ai in remaining for ai in qualifiers):  # `in` on an iterator consumes it: a subsequence test
             return
     orders = " / ".join("–".join((key, *sequence)) for sequence in KEYS[key])
-    raise BadLink("编码的顺序不对:%(found)s。正确的顺序是 %(right)s。", params={"found": "–".join(path)[:60], "right": orders})
+    raise BadLink("编码的顺序不对：%(found)s。正确的顺序是 %(right)s。", params={"found": "–".join(path)[:60], "right": orders})
 
 
 def _check_value(ai: str, value: str) -> None:
@@ -133,7 +133,7 @@ def _check_value(ai: str, value: str) -> None:
     if known is None:
         raise BadLink("没有应用标识符 %(ai)s。", params={"ai": ai[:10]})
     if not known.accepts(value):
-        raise BadLink("应用标识符 %(ai)s 的值“%(value)s”不正确,请检查位数和校验码。", params={"ai": ai, "value": value[:40]})
+        raise BadLink("应用标识符 %(ai)s 的值“%(value)s”不正确，请检查位数和校验码。", params={"ai": ai, "value": value[:40]})
 
 
 def _read_query(query: str, link: DigitalLink) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
@@ -147,7 +147,7 @@ def _read_query(query: str, link: DigitalLink) -> tuple[tuple[Pair, ...], tuple[
             others += [(name, value)] if name else []
             continue
         if not equals or name in seen:
-            raise BadLink("网址中的 %(ai)s 没有值,或出现了两次。", params={"ai": name[:10]})
+            raise BadLink("网址中的 %(ai)s 没有值，或出现了两次。", params={"ai": name[:10]})
         _check_value(name, value)
         if not IDENTIFIERS[name].attribute:
             raise BadLink("应用标识符 %(ai)s 不能放在 %(key)s 之后。", params={"ai": name, "key": link.key[0]})
@@ -160,4 +160,4 @@ def _decode(text: str) -> str:
     try:
         return unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError:
-        raise BadLink("这不是可以识别的网址。请重新扫码,或检查输入是否完整。") from None
+        raise BadLink("这不是可以识别的网址。请重新扫码，或检查输入是否完整。") from None

@@ -42,11 +42,11 @@ def set_link(
     actor.must(Role.operator)
     kind = bare(link_type)
     if kind == DEFAULT or kind not in KINDS:
-        raise Invalid("这种链接类型由系统自己生成,或不支持:%(kind)s。", params={"kind": kind[:40]}, field="link_type")
+        raise Invalid("这种链接类型由系统自己生成，或不支持：%(kind)s。", params={"kind": kind[:40]}, field="link_type")
     parts = urlsplit(href)
     own = href.startswith("/") and not href.startswith("//")
     if not href.isprintable() or "\\" in href or not (own or (parts.scheme == "https" and parts.hostname)):
-        raise Invalid("目标要么是本站的路径,要么以 https:// 开头。", field="href")
+        raise Invalid("目标要么是本站的路径，要么以 https:// 开头。", field="href")
     if hreflang not in ("", "zh-CN", "en"):
         raise Invalid("语言请选中文、英文或不限。", field="hreflang")
     if not title.strip():

@@ -143,7 +143,7 @@ def get_subject(session: Session, code: str) -> Subject:
     row = session.execute(query).one_or_none()
     if row is None:
         raise NoSuchBox(
-            "没有生产过编号为“%(code)s”的盒子。请核对盒上的编号;如果是扫码打开的,这枚码可能是仿造的,请不要购买。",
+            "没有生产过编号为“%(code)s”的盒子。请核对盒上的编号；如果是扫码打开的，这枚码可能是仿造的，请不要购买。",
             params={"code": code[:40]},
         )
     return Subject(*row)

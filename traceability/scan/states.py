@@ -59,8 +59,8 @@ class Sheet(StrEnum):
 
 
 SHEET_LABELS: dict[Sheet, str] = {
-    Sheet.A4: "A4 不干胶纸(每页 24 张)",
-    Sheet.ROLL: "标签机卷纸(50 × 30 毫米)",
+    Sheet.A4: "A4 不干胶纸（每页 24 张）",
+    Sheet.ROLL: "标签机卷纸（50 × 30 毫米）",
 }
 
 

@@ -25,7 +25,7 @@ STEP_TEXTS = {
     "dispatch": "发往购买地",
     "temperature": "运输温度",
 }
-ACT_TEXTS = {"killing": "屠宰", "delivery": "采收", "packing": "装盒"}
+ACT_TEXTS = {"killing": "%(day)s屠宰", "delivery": "%(day)s采收", "packing": "%(day)s装盒"}
 _LATE = datetime.max.replace(tzinfo=UTC)
 _SILENT_ABOUT_TIME = frozenset({"shipping", "departing", "transporting", "arriving", "receiving", "accepting", "retail_selling"})
 

@@ -53,10 +53,10 @@ STATUS_LABELS: dict[Status, str] = {
 }
 STATUS_TEXTS: dict[Status, str] = {
     Status.NORMAL: "",
-    Status.RECALLED: "这一批正在召回。请不要食用,保留包装,联系卖家退款。",
-    Status.HELD: "这一批正在核查,已暂停流通。请先不要食用,等核查结果公布。",
-    Status.VOID: "这枚标签已作废,不应出现在任何在售的盒子上。请不要购买,并向我们反映。",
-    Status.INACTIVE: "这枚标签还没有启用。如果它已经贴在您买到的盒子上,请向我们反映。",
+    Status.RECALLED: "这一批正在召回。请不要食用，保留包装，联系卖家退款。",
+    Status.HELD: "这一批正在核查，已暂停流通。请先不要食用，等核查结果公布。",
+    Status.VOID: "这枚标签已作废，不应出现在任何在售的盒子上。请不要购买，并向我们反映。",
+    Status.INACTIVE: "这枚标签还没有启用。如果它已经贴在您买到的盒子上，请向我们反映。",
     Status.EXPIRED: "已经过了保质期。",
 }
 
@@ -82,9 +82,9 @@ class Stage(StrEnum):
 
 
 STAGE_LABELS: dict[Stage, str] = {
-    Stage.RECORDED: "已记录,还没有编号",
-    Stage.SEQUENCED: "已编号,还没有公布",
-    Stage.PUBLISHED: "已公布,待见证",
+    Stage.RECORDED: "已记录",
+    Stage.SEQUENCED: "已编号",
+    Stage.PUBLISHED: "已公布，待见证",
     Stage.WITNESSED: "已见证",
 }
 

@@ -18,10 +18,9 @@ from catalog.products.queries import get_product
 from kernel import clock
 from kernel.db import reading, work
 from kernel.errors import Invalid, NotFound
-from kernel.tasks import send
 from kernel.web import everyone, language, limiter
 from traceability.ledger.queries import find_disclosures, get_proof_file
-from traceability.scan import counting, queries, tasks, tilemap
+from traceability.scan import counting, queries, tilemap
 from traceability.scan.api import GUESSES, is_miss
 from traceability.scan.states import PAYEE_LABELS, PartState
 from traceability.scan.story import STAGE_LABELS, STATUS_LABELS, STATUS_TEXTS, VOUCH_LABELS, Story
@@ -80,7 +79,7 @@ def show_proof(code: str, event_id: UUID) -> ResponseReturnValue:
         opened = find_disclosures(session, event_id, OPENED_FIELDS)
         proof = get_proof_file(session, current_app.config["SHANHAI"].log_dir.absolute(), event_id, disclosed=opened)
     if proof is None:
-        raise NotFound("这条记录还没有公布,请过几秒再试。")
+        raise NotFound("这条记录还没有公布，请过几秒再试。")
     response = Response(proof.encode(), mimetype="text/plain")
     response.headers["Content-Disposition"] = f'attachment; filename="{event_id}.tlog-proof"'
     return response
@@ -151,7 +150,7 @@ def _sentence(story: Story) -> str:
     if story.key is not None:
         first, last = _short_day(story.key.first, story.on), _short_day(story.key.last, story.on)
         days = first if first == last else _("%(first)s至%(last)s", first=first, last=last)
-        parts.append(_("%(day)s%(act)s", day=days, act=_(story.key.act)))
+        parts.append(_(story.key.act, day=days))
     return " · ".join(parts)
 
 
@@ -163,7 +162,7 @@ def _short_day(day: date | datetime, on: date) -> str:
 
 
 def _count_after(response: Response, code: str) -> None:
-    """Count this look once the answer is on its way; a failure there is logged and never seen by the reader."""
+    """Note this look once the answer is on its way (the clock tallies); a failure there is logged and never seen by the reader."""
     if request.method != "GET" or "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
         return
     cookie = request.cookies.get(VISITOR_COOKIE, "")
@@ -178,7 +177,6 @@ def _count_after(response: Response, code: str) -> None:
         try:
             with work() as session:
                 counting.record_scan(session, code, at, visitor=visitor)
-            send(tasks.tally)
         except Exception as error:
             log.warning("a look was not counted", error=repr(error))
 

@@ -18,7 +18,16 @@ from logistics.shipments import scanning
 from logistics.shipments.models import CarrierRequest, ParcelItem, Shipment
 from logistics.shipments.states import RequestState, ShipmentState
 from tests.factories.catalog import act_as, form, make_actor
-from tests.factories.logistics import make_carrier, make_hub, make_logger, make_packer, make_serials, make_shipment, make_stock
+from tests.factories.logistics import (
+    ADDRESS,
+    make_carrier,
+    make_hub,
+    make_logger,
+    make_packer,
+    make_serials,
+    make_shipment,
+    make_stock,
+)
 
 
 class Table:
@@ -102,6 +111,14 @@ def test_temperatures_stand_on_the_page(session: Session, client: FlaskClient, t
     body = {"at": clock.format_iso(clock.now()), "celsius": "-19.5"}
     assert client.post("/coldchain/readings", json=body, headers={"Authorization": f"Bearer {token}"}).status_code == 201
     assert "-19.50" in client.get(table.url).text
+
+
+def test_once_the_parcel_is_away_the_address_is_gone_from_the_page(session: Session, client: FlaskClient, table: Table) -> None:
+    shown = (ADDRESS.phone, ADDRESS.recipient, ADDRESS.street)
+    assert all(text in client.get(table.url).text for text in shown)
+    table.shipment.state = ShipmentState.DISPATCHED
+    session.flush()
+    assert not [text for text in shown if text in client.get(table.url).text]
 
 
 def test_strangers_and_other_packers(session: Session, app: Flask, client: FlaskClient, table: Table) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -39,9 +40,21 @@ def show_event(event_id: UUID) -> ResponseReturnValue:
         "type": _(EVENT_LABELS[event.event_type]),
         "step": _(STEP_LABELS.get(event.biz_step or "", "其他环节")),
         "stages": [_(label) for label in STAGE_LABELS.values()],
-        "reached": 1 + list(STAGE_LABELS).index(facts["ledger"]["state"]) if facts["ledger"] else 0,
+        "reached": _reached(facts),
     }
-    return render_template("events/event.html", event=event, facts=facts, labels=labels, whole=whole)
+    return render_template("events/event.html", event=event, facts=facts, labels=labels, whole=_pretty(event) if whole else "")
+
+
+def _reached(facts: dict[str, Any]) -> int:
+    """The place of the stage the entry is in, past the last one when all is done."""
+    if facts["ledger"] is None:
+        return 0
+    place = list(STAGE_LABELS).index(facts["ledger"]["state"])
+    return place if place + 1 < len(STAGE_LABELS) else place + 1
+
+
+def _pretty(event: TraceEvent) -> str:
+    return json.dumps(event.body, ensure_ascii=False, indent=2, sort_keys=True)
 
 
 def _facts(session: Session, event: TraceEvent) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def test_an_old_code_shows_its_successor(client: FlaskClient) -> None:
 
 def test_the_grid_lists_all_provinces(client: FlaskClient) -> None:
     page = client.get("/areas/")
-    assert page.text.count('class="sheet"') == 34
+    assert page.text.count('class="chip"') == 34
 
 
 @pytest.mark.parametrize(("address", "status"), [("/areas/000000", 404), ("/areas/640323?on=yesterday", 422), ("/areas/x'", 404)])

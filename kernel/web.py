@@ -163,8 +163,11 @@ def _headers(response: Response) -> Response:
     response.headers.setdefault("Permissions-Policy", "camera=(self), geolocation=(), microphone=()")
     if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    elif "session" in response.vary or request.method != "GET":
+    elif request.method != "GET" or session:
+        # A cookie may stand for a person, and a page with a form carries its tokens: neither is kept by any cache.
         response.headers.setdefault("Cache-Control", "private, no-store")
+    else:
+        response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
 
 

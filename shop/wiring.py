@@ -6,13 +6,16 @@ from sqlalchemy import Engine
 
 from kernel import db, outbox, tasks
 from logistics.coldchain.recording import TemperatureChanged
-from logistics.shipments.events import ItemsDispatched, ShipmentDelivered
+from logistics.shipments.events import ItemsDispatched, ShipmentDelivered, ShipmentDispatched
 from logistics.shipments.moving import mark_received
 from logistics.shipments.telling import tell_temperature
 from shop.assistance.crediting import credit_order, debit_refund
 from shop.assistance.sharing import tell_shares
 from shop.config import Config
-from shop.orders.models import OrderPaid, OrderRefunded
+from shop.notices.following_orders import tell_closed, tell_confirmed, tell_delivered, tell_paid, tell_refunded, tell_shipped
+from shop.orders.following import follow_delivered, follow_dispatched
+from shop.orders.forwarding import forward_confirmed, forward_paid
+from shop.orders.models import OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
 from shop.rooms import import_models
 from traceability.epcis.capturing import DocumentReceived, store_document
 from traceability.ledger import sealing
@@ -25,6 +28,16 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (ItemsDispatched, tell_shares),
     (OrderPaid, credit_order),
     (OrderRefunded, debit_refund),
+    (OrderPaid, forward_paid),
+    (OrderConfirmed, forward_confirmed),
+    (ShipmentDispatched, follow_dispatched),
+    (ShipmentDelivered, follow_delivered),
+    (OrderPaid, tell_paid),
+    (OrderConfirmed, tell_confirmed),
+    (OrderShipped, tell_shipped),
+    (OrderDelivered, tell_delivered),
+    (OrderClosed, tell_closed),
+    (OrderRefunded, tell_refunded),
 )
 
 

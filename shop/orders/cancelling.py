@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Actor, Role
 from kernel.errors import Conflict, NotFound
 from kernel.outbox import publish
+from logistics.shipments import packing
 from logistics.stock import reserving
 from shop.orders.models import Order, OrderClosed, OrderConfirmed
 from shop.orders.states import OrderState
@@ -43,6 +44,7 @@ def cancel_order(session: Session, actor: Actor, code: str, *, reason: str, at: 
     if any(line.shipped for line in order.lines):
         raise Conflict("订单已经发货,不能直接取消。收到后可以申请售后。")
     order.move(OrderState.CANCELLED)
+    packing.cancel_shipments(session, order.code)
     reserving.deallocate(session, order.code)
     publish(session, OrderClosed(order.code, reason or "cancelled", at), at=at)
     return order

@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Role
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.outbox import publish
 from kernel.quantity import Quantity
+from logistics.shipments.events import ShipmentDelivered, ShipmentDispatched
+from logistics.shipments.queries import list_boxes, list_shipments
+from logistics.shipments.states import ShipmentState
 from shop.orders.cancelling import check_buyer, lock_order
 from shop.orders.models import Order, OrderDelivered, OrderShipped
 from shop.orders.states import OrderState
+
+STILL_HERE = frozenset({ShipmentState.PACKING, ShipmentState.PACKED, ShipmentState.CANCELLED})
+
+
+def follow_dispatched(session: Session, event: ShipmentDispatched) -> None:
+    """Reaction: a carrier has one of the order's shipments."""
+    follow_shipments(session, event.order_code, at=event.at)
+
+
+def follow_delivered(session: Session, event: ShipmentDelivered) -> None:
+    """Reaction: one of the order's shipments was signed for."""
+    follow_shipments(session, event.order_code, at=event.signed_at)
+
+
+def follow_shipments(session: Session, order_code: str, *, at: datetime) -> None:
+    """Bring an order in step with its shipments, whatever order their news came in.
+
+    Boxes count as shipped once the carrier has them; the order is delivered once every shipment is.
+    """
+    if session.scalar(select(Order.id).where(Order.code == order_code)) is None:
+        return
+    lock_order(session, order_code)
+    shipments = [row for row in list_shipments(session, order_code) if row.state is not ShipmentState.CANCELLED]
+    gone = [row for row in shipments if row.state not in STILL_HERE]
+    boxes = Counter(box.line_code for row in gone for box in list_boxes(session, row.id))
+    mark_shipped(session, order_code, boxes, at=at)
+    if shipments and all(row.state is ShipmentState.DELIVERED for row in shipments):
+        mark_delivered(session, order_code, at=at)
 
 
 def mark_shipped(session: Session, order_code: str, boxes: Mapping[str, int], *, at: datetime) -> Order:

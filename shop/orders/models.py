@@ -71,6 +71,7 @@ class Order(Base):
     checkout_key: Mapped[str] = mapped_column(unique=True)
     reference: Mapped[str] = mapped_column(default="")
     placed_at: Mapped[datetime]
+    no_return_agreed_at: Mapped[datetime | None]
     paid_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor
@@ -44,7 +44,10 @@ class PriceChanged(Conflict):
 
 @dataclass(frozen=True)
 class OrderDraft:
-    """What a buyer wants: ``lines`` maps SKU to boxes; ``expected_total`` is what they were shown; ``holder`` has boxes on hold."""
+    """What a buyer wants: ``lines`` maps SKU to boxes; ``expected_total`` is what they were shown; ``holder`` has boxes on hold.
+
+    ``no_return_agreed`` says that the buyer ticked that fresh goods are not returned without cause (消费者权益保护法 art. 25).
+    """
 
     lines: Mapping[str, int]
     address: Mapping[str, str]
@@ -56,10 +59,12 @@ class OrderDraft:
     due_on: date | None = None
     holder: str | None = None
     reference: str = ""
+    no_return_agreed: bool = False
 
 
 def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: datetime) -> Order:
     """Place ``draft`` for ``actor``. Raises Invalid, PriceChanged, Conflict (papers), OutOfStock; nothing is written then."""
+    lock_checkout(session, draft.checkout_key)
     earlier = session.scalar(select(Order).where(Order.checkout_key == draft.checkout_key))
     if earlier is not None:
         return _same_buyer(earlier, actor, draft)
@@ -78,6 +83,11 @@ def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: dateti
     reserving.allocate(session, order.code, lines, at, from_holder=draft.holder)
     publish(session, OrderPlaced(order.code, at))
     return order
+
+
+def lock_checkout(session: Session, checkout_key: str) -> None:
+    """Let equal checkouts pass one after the other until the transaction ends; the unique column would refuse the second with an error."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"checkout {checkout_key}", 0))))
 
 
 def _same_buyer(order: Order, actor: Actor, draft: OrderDraft) -> Order:
@@ -118,6 +128,7 @@ def _write(session: Session, actor: Actor, draft: OrderDraft, priced: PricedOrde
         checkout_key=draft.checkout_key,
         reference=draft.reference,
         placed_at=at,
+        no_return_agreed_at=at if draft.no_return_agreed else None,
         expires_at=None if draft.on_terms else at + PAY_WITHIN,
     )
     for number, part in enumerate(priced.quote.sellers, start=1):

@@ -135,3 +135,25 @@ def test_local_targets_pass() -> None:
 def test_yuan() -> None:
     assert yuan(Money(123450)) == "¥1,234.50"
     assert yuan(-5) == "-¥0.05"
+
+
+def test_a_page_for_a_stranger_may_be_kept_privately_and_one_for_somebody_never(client: FlaskClient) -> None:
+    assert client.get("/healthz").headers["Cache-Control"] == "private, no-cache"
+    with client.session_transaction() as cookie:
+        cookie["basket"] = "a token"
+    assert client.get("/healthz").headers["Cache-Control"] == "private, no-store"
+
+
+def test_a_page_with_a_form_is_not_kept(client: FlaskClient) -> None:
+    assert client.get("/sign-in").headers["Cache-Control"] == "private, no-store", "its tokens are this browser's"
+
+
+def test_an_answer_that_says_how_long_it_keeps_is_left_alone(ringing: FlaskClient, app: Flask) -> None:
+    @app.get("/kept")
+    @everyone
+    def kept() -> Any:
+        from flask import Response
+
+        return Response("tile", headers={"Cache-Control": "public, max-age=60"})
+
+    assert app.test_client().get("/kept").headers["Cache-Control"] == "public, max-age=60"

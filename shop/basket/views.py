@@ -1,0 +1,113 @@
+"""The doors of the basket. Works without JavaScript: each line is a form of its own."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from catalog.parties.access import current_actor
+from kernel import clock
+from kernel.db import reading, work
+from kernel.errors import Invalid
+from kernel.ids import new_token
+from kernel.web import everyone, local_target, once
+from shop.accounts.queries import list_addresses
+from shop.basket import filling
+from shop.basket.models import MOST_BOXES
+from shop.basket.queries import Owner, count_boxes, view_basket
+
+bp = Blueprint("basket", __name__, template_folder="templates")
+TOKEN, COUNT = "basket", "basket_boxes"
+
+
+def current_owner() -> Owner:
+    """Whose basket this request is about; a browser without one has an owner without a basket."""
+    actor = current_actor()
+    return Owner(person_id=actor.person_id) if actor.person_id else Owner(token=session.get(TOKEN))
+
+
+@bp.before_app_request
+def take_over() -> None:
+    """After signing in, once: the browser's basket becomes the person's, and the number beside the basket is theirs."""
+    person_id = current_actor().person_id
+    if person_id is None or (TOKEN not in session and COUNT in session):
+        return
+    if request.endpoint and request.endpoint.endswith("static"):
+        return
+    token = session.pop(TOKEN, None)
+    with work() as open_session:
+        if token:
+            filling.merge_on_sign_in(open_session, person_id, token, at=clock.now())
+        session[COUNT] = count_boxes(open_session, Owner(person_id=person_id))
+
+
+@bp.app_context_processor
+def count() -> dict[str, object]:
+    """``basket_boxes`` for the header: a number kept in the cookie, so that it costs no query."""
+    return {"basket_boxes": session.get(COUNT, 0) if request else 0}
+
+
+@bp.get("/basket")
+@everyone
+def show() -> ResponseReturnValue:
+    """The basket, with one quote that explains every fen."""
+    actor, owner = current_actor(), current_owner()
+    with reading() as open_session:
+        addresses = list_addresses(open_session, actor.person_id) if actor.person_id else []
+        view = view_basket(
+            open_session,
+            owner,
+            province_code=addresses[0].province_code if addresses else None,
+            at=clock.now(),
+            gettext=_,
+        )
+        boxes = sum(row.quantity for row in view.rows) + sum(row.quantity for row in view.apart)
+        if COUNT in session or boxes:
+            session[COUNT] = boxes
+        return render_template(
+            "basket/basket.html", view=view, boxes=boxes, address=addresses[0] if addresses else None, most=MOST_BOXES, say=_
+        )
+
+
+@bp.post("/basket/lines")
+@everyone
+@once
+def add(open_session: Session) -> ResponseReturnValue:
+    """Put boxes in (form: sku, quantity; ``then`` = checkout goes straight there)."""
+    sku = request.form.get("sku", "")[:40]
+    filling.add_boxes(open_session, _owner(), sku, _number("quantity", default=1), at=clock.now())
+    session[COUNT] = count_boxes(open_session, current_owner())
+    if request.form.get("then") == "checkout":
+        return redirect("/checkout")
+    flash(_("已放进购物篮。"), "ok")
+    return redirect(local_target(request.form.get("next"), url_for(".show")))
+
+
+@bp.post("/basket/lines/<sku>")
+@everyone
+@once
+def change(open_session: Session, sku: str) -> ResponseReturnValue:
+    """Set how many boxes (form: quantity, and step −1 or 1 from the buttons beside it); 0 takes the product out."""
+    boxes = max(_number("quantity", default=0) + _number("step", default=0), 0)
+    filling.set_boxes(open_session, _owner(), sku, boxes, at=clock.now())
+    session[COUNT] = count_boxes(open_session, current_owner())
+    return redirect(url_for(".show"))
+
+
+def _owner() -> Owner:
+    """The owner of a basket that is about to be changed: a browser gets its token now."""
+    owner = current_owner()
+    if owner.person_id is None and owner.token is None:
+        session[TOKEN] = new_token()
+        owner = current_owner()
+    return owner
+
+
+def _number(name: str, *, default: int) -> int:
+    text = request.form.get(name, "").strip() or str(default)
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 6):
+        raise Invalid("数量请填整数。", field="quantity")
+    return int(text)

@@ -1,0 +1,33 @@
+"""In what order goods are laid out, pure: no picture beside itself, and what comes next by season."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def first_of_each(items: Iterable[T], looks: Callable[[T], str], limit: int) -> list[T]:
+    """The first ``limit`` items that look different from all before them; alike ones fill up only when too few differ."""
+    seen: set[str] = set()
+    chosen: list[T] = []
+    alike: list[T] = []
+    for item in items:
+        (alike if looks(item) in seen else chosen).append(item)
+        seen.add(looks(item))
+    return spread([*chosen, *alike][:limit], looks)
+
+
+def spread(items: Sequence[T], looks: Callable[[T], str]) -> list[T]:
+    """The same items, moved as little as needed so that neighbours look different wherever that is possible."""
+    left, laid = list(items), list[T]()
+    while left:
+        place = next((i for i, item in enumerate(left) if not laid or looks(item) != looks(laid[-1])), 0)
+        laid.append(left.pop(place))
+    return laid
+
+
+def months_until(months: Sequence[int], month: int) -> int:
+    """How many months from ``month`` until one of ``months`` begins again (0: it is now); 12 when there are none."""
+    return min(((wanted - month) % 12 for wanted in months), default=12)

@@ -1,0 +1,219 @@
+"""What the storefront's pages show. Each function asks a fixed number of questions, however many products there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from catalog.areas.codes import province_of
+from catalog.areas.models import Area
+from catalog.areas.queries import list_areas
+from catalog.documents.models import DocumentKind
+from catalog.parties.models import Organization
+from catalog.prices.models import RETAIL, Price, PriceList
+from catalog.prices.queries import find_prices
+from catalog.products.models import Product, ProductState, Temperature
+from catalog.products.queries import sellable_on
+from kernel.clock import today_shanghai
+from kernel.money import Money
+from kernel.periods import valid_on
+from logistics.stock.models import StockLot
+from logistics.stock.queries import available, list_offers_today
+from shop.storefront.arrangement import first_of_each, months_until
+from shop.storefront.models import Page
+from traceability.scan.models import Fact
+from traceability.scan.states import FactKind
+
+OFFERS_LOOKED_AT = 300
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One product as a card shows it; ``price`` is of one box, ``boxes`` how many can be bought now."""
+
+    product: Product
+    price: Money | None
+    boxes: int
+    county: Area | None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a shopper narrowed the list to; None and False mean: all."""
+
+    county: str | None = None
+    province: str | None = None
+    category: str | None = None
+    storage: Temperature | None = None
+    certificate: DocumentKind | None = None
+    month: int | None = None
+    most_fen: int | None = None
+    in_stock: bool = False
+    cooperative_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One page of products; ``after`` asks for the next, None when this is the last."""
+
+    rows: Sequence[Shown]
+    after: str | None
+
+
+SORTS = ("", "cheap", "dear")
+
+
+def show_products(session: Session, products: Sequence[Product], at: datetime) -> list[Shown]:
+    """Prices, stock and counties of products, in three queries."""
+    if not products:
+        return []
+    ids = [product.id for product in products]
+    prices = find_prices(session, dict.fromkeys(ids, 1), today_shanghai(at))
+    boxes = available(session, ids, at)
+    counties = list_areas(session, [product.county_code for product in products])
+    return [Shown(p, prices.get(p.id), boxes[p.id], counties.get(p.county_code)) for p in products]
+
+
+def list_shelf(
+    session: Session, filters: Filters, *, sort: str = "", after: str | None = None, at: datetime, limit: int = 24
+) -> Shelf:
+    """Products that may be sold today and have a price, by SKU or by price, after the cursor of the page before.
+
+    A cursor that was tampered with starts again.
+    """
+    on = today_shanghai(at)
+    query = (
+        select(Product, Price.fen)
+        .join(Price, Price.product_id == Product.id)
+        .join(PriceList, PriceList.id == Price.price_list_id)
+        .where(PriceList.code == RETAIL, Price.min_quantity == 1, valid_on(Price, on), valid_on(PriceList, on))
+        .where(sellable_on(on), *_conditions(filters, on))
+    )
+    sign = -1 if sort == "dear" else 1
+    cursor = _cursor(after, priced=bool(sort))
+    if sort:
+        keys = (Price.fen * sign, Product.sku)
+        if cursor is not None:
+            query = query.where(tuple_(*keys) > tuple_(cursor[0] * sign, cursor[1]))
+        query = query.order_by(*keys)
+    else:
+        if cursor is not None:
+            query = query.where(Product.sku > cursor[1])
+        query = query.order_by(Product.sku)
+    rows = session.execute(query.limit(limit + 1)).all()
+    shown = show_products(session, [product for product, _ in rows[:limit]], at)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Shelf(shown, f"{last[1] if sort else ''}~{last[0].sku}" if last else None)
+
+
+def _cursor(after: str | None, *, priced: bool) -> tuple[int, str] | None:
+    fen, mark, sku = (after or "").partition("~")
+    if not mark or not sku or (priced and not (fen.isascii() and fen.isdigit() and len(fen) < 16)):
+        return None
+    return (int(fen) if priced else 0, sku)
+
+
+def _conditions(filters: Filters, on: date) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.county is not None:
+        found.append(Product.county_code == filters.county)
+    if filters.province is not None:
+        found.append(Product.county_code.startswith(province_of(filters.province)[:2], autoescape=True))
+    if filters.category is not None:
+        found.append(Product.category == filters.category)
+    if filters.storage is not None:
+        found.append(Product.temperature == filters.storage)
+    if filters.certificate is not None:
+        found.append(Product.needs.contains([filters.certificate.value]))
+    if filters.month is not None:
+        found.append(Product.season_months.contains([filters.month]))
+    if filters.most_fen is not None:
+        found.append(Price.fen <= filters.most_fen)
+    if filters.cooperative_id is not None:
+        found.append(Product.cooperative_id == filters.cooperative_id)
+    if filters.in_stock:
+        fresh = (StockLot.sell_until.is_(None)) | (StockLot.sell_until >= on)
+        free = StockLot.on_hand - StockLot.held - StockLot.allocated > 0
+        found.append(exists().where(StockLot.product_id == Product.id, free, fresh))
+    return found
+
+
+def list_today(session: Session, at: datetime, *, limit: int = 12) -> list[Shown]:
+    """What can be bought this minute, different pictures first: what is in season now before the rest."""
+    offers = {offer.product_id: offer for offer in list_offers_today(session, at, limit=OFFERS_LOOKED_AT)}
+    on = today_shanghai(at)
+    products = session.scalars(select(Product).where(Product.id.in_(offers), sellable_on(on))).all()
+    in_order = sorted(products, key=lambda product: (months_until(product.season_months, on.month), product.sku))
+    chosen = first_of_each(in_order, lambda product: product.picture_digest or product.picture, limit)
+    return [shown for shown in show_products(session, chosen, at) if shown.price is not None]
+
+
+def list_later(session: Session, at: datetime, *, limit: int = 24) -> list[tuple[int, list[Product]]]:
+    """Products on the shelf without boxes, by the month in which their season next begins: (month, products)."""
+    month = today_shanghai(at).month
+    stocked = select(StockLot.product_id).where(StockLot.on_hand > 0)
+    rows = session.scalars(
+        select(Product).where(Product.state == ProductState.ON_SALE, Product.id.not_in(stocked)).order_by(Product.sku).limit(200)
+    ).all()
+    by_wait: dict[int, list[Product]] = {}
+    for product in sorted(rows, key=lambda product: (months_until(product.season_months, month), product.sku))[:limit]:
+        by_wait.setdefault(months_until(product.season_months, month), []).append(product)
+    return [((month + wait - 1) % 12 + 1 if wait < 12 else 0, products) for wait, products in by_wait.items()]
+
+
+def list_calendar(session: Session, *, limit: int = 400) -> Sequence[Product]:
+    """Products on the shelf with the months of their season, by kind and name."""
+    query = select(Product).where(Product.state == ProductState.ON_SALE).order_by(Product.category, Product.sku)
+    return session.scalars(query.limit(limit)).all()
+
+
+def list_kinds(session: Session) -> Sequence[str]:
+    """The kinds of goods on the shelf, the fullest first."""
+    query = select(Product.category).where(Product.state == ProductState.ON_SALE).group_by(Product.category)
+    return session.scalars(query.order_by(func.count().desc(), Product.category)).all()
+
+
+def list_counties(session: Session) -> list[tuple[Area, list[Area]]]:
+    """Counties with something on the shelf, province by province."""
+    codes = session.scalars(select(Product.county_code).where(Product.state == ProductState.ON_SALE).distinct()).all()
+    areas = list_areas(session, [*codes, *(province_of(code) for code in codes)])
+    found: dict[str, list[Area]] = {}
+    for code in sorted(codes):
+        if code in areas and province_of(code) in areas:
+            found.setdefault(province_of(code), []).append(areas[code])
+    return [(areas[province], counties) for province, counties in sorted(found.items())]
+
+
+def list_growers(session: Session, county_code: str) -> Sequence[Organization]:
+    """The cooperatives that have a product of this county on the shelf, by name."""
+    with_goods = select(Product.cooperative_id).where(Product.county_code == county_code, Product.state == ProductState.ON_SALE)
+    return session.scalars(select(Organization).where(Organization.id.in_(with_goods)).order_by(Organization.name)).all()
+
+
+def find_shares(session: Session, lot_code: str) -> Sequence[Mapping[str, object]]:
+    """What reaches whom of 100 yuan of this lot, as it was told to the story page; empty when nobody told."""
+    fact = session.scalar(select(Fact).where(Fact.subject == lot_code, Fact.kind == FactKind.SHARES))
+    return fact.facts["parts"] if fact else []
+
+
+def find_page(session: Session, slug: str) -> Page | None:
+    """The newest version of an operator's page, or None."""
+    return session.scalar(select(Page).where(Page.slug == slug).order_by(Page.version.desc()).limit(1))
+
+
+def list_sitemap(session: Session, *, start: str, limit: int) -> Sequence[str]:
+    """SKUs on the shelf from ``start`` on, for search engines."""
+    query = select(Product.sku).where(Product.state == ProductState.ON_SALE, Product.sku >= start)
+    return session.scalars(query.order_by(Product.sku).limit(limit)).all()
+
+
+def list_sitemap_starts(session: Session, *, each: int) -> Sequence[str]:
+    """The first SKU of each part of the sitemap, ``each`` products a part."""
+    number = func.row_number().over(order_by=Product.sku).label("number")
+    rows = select(Product.sku, number).where(Product.state == ProductState.ON_SALE).subquery()
+    return session.scalars(select(rows.c.sku).where(and_((rows.c.number - 1) % each == 0)).order_by(rows.c.sku)).all()

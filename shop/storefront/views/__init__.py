@@ -1,0 +1,1 @@
+"""The doors of the storefront: shelves, one product, checkout, orders, the operator's own pages."""

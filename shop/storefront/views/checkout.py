@@ -1,0 +1,146 @@
+"""Checkout: address, what it comes to, and the order. What the page showed is what is ordered; a changed price is shown and asked."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from catalog.areas.queries import list_children
+from catalog.parties.access import current_actor, require
+from catalog.parties.models import Role
+from catalog.products.models import ReturnClass
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import Invalid, Problem
+from kernel.ids import new_token
+from kernel.money import Money
+from kernel.web import once
+from shop.accounts import addressing
+from shop.accounts.queries import list_addresses
+from shop.basket.queries import Owner, count_boxes, view_basket
+from shop.basket.views import COUNT
+from shop.orders.placing import MAX_LINES, PriceChanged
+from shop.storefront.checking_out import Checkout, check_out
+from shop.storefront.views.product import PROVINCE
+
+bp = Blueprint("checkout", __name__, template_folder="../templates")
+
+
+@bp.get("/checkout")
+@require(Role.consumer)
+def show() -> ResponseReturnValue:
+    """Where to, what, and what it comes to (``?address=`` picks one of several)."""
+    return _page(_uuid(request.args.get("address")), {}, {}) or redirect(url_for("basket.show"))
+
+
+def _page(picked: UUID | None, form: object, errors: object, *, changed: PriceChanged | None = None) -> str | None:
+    """The page; None when nothing in the basket can be bought."""
+    actor, at = current_actor(), clock.now()
+    assert actor.person_id is not None
+    with reading() as open_session:
+        addresses = list_addresses(open_session, actor.person_id)
+        address = next((row for row in addresses if row.id == picked), addresses[0] if addresses else None)
+        view = view_basket(
+            open_session,
+            Owner(person_id=actor.person_id),
+            province_code=address.province_code if address else None,
+            at=at,
+            gettext=_,
+        )
+        if not view.rows:
+            return None
+        return render_template(
+            "storefront/checkout.html",
+            view=view,
+            addresses=addresses,
+            address=address,
+            provinces=list_children(open_session, None, clock.today_shanghai(at)),
+            fresh=[row.product for row in view.rows if row.product.return_class is ReturnClass.FRESH_NO_RETURN],
+            checkout_key=new_token(),
+            form=form,
+            errors=errors,
+            changed=changed,
+            adding=bool(request.args.get("new")) or not addresses,
+        )
+
+
+def _again(page: str | None, problem: Problem) -> ResponseReturnValue:
+    """The page with what to mend; the basket says why when nothing is left to check out."""
+    if page is not None:
+        return page, problem.status
+    flash(problem.text(_), "bad")
+    return redirect(url_for("basket.show"))
+
+
+@bp.post("/checkout/address")
+@require(Role.consumer)
+def add_address() -> ResponseReturnValue:
+    """A new address, then back to the checkout with it."""
+    try:
+        return _add_address()
+    except Invalid as problem:
+        return _again(_page(None, request.form, problem.by_field(_)), problem)
+
+
+@once
+def _add_address(open_session: Session) -> ResponseReturnValue:
+    person_id = current_actor().person_id
+    assert person_id is not None
+    address = addressing.add_address(open_session, person_id, request.form, at=clock.now())
+    session[PROVINCE] = address.province_code
+    return redirect(url_for(".show", address=address.id))
+
+
+@bp.post("/checkout")
+@require(Role.consumer)
+def place() -> ResponseReturnValue:
+    """Place the order the page showed; when it cannot be, the page again with what has changed."""
+    try:
+        return _place()
+    except Problem as problem:
+        changed = problem if isinstance(problem, PriceChanged) else None
+        return _again(_page(_uuid(request.form.get("address")), request.form, problem.by_field(_), changed=changed), problem)
+
+
+@once
+def _place(open_session: Session) -> ResponseReturnValue:
+    actor = current_actor()
+    checkout = Checkout(
+        lines=_read_lines(),
+        address_id=_uuid(request.form.get("address")),
+        expected_total=_read_total(),
+        key=request.form.get("checkout_key", "")[:80],
+        no_return_agreed=request.form.get("no_return") == "1",
+    )
+    order = check_out(open_session, actor, checkout, at=clock.now())
+    session[COUNT] = count_boxes(open_session, Owner(person_id=actor.person_id))
+    return redirect(url_for("storefront_orders.show", code=order.code))
+
+
+def _read_lines() -> dict[str, int]:
+    """The lines the page showed: ``line`` = SKU:boxes, once for each."""
+    found: dict[str, int] = {}
+    for text in request.form.getlist("line")[: MAX_LINES + 1]:
+        sku, mark, boxes = text.rpartition(":")
+        if not mark or not (boxes.isascii() and boxes.isdigit() and len(boxes) <= 5):
+            raise Invalid("购物篮的内容看不懂,请返回购物篮重新结算。")
+        found[sku] = int(boxes)
+    return found
+
+
+def _read_total() -> Money:
+    text = request.form.get("expected_total", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise Invalid("购物篮的内容看不懂,请返回购物篮重新结算。")
+    return Money(int(text))
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

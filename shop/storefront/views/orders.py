@@ -1,0 +1,98 @@
+"""A buyer's orders: the list, and the page of one with money, goods, parcels and messages in one timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from catalog.areas.queries import list_areas
+from catalog.parties.access import current_actor, require
+from catalog.parties.models import Role
+from catalog.parties.queries import map_organizations
+from catalog.products.queries import map_products
+from kernel import clock
+from kernel.db import reading
+from kernel.web import language
+from logistics.shipments.queries import Tracking, get_tracking
+from logistics.shipments.states import SHIPMENT_FLOW
+from shop.notices.queries import list_notices_of_order
+from shop.notices.wording import words_of
+from shop.orders.models import Order
+from shop.orders.queries import get_order, list_orders_of
+from shop.orders.states import STATES, OrderState
+from shop.storefront.timeline import tell_order
+from traceability.scan.digital_link import build
+
+bp = Blueprint("storefront_orders", __name__, template_folder="../templates")
+PAGE = 20
+CANCELLABLE = (OrderState.PLACED, OrderState.PAID, OrderState.CONFIRMED)
+
+
+@bp.get("/orders")
+@require(Role.consumer)
+def index() -> ResponseReturnValue:
+    """One's own orders, newest first."""
+    person_id = current_actor().person_id
+    with reading() as session:
+        rows = list_orders_of(session, person_id=person_id, after=_after(), limit=PAGE + 1)
+        more = url_for(".index", after=rows[PAGE - 1].id) if len(rows) > PAGE else None
+        return render_template("storefront/orders.html", rows=rows[:PAGE], more=more, labels=STATES.labels)
+
+
+@bp.get("/orders/<code>")
+@require(Role.consumer)
+def show(code: str) -> ResponseReturnValue:
+    """One order, for its buyer and the operator only."""
+    with reading() as session:
+        order = get_order(session, code, current_actor())
+        tracking = get_tracking(session, order.code)
+        province = list_areas(session, [order.province_code]).get(order.province_code)
+        told = [(notice, *words_of(notice.kind, notice.params, _)) for notice in list_notices_of_order(session, order.code)]
+        return render_template(
+            "storefront/order.html",
+            order=order,
+            sellers=map_organizations(session, [part.seller_id for part in order.sub_orders]),
+            province=province,
+            state=STATES.label(order.state),
+            timeline=tell_order(order, tracking, _, english=language() == "en"),
+            tracking=tracking,
+            shipment_labels=SHIPMENT_FLOW.labels,
+            links=_scan_links(session, order, tracking),
+            told=told,
+            payable=[part for part in order.sub_orders if may_pay(order) and part.paid_fen < part.payable_fen],
+            may_cancel=order.state in CANCELLABLE and not any(line.shipped for line in order.lines),
+            may_receive=order.state is OrderState.DELIVERED and not order.on_terms,
+            now=clock.now(),
+        )
+
+
+def may_pay(order: Order) -> bool:
+    """Whether the order waits for money: a consumer's until it is paid or expires, one on terms (先货后款) once accepted."""
+    return order.state is OrderState.PLACED if not order.on_terms else order.state is OrderState.ACCEPTED
+
+
+def _scan_links(session: Session, order: Order, tracking: Sequence[Tracking]) -> list[tuple[str, str, str]]:
+    """(product name, serial, address of the story page) of every box in the order's parcels."""
+    lines = {line.code: line for line in order.lines}
+    products = map_products(session, [line.product_id for line in order.lines])
+    found = []
+    for box in (box for parcel in tracking for box in parcel.boxes):
+        line = lines[box.line_code]
+        gtin = products[line.product_id].gtin
+        path = build([("01", gtin), ("10", box.lot_code), ("21", box.serial)]).path if gtin else f"/t/{box.serial}"
+        found.append(((line.name_en if language() == "en" else "") or line.name, box.serial, path))
+    return found
+
+
+def _after() -> UUID | None:
+    text: Any = request.args.get("after")
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,184 @@
+"""The page of one product: price, freight, dates of the lot on offer, papers, seller, what reaches the grower."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, current_app, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from catalog.areas.models import Area
+from catalog.areas.queries import find_area, list_areas, list_provinces, province_of
+from catalog.documents.models import CHECK_LABELS, KIND_LABELS, Document, SubjectKind
+from catalog.documents.queries import list_documents_of
+from catalog.parties.models import Organization
+from catalog.parties.queries import map_organizations
+from catalog.prices.queries import list_freight, list_tiers
+from catalog.prices.quoting import NotDeliverable, QuoteLine, SellerQuote, quote
+from catalog.products import listing
+from catalog.products.models import Product, ReturnClass, Temperature
+from catalog.products.queries import get_product
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import NotFound
+from kernel.files import FileStore, sniff
+from kernel.money import Money
+from kernel.web import everyone
+from logistics.stock.queries import NextLot, available, find_next_lot
+from shop.basket.models import MOST_BOXES
+from shop.storefront import queries
+from shop.storefront.unit_price import price_per_500
+from traceability.scan.states import PAYEE_LABELS, Payee
+
+bp = Blueprint("storefront_product", __name__, template_folder="../templates")
+PROVINCE = "province"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What one box costs and how many there are; ``price`` is None when the product may not be sold today."""
+
+    price: Money | None
+    tiers: list[tuple[int, Money]]
+    boxes: int
+    lot: NextLot | None
+    reasons: list[str]
+
+    @property
+    def open(self) -> bool:
+        """Whether it can be put into a basket."""
+        return self.price is not None and self.boxes > 0 and not self.reasons
+
+
+@bp.get("/products/<sku>")
+@everyone
+def show(sku: str) -> ResponseReturnValue:
+    """One product; ``?province=`` asks what carrying it there costs, and is remembered."""
+    at = clock.now()
+    on = clock.today_shanghai(at)
+    with reading() as open_session:
+        product = get_product(open_session, sku)
+        offer = _offer(open_session, product)
+        bodies = map_organizations(
+            open_session, [i for i in (product.seller_id, product.cooperative_id, product.processor_id) if i is not None]
+        )
+        seller = bodies[product.seller_id]
+        areas = list_areas(open_session, [product.county_code, province_of(product.county_code)])
+        province = _province(open_session)
+        lot = offer.lot
+        return render_template(
+            "storefront/product.html",
+            product=product,
+            offer=offer,
+            most=min(offer.boxes, MOST_BOXES),
+            per_500=price_per_500(offer.price, product.pack_amount, product.pack_unit) if offer.price else None,
+            county=areas.get(product.county_code),
+            area_path=[areas[code] for code in (province_of(product.county_code), product.county_code) if code in areas],
+            cooperative=bodies[product.cooperative_id],
+            seller=seller,
+            maker=bodies.get(product.processor_id) if product.processor_id else None,
+            papers=listing.list_shown_documents(open_session, product, on),
+            lot_papers=_lot_papers(open_session, lot, on),
+            kind_labels=KIND_LABELS,
+            check_labels=CHECK_LABELS,
+            provinces=list_provinces(open_session),
+            province=province,
+            freight=_freight(open_session, product, seller, offer.price, province),
+            shares=_shares(open_session, lot),
+            fresh=product.return_class is ReturnClass.FRESH_NO_RETURN,
+            structured=_structured(product, offer, seller),
+        )
+
+
+def _offer(open_session: Session, product: Product) -> Offer:
+    at = clock.now()
+    on = clock.today_shanghai(at)
+    tiers = list_tiers(open_session, product.id, on)
+    return Offer(
+        price=tiers[0][1] if tiers else None,
+        tiers=tiers,
+        boxes=available(open_session, [product.id], at)[product.id],
+        lot=find_next_lot(open_session, product.id, at),
+        reasons=listing.why_not_on_sale(open_session, product, on, _),
+    )
+
+
+def _lot_papers(open_session: Session, lot: NextLot | None, on: Any) -> list[Document]:
+    if lot is None:
+        return []
+    papers = list_documents_of(open_session, SubjectKind.LOT, [lot.lot_code])
+    return [paper for paper in papers if paper.covers(on) and paper.revoked_at is None]
+
+
+def _province(open_session: Session) -> Area | None:
+    """Where the reader wants things sent: asked for now, or before."""
+    code = request.args.get("province") or session.get(PROVINCE)
+    area = find_area(open_session, province_of(code)) if code and len(code) == 6 and code.isdigit() else None
+    if area is not None and session.get(PROVINCE) != area.code:
+        session[PROVINCE] = area.code
+    return area
+
+
+def _freight(
+    open_session: Session, product: Product, seller: Organization, price: Money | None, province: Area | None
+) -> SellerQuote | str | None:
+    """What carrying one box there costs and why, or the sentence that nobody carries it there."""
+    if province is None or price is None:
+        return None
+    on = clock.today_shanghai(clock.now())
+    line = QuoteLine(
+        product.sku, product.name, 1, price, seller.code, product.gross_grams, product.temperature is not Temperature.AMBIENT
+    )
+    rules = list_freight(open_session, [seller.id], province.code, on)
+    try:
+        return quote([line], rules, province_code=province.code).sellers[0]
+    except NotDeliverable:
+        return str(_("这个商品不送到%(province)s。", province=province.name))
+
+
+def _shares(open_session: Session, lot: NextLot | None) -> list[tuple[str, int, str]]:
+    """(who, fen, shown) of what reaches whom of 100 yuan, for ``parts.shares``."""
+    parts: Any = queries.find_shares(open_session, lot.lot_code) if lot else []
+    return [(_(PAYEE_LABELS[Payee(part["payee"])]), part["fen"], str(Money(part["fen"]))) for part in parts]
+
+
+def _structured(product: Product, offer: Offer, seller: Organization) -> dict[str, Any]:
+    """schema.org/Product, for search engines."""
+    found: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "Product",
+        "sku": product.sku,
+        "name": product.name,
+        "category": product.category,
+        "description": product.description or product.name,
+        "url": url_for(".show", sku=product.sku, _external=True),
+    }
+    if product.gtin:
+        found["gtin14"] = product.gtin
+    if offer.price is not None:
+        found["offers"] = {
+            "@type": "Offer",
+            "price": f"{offer.price.minor // 100}.{offer.price.minor % 100:02d}",
+            "priceCurrency": offer.price.currency,
+            "availability": f"https://schema.org/{'InStock' if offer.open else 'OutOfStock'}",
+            "seller": {"@type": "Organization", "name": seller.name},
+        }
+    return found
+
+
+@bp.get("/products/<sku>/picture/<digest>")
+@everyone
+def picture(sku: str, digest: str) -> ResponseReturnValue:
+    """A product's uploaded photo. Only the one it shows now: other uploads are nobody's business."""
+    with reading() as open_session:
+        shown = get_product(open_session, sku).picture_digest
+    if shown is None or shown != digest:
+        raise NotFound("没有这张图片。")
+    with FileStore(current_app.config["SHANHAI"].files_dir).open(digest) as file:
+        content = file.read()
+    answer = Response(content, mimetype=sniff(content))
+    answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return answer

@@ -1,0 +1,239 @@
+"""Home, lists, search, counties, cooperatives and the season calendar; also the filters all storefront templates share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from flask import Blueprint, abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from catalog.areas.queries import find_area, find_eastern_partners, find_supported, list_areas, name_path
+from catalog.documents.models import CHECK_LABELS, KIND_LABELS, DocumentKind, SubjectKind
+from catalog.documents.queries import list_documents_of
+from catalog.parties.models import OrganizationKind
+from catalog.parties.queries import count_households, get_organization_by_code
+from catalog.products.models import Product, Temperature
+from catalog.products.needs import PRODUCT_KINDS
+from catalog.products.queries import search_products
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import NotFound
+from kernel.web import everyone, language
+from shop.storefront import queries
+from shop.storefront.queries import SORTS, Filters, Shown
+from shop.storefront.wording import PAGE_LABELS, STORAGE_LABELS, container_of, say_net_content
+
+bp = Blueprint("storefront", __name__, template_folder="../templates")
+PAGE = 24
+PRICES = (50, 100, 200)
+CERTIFICATES = sorted(PRODUCT_KINDS - {DocumentKind.TEST_REPORT})
+T = TypeVar("T")
+
+
+@bp.app_template_filter()
+def named(row: Any) -> str:
+    """The name of a product, area or organisation in the reader's language."""
+    return str((row.name_en if language() == "en" else "") or row.name)
+
+
+@bp.app_template_filter()
+def described(product: Product) -> str:
+    """A product's description in the reader's language; the Chinese one where there is no other."""
+    return (product.description_en if language() == "en" else "") or product.description
+
+
+@bp.app_template_filter()
+def net(net_content: str) -> str:
+    """Net content with its container in the reader's language."""
+    return say_net_content(net_content, _)
+
+
+@bp.app_template_filter()
+def container(net_content: str) -> str:
+    """What one piece is called in the reader's language."""
+    return str(_(container_of(net_content)))
+
+
+@bp.app_template_filter()
+def picture(product: Any) -> str:
+    """The address of a product's picture: an uploaded photo, else its drawing."""
+    if getattr(product, "picture_digest", None):
+        return url_for("storefront_product.picture", sku=product.sku, digest=product.picture_digest)
+    return url_for("static", filename=f"food/{product.picture or 'basket'}.svg")
+
+
+@bp.app_context_processor
+def shared() -> dict[str, object]:
+    """What the layout and the cards need."""
+    return {"say": _, "storage_labels": STORAGE_LABELS, "page_labels": PAGE_LABELS}
+
+
+@bp.get("/")
+@everyone
+def home() -> ResponseReturnValue:
+    """What can be bought today; what comes later; where it grows."""
+    at = clock.now()
+    with reading() as session:
+        return render_template(
+            "storefront/home.html",
+            today=queries.list_today(session, at),
+            later=queries.list_later(session, at, limit=18),
+            kinds=queries.list_kinds(session),
+            counties=queries.list_counties(session),
+            icp=queries.find_page(session, "icp"),
+        )
+
+
+@bp.get("/products")
+@everyone
+def products() -> ResponseReturnValue:
+    """All products, narrowed and sorted by links that work without JavaScript."""
+    at, filters, sort = clock.now(), _read_filters(), _pick(request.args.get("sort", ""), SORTS) or ""
+    with reading() as session:
+        shelf = queries.list_shelf(session, filters, sort=sort, after=request.args.get("after"), at=at, limit=PAGE)
+        return render_template(
+            "storefront/products.html",
+            shelf=shelf,
+            filters=filters,
+            sort=sort,
+            kinds=queries.list_kinds(session),
+            place=find_area(session, filters.county or filters.province or ""),
+            options=_options(),
+            more=_with(after=shelf.after) if shelf.after else None,
+            first=_with(after=None) if request.args.get("after") else None,
+            narrow=_with,
+        )
+
+
+@bp.get("/search")
+@everyone
+def search() -> ResponseReturnValue:
+    """Products by words, pinyin or initials."""
+    at, text = clock.now(), request.args.get("q", "").strip()[:60]
+    with reading() as session:
+        found = search_products(session, text, on=clock.today_shanghai(at), after=request.args.get("after"), limit=PAGE)
+        return render_template(
+            "storefront/search.html",
+            text=text,
+            rows=_priced(queries.show_products(session, found.products, at)),
+            kinds=queries.list_kinds(session) if not found.products else [],
+            more=_with(after=found.after) if found.after else None,
+            first=_with(after=None) if request.args.get("after") else None,
+        )
+
+
+@bp.get("/season")
+@everyone
+def season() -> ResponseReturnValue:
+    """The months of every product on the shelf."""
+    with reading() as session:
+        rows = queries.list_calendar(session)
+        areas = list_areas(session, [product.county_code for product in rows])
+        month = clock.today_shanghai(clock.now()).month
+        return render_template("storefront/season.html", rows=rows, areas=areas, month=month)
+
+
+@bp.get("/counties")
+@everyone
+def counties() -> ResponseReturnValue:
+    """All counties with something on the shelf."""
+    with reading() as session:
+        return render_template("storefront/counties.html", counties=queries.list_counties(session))
+
+
+@bp.get("/counties/<code>")
+@everyone
+def county(code: str) -> ResponseReturnValue:
+    """One county: its place, its partners in the east, who grows there, what there is."""
+    at = clock.now()
+    on = clock.today_shanghai(at)
+    with reading() as session:
+        area = find_area(session, code)
+        if area is None:
+            raise NotFound("没有这个县。")
+        partners = find_eastern_partners(session, code, on)
+        shelf = queries.list_shelf(session, Filters(county=code), after=request.args.get("after"), at=at, limit=PAGE)
+        return render_template(
+            "storefront/county.html",
+            area=area,
+            path=name_path(session, code),
+            lists=find_supported(session, code, on),
+            partners=list(list_areas(session, partners).values()),
+            growers=queries.list_growers(session, code),
+            shelf=shelf,
+            more=_with(after=shelf.after) if shelf.after else None,
+        )
+
+
+@bp.get("/cooperatives/<code>")
+@everyone
+def cooperative(code: str) -> ResponseReturnValue:
+    """One cooperative: licence shown (亮照), how many households, what it grows."""
+    at = clock.now()
+    on = clock.today_shanghai(at)
+    with reading() as session:
+        body = get_organization_by_code(session, code)
+        if body.kind is not OrganizationKind.COOPERATIVE:
+            abort(404)
+        papers = list_documents_of(session, SubjectKind.ORGANIZATION, [body.code])
+        filters = Filters(cooperative_id=body.id)
+        shelf = queries.list_shelf(session, filters, after=request.args.get("after"), at=at, limit=PAGE)
+        return render_template(
+            "storefront/cooperative.html",
+            body=body,
+            path=name_path(session, body.county_code or ""),
+            households=count_households(session, body.id),
+            papers=[paper for paper in papers if paper.covers(on) and paper.revoked_at is None],
+            kind_labels=KIND_LABELS,
+            check_labels=CHECK_LABELS,
+            shelf=shelf,
+            more=_with(after=shelf.after) if shelf.after else None,
+        )
+
+
+def _priced(rows: Sequence[Shown]) -> list[Shown]:
+    return [row for row in rows if row.price is not None]
+
+
+def _read_filters() -> Filters:
+    """Filters from the address; values nobody offered are passed over."""
+    args = request.args
+    most = _pick(args.get("most", ""), [str(yuan) for yuan in PRICES])
+    month = _pick(args.get("month", ""), [str(number) for number in range(1, 13)])
+    return Filters(
+        county=args.get("county") or None,
+        province=args.get("province") or None,
+        category=args.get("category") or None,
+        storage=_pick(args.get("storage", ""), list(Temperature)),
+        certificate=_pick(args.get("certificate", ""), CERTIFICATES),
+        month=int(month) if month else None,
+        most_fen=int(most) * 100 if most else None,
+        in_stock=args.get("stock") == "1",
+    )
+
+
+def _options() -> dict[str, list[tuple[object, str]]]:
+    """The choices of each filter, in the reader's language; the first is: all."""
+    every: tuple[object, str] = ("", _("不限"))
+    return {
+        "storage": [every, *((key, _(label)) for key, label in STORAGE_LABELS.items())],
+        "certificate": [every, *((kind, _(KIND_LABELS[kind])) for kind in CERTIFICATES)],
+        "month": [every, *((number, _("%(month)s月", month=number)) for number in range(1, 13))],
+        "price": [every, *((yuan, _("%(yuan)s 元以内", yuan=yuan)) for yuan in PRICES)],
+    }
+
+
+def _pick(text: str, offered: Sequence[T]) -> T | None:
+    """The value among those offered that was asked for."""
+    return next((value for value in offered if str(value) == text), None)
+
+
+def _with(**changes: str | int | None) -> str:
+    """This page's address with some of its filters changed (None: without); a changed filter starts at the first page."""
+    kept = {name: value for name, value in request.args.items() if name != "lang" and value}
+    if "after" not in changes:
+        kept.pop("after", None)
+    wanted = {name: str(value) for name, value in {**kept, **changes}.items() if value not in (None, "")}
+    return url_for(request.endpoint or "", **(request.view_args or {}), **wanted)  # type: ignore[arg-type]

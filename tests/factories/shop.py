@@ -1,0 +1,81 @@
+"""Valid rows of the shop: buyers, addresses, orders in each state, through the acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import SYSTEM, Actor
+from catalog.prices import pricing
+from catalog.prices.models import FreightTemplate
+from catalog.products.models import Product
+from kernel.ids import uuid7
+from shop.accounts.addressing import add_address
+from shop.accounts.models import Address
+from shop.orders.models import Order
+from shop.orders.placing import OrderDraft, place_order
+from shop.orders.settling import settle_capture
+from shop.payments.models import PaymentCaptured
+from tests.factories.catalog import AT, BEGIN, make_actor, make_product
+from tests.factories.logistics import make_stock
+
+SHANGHAI = {
+    "recipient": "示例收货人",
+    "phone": "13900000000",
+    "province_code": "310000",
+    "city": "上海市",
+    "district": "浦东新区",
+    "street": "示例路 1 号",
+}
+
+_checkouts = count(1)
+
+
+def make_address(session: Session, person_id: UUID, *, at: datetime = AT, **over: str) -> Address:
+    """An address in 上海."""
+    return add_address(session, person_id, SHANGHAI | over, at=at)
+
+
+def make_goods(session: Session, *, boxes: int = 10, at: datetime = AT, **over: Any) -> Product:
+    """A product on sale with boxes on the shelf."""
+    product = make_product(session, at=at, **over)
+    make_stock(session, product, boxes=boxes, at=at)
+    return product
+
+
+def make_draft_order(lines: Mapping[str, int], **over: Any) -> OrderDraft:
+    """What a consumer in 上海 wants."""
+    return OrderDraft(**({"lines": lines, "address": SHANGHAI, "checkout_key": f"checkout-{next(_checkouts)}"} | over))
+
+
+def make_order(
+    session: Session,
+    lines: Mapping[str, int] | None = None,
+    actor: Actor | None = None,
+    *,
+    boxes: int = 10,
+    at: datetime = AT,
+    **over: Any,
+) -> Order:
+    """A placed order, of 2 boxes of a new product unless ``lines`` says otherwise."""
+    wanted = lines if lines is not None else {make_goods(session, boxes=boxes, at=at).sku: 2}
+    return place_order(session, actor or make_actor(session, at=at), make_draft_order(wanted, **over), at=at)
+
+
+def pay(session: Session, order: Order, *, at: datetime = AT) -> Order:
+    """Money for everything due arrives, as payments would tell it."""
+    for part in order.sub_orders:
+        settle_capture(session, PaymentCaptured(uuid7(), part.code, part.payable_fen - part.paid_fen, at))
+    session.flush()
+    return order
+
+
+def set_freight(session: Session, product: Product, **over: Any) -> FreightTemplate:
+    """What the product's seller charges to carry anywhere: ¥8.00 for the first kilogram, ¥2.00 for each further one."""
+    values: dict[str, Any] = {"first_fen": 800, "step_fen": 200, "valid_from": BEGIN}
+    return pricing.set_freight(session, SYSTEM, seller_id=product.seller_id, **(values | over))

@@ -1,0 +1,381 @@
+"""The clerk's doors: deliveries, lots, labels, the county. Made for a cheap phone; every page works without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from catalog.documents import issuing
+from catalog.documents.models import DocumentKind, SubjectKind
+from catalog.parties.access import current_actor, require
+from catalog.parties.models import Household, Role
+from catalog.parties.queries import get_organization, list_households
+from catalog.products.queries import find_product
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import Invalid, NotFound, Problem
+from kernel.quantity import Quantity, plain
+from kernel.web import once
+from shop.cooperative import asking, forms, queries
+from traceability.lots import serialising
+from traceability.lots.harvesting import DeliveryDraft, mark_paid, record_delivery
+from traceability.lots.mixing import mix_lots
+from traceability.lots.models import Lot
+from traceability.lots.processing import pack_lot, process_lot
+from traceability.lots.queries import get_delivery, get_lot
+from traceability.lots.states import LotKind, Step
+
+bp = Blueprint("cooperative", __name__, url_prefix="/cooperative", template_folder="templates")
+RAW = (LotKind.DELIVERY, LotKind.BULK, LotKind.PROCESSED)
+PAPER_KINDS = (DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION)
+STEP_TEXTS = {
+    Step.SLAUGHTERING: "屠宰", Step.CUTTING: "分割", Step.FREEZING: "速冻", Step.SORTING: "分选", Step.DRYING: "烘干",
+    Step.MILLING: "碾磨", Step.PRESSING: "压榨", Step.ROASTING: "炒制", Step.PROCESSING: "加工",
+}  # fmt: skip
+PAPER_TEXTS = {DocumentKind.ANIMAL_QUARANTINE: "动物检疫合格证明", DocumentKind.MEAT_INSPECTION: "肉品品质检验合格证"}
+BASIS_TEXTS = {
+    issuing.PromiseBasis.QUALITY_CONTROL: "质量安全控制符合要求",
+    issuing.PromiseBasis.OWN_TEST: "自行检测合格",
+    issuing.PromiseBasis.COMMISSIONED_TEST: "委托检测合格",
+}
+
+
+def _own() -> UUID:
+    """The clerk's cooperative."""
+    return current_actor().organization_with(Role.clerk)
+
+
+@bp.get("/")
+@require(Role.clerk)
+def home() -> ResponseReturnValue:
+    """Today at a glance: what came in, what lies there, what waits for labels."""
+    organization_id, today = _own(), clock.today_shanghai(clock.now())
+    with reading() as session:
+        return render_template(
+            "cooperative/home.html",
+            organization=get_organization(session, organization_id),
+            today=queries.list_deliveries(session, organization_id, on=today, limit=8),
+            recent=queries.list_deliveries(session, organization_id, limit=8),
+            raw=queries.list_open_lots(session, organization_id, RAW, limit=8),
+            packs=queries.list_open_lots(session, organization_id, (LotKind.PACK,), limit=8),
+            questions=queries.list_questions(session, organization_id=organization_id, limit=5),
+            plain=plain,
+        )
+
+
+@bp.get("/deliveries")
+@require(Role.clerk)
+def deliveries() -> ResponseReturnValue:
+    """All deliveries, newest first."""
+    after = forms.read_uuid(request.args["after"]) if request.args.get("after") else None
+    with reading() as session:
+        rows = queries.list_deliveries(session, _own(), after=after)
+        following = rows[-1].delivery.id if len(rows) == 30 else None
+        return render_template("cooperative/deliveries.html", rows=rows, following=following, plain=plain)
+
+
+@bp.get("/deliveries/new")
+@require(Role.clerk)
+def new_delivery() -> ResponseReturnValue:
+    """The form of one household's delivery."""
+    return _delivery_page({}, {}), 200
+
+
+def _delivery_page(form: Mapping[str, Any], errors: Mapping[str, str], refusal: str = "") -> str:
+    organization_id = _own()
+    with reading() as session:
+        return render_template(
+            "cooperative/delivery_form.html",
+            households=list_households(session, organization_id, limit=200, search=request.args.get("q", "")),
+            products=queries.list_own_products(session, organization_id),
+            units=[(unit.value, _(unit.label)) for unit in forms.DELIVERY_UNITS],
+            form=form,
+            errors=errors,
+            refusal=refusal,
+        )
+
+
+@bp.post("/deliveries")
+@require(Role.clerk)
+def add_delivery() -> ResponseReturnValue:
+    """Record a delivery; what is refused stays on the form, with the way to ask the county."""
+    try:
+        return _add_delivery()
+    except Problem as problem:
+        if problem.status not in (409, 422):
+            raise
+        return _delivery_page(request.form, problem.by_field(_), problem.text(_)), problem.status
+
+
+@once
+def _add_delivery(session: Session) -> ResponseReturnValue:
+    read = forms.Reading(request.form)
+    household_id = read.read("household_id", forms.read_uuid, UUID(int=0))
+    sku = read.text("product_sku", _("请选择产品。"))
+    quantity, price = forms.read_quantity(read), forms.read_money(read, "agreed_price")
+    read.done()
+    product = find_product(session, sku)
+    if product is None or product.cooperative_id != _own():
+        raise Invalid("请选择本合作社的产品。", field="product_sku")
+    draft = DeliveryDraft(
+        organization_id=_own(),
+        household_id=household_id,
+        material=product.name.split("（")[0],
+        quantity=quantity,
+        agreed_price=price,
+        ear_tags=forms.read_ear_tags(request.form.get("ear_tags", "")),
+        grade=request.form.get("grade", "").strip()[:20],
+        product_sku=sku,
+    )
+    delivery = record_delivery(session, current_actor(), draft, clock.now())
+    if request.form.get("paid") == "1":
+        mark_paid(session, current_actor(), delivery_id=delivery.id, at=clock.now())
+    flash(_("已收货,交货凭证 %(code)s。", code=delivery.slip_code))
+    return redirect(url_for("cooperative.slip", code=delivery.slip_code))
+
+
+@bp.get("/deliveries/<code>")
+@require(Role.clerk)
+def slip(code: str) -> ResponseReturnValue:
+    """The slip (交货凭证) the household takes home."""
+    with reading() as session:
+        delivery = get_delivery(session, code)
+        lot = session.get_one(Lot, delivery.lot_id)
+        if lot.organization_id != _own():
+            raise NotFound("没有这张交货凭证。")
+        household = session.get_one(Household, delivery.household_id)
+        organization = get_organization(session, lot.organization_id)
+        return render_template(
+            "cooperative/slip.html", delivery=delivery, lot=lot, household=household, organization=organization, plain=plain
+        )
+
+
+@bp.post("/deliveries/<code>/paid")
+@require(Role.clerk)
+@once
+def paid(session: Session, code: str) -> ResponseReturnValue:
+    """Note that the household has its money."""
+    mark_paid(session, current_actor(), delivery_id=get_delivery(session, code).id, at=clock.now())
+    return redirect(url_for("cooperative.slip", code=code))
+
+
+@bp.get("/lots")
+@require(Role.clerk)
+def lots() -> ResponseReturnValue:
+    """What lies there, and the form that mixes deliveries into one lot."""
+    with reading() as session:
+        return render_template(
+            "cooperative/lots.html",
+            raw=queries.list_open_lots(session, _own(), RAW),
+            packs=queries.list_open_lots(session, _own(), (LotKind.PACK,)),
+            by_products=queries.list_open_lots(session, _own(), (LotKind.BY_PRODUCT,)),
+            plain=plain,
+        )
+
+
+@bp.post("/lots/mixed")
+@require(Role.clerk)
+@once
+def mix(session: Session) -> ResponseReturnValue:
+    """Put the chosen lots together, each with all that is left of it."""
+    chosen = [get_lot(session, code) for code in request.form.getlist("lot")[:200]]
+    if not chosen:
+        raise Invalid("请先勾选要合并的批次。", field="lot")
+    lot = mix_lots(
+        session,
+        current_actor(),
+        inputs=[(lot.id, lot.left) for lot in chosen],
+        material=chosen[0].material,
+        product_sku=chosen[0].product_sku,
+        at=clock.now(),
+    )
+    flash(_("已合并成批次 %(code)s。", code=lot.code))
+    return redirect(url_for("cooperative.work", code=lot.code))
+
+
+@bp.get("/lots/<code>")
+@require(Role.clerk)
+def work(code: str) -> ResponseReturnValue:
+    """What can be done with a lot: papers, a step of processing, packing, labels."""
+    return _work_page(code, {}, {}), 200
+
+
+def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str]) -> str:
+    with reading() as session:
+        lot = get_lot(session, code)
+        if lot.organization_id != _own():
+            raise NotFound("没有这个批次。")
+        return render_template(
+            "cooperative/work.html",
+            lot=lot,
+            product=find_product(session, lot.product_sku) if lot.product_sku else None,
+            products=[
+                p
+                for p in queries.list_own_products(session, lot.organization_id)
+                if p.sku == lot.product_sku or not lot.product_sku
+            ],
+            items=queries.count_items(session, lot.id) if lot.kind is LotKind.PACK else {},
+            steps=[(step.value, _(text)) for step, text in STEP_TEXTS.items()],
+            papers=[(kind.value, _(text)) for kind, text in PAPER_TEXTS.items()],
+            bases=[(basis.value, _(text)) for basis, text in BASIS_TEXTS.items()],
+            units=[("kg", _("千克")), ("piece", _("件")), ("l", _("升"))],
+            rows=range(forms.OUTPUT_ROWS),
+            form=form,
+            errors=errors,
+            plain=plain,
+        )
+
+
+@bp.post("/lots/<code>/<any(processing, packing, papers, promise, activation):deed>")
+@require(Role.clerk)
+def act_on_lot(code: str, deed: str) -> ResponseReturnValue:
+    """One act on a lot; a refusal comes back on the same page with everything that was typed."""
+    try:
+        return _act_on_lot(code, deed)
+    except Problem as problem:
+        if problem.status not in (409, 422):
+            raise
+        return _work_page(code, request.form, problem.by_field(_)), problem.status
+
+
+@once
+def _act_on_lot(session: Session, code: str, deed: str) -> ResponseReturnValue:
+    lot = get_lot(session, code)
+    if lot.organization_id != _own():
+        raise NotFound("没有这个批次。")
+    return redirect(url_for("cooperative.work", code=_DEEDS[deed](session, lot)))
+
+
+def _process(session: Session, lot: Lot) -> str:
+    step, outputs = forms.read_outputs(request.form, lot.product_sku)
+    made = process_lot(
+        session, current_actor(), step=step, inputs=[(lot.id, lot.left)], outputs=outputs, place_id=None, at=clock.now()
+    )
+    flash(_("已记录,产出 %(count)s 个批次。", count=len(made)))
+    return made[0].code
+
+
+def _pack(session: Session, lot: Lot) -> str:
+    read = forms.Reading(request.form)
+    sku = read.text("product_sku", _("请选择产品。"))
+    boxes = read.read("boxes", int, 0)
+    expires_on = read.read("expires_on", forms.read_day, None)
+    read.done()
+    product = find_product(session, sku)
+    if product is None:
+        raise Invalid("请选择本合作社的产品。", field="product_sku")
+    packed = pack_lot(
+        session,
+        current_actor(),
+        lot_id=lot.id,
+        product_sku=sku,
+        boxes=boxes,
+        box=Quantity(product.pack_amount, product.pack_unit),
+        expires_on=expires_on,
+        at=clock.now(),
+    )
+    flash(_("已装 %(count)s 盒,每盒有自己的编号。下一步:打印标签。", count=boxes))
+    return packed.code
+
+
+def _add_paper(session: Session, lot: Lot) -> str:
+    read = forms.Reading(request.form)
+    kind = read.read("kind", DocumentKind, PAPER_KINDS[0])
+    number, issuer = read.text("number"), read.text("issuer")
+    read.done()
+    if kind not in PAPER_KINDS:
+        raise Invalid("这里只登记检疫和检验证明。", field="kind")
+    today = clock.today_shanghai(clock.now())
+    issuing.record_document(
+        session,
+        current_actor(),
+        kind=kind,
+        number=number,
+        subject_kind=SubjectKind.LOT,
+        subject_code=lot.code,
+        issuer=issuer,
+        issued_on=today,
+        valid_from=today,
+        valid_to=today + timedelta(days=365),
+        demo=get_organization(session, lot.organization_id).is_demo,
+        at=clock.now(),
+    )
+    flash(_("证明已登记。"))
+    return lot.code
+
+
+def _promise(session: Session, lot: Lot) -> str:
+    bases = [issuing.PromiseBasis(value) for value in request.form.getlist("basis") if value in set(issuing.PromiseBasis)]
+    origin = " ".join((request.form.get("origin", "").strip() or get_organization(session, lot.organization_id).name).split())
+    issuing.issue_promise_certificate(
+        session,
+        current_actor(),
+        lot_code=lot.code,
+        product_name=lot.material,
+        quantity=lot.left,
+        origin=origin,
+        basis=bases,
+        organization_id=lot.organization_id,
+        at=clock.now(),
+    )
+    flash(_("承诺达标合格证已开具。"))
+    return lot.code
+
+
+def _activate(session: Session, lot: Lot) -> str:
+    serials = queries.list_printed_serials(session, lot.id)
+    if not serials:
+        raise Invalid("没有待启用的标签,请先打印。", field="activation")
+    serialising.activate_items(session, current_actor(), lot_id=lot.id, serials=serials, at=clock.now())
+    flash(_("已启用 %(count)s 张标签。", count=len(serials)))
+    return lot.code
+
+
+_DEEDS = {"processing": _process, "packing": _pack, "papers": _add_paper, "promise": _promise, "activation": _activate}
+
+
+@bp.get("/questions")
+@require(Role.clerk, Role.county_officer)
+def questions() -> ResponseReturnValue:
+    """Questions to the county: a clerk sees the cooperative's, an officer the county's."""
+    actor = current_actor()
+    officer = actor.has(Role.county_officer)
+    with reading() as session:
+        if officer:
+            rows = queries.list_questions(session, counties=asking.list_counties_of(session, actor))
+        else:
+            rows = queries.list_questions(session, organization_id=_own())
+    return render_template("cooperative/questions.html", rows=rows, officer=officer)
+
+
+@bp.post("/questions")
+@require(Role.clerk)
+@once
+def ask(session: Session) -> ResponseReturnValue:
+    """Ask the county."""
+    asking.ask_county(
+        session,
+        current_actor(),
+        _own(),
+        refusal=request.form.get("refusal", ""),
+        question=request.form.get("question", ""),
+        at=clock.now(),
+    )
+    flash(_("已发给县里,答复会显示在这里。"))
+    return redirect(url_for("cooperative.questions"))
+
+
+@bp.post("/questions/<uuid:question_id>/answer")
+@require(Role.county_officer)
+@once
+def answer(session: Session, question_id: UUID) -> ResponseReturnValue:
+    """Answer as the county."""
+    asking.answer_question(session, current_actor(), question_id, request.form.get("answer", ""), at=clock.now())
+    return redirect(url_for("cooperative.questions"))

@@ -59,9 +59,10 @@ def list_open_lots(session: Session, organization_id: UUID, kinds: Collection[Lo
     ).all()
 
 
-def list_own_products(session: Session, organization_id: UUID) -> Sequence[Product]:
-    """The products of a cooperative, by name."""
-    return session.scalars(select(Product).where(Product.cooperative_id == organization_id).order_by(Product.sku).limit(200)).all()
+def list_own_products(session: Session, organization_id: UUID, *, sku: str | None = None) -> Sequence[Product]:
+    """The products of a cooperative by SKU, or only the one of that SKU."""
+    query = select(Product).where(Product.cooperative_id == organization_id).order_by(Product.sku).limit(200)
+    return session.scalars(query.where(Product.sku == sku) if sku else query).all()
 
 
 def count_items(session: Session, lot_id: UUID) -> dict[ItemState, int]:

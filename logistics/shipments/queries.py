@@ -171,6 +171,24 @@ def list_movements(session: Session, shipment: Shipment) -> Sequence[Movement]:
     return session.scalars(query.order_by(Movement.at, Movement.id)).all()
 
 
+def count_shipped(session: Session, order_code: str) -> dict[str, int]:
+    """How many boxes of each order line a carrier has fetched so far; lines of which none has left are not in it."""
+    query = (
+        select(PackingTask.line_code, func.sum(PackingTask.quantity))
+        .join(Shipment, Shipment.id == PackingTask.shipment_id)
+        .where(Shipment.order_code == order_code, Shipment.dispatched_at.is_not(None))
+        .group_by(PackingTask.line_code)
+    )
+    return {line_code: int(boxes) for line_code, boxes in session.execute(query)}
+
+
+def find_delivered_at(session: Session, order_code: str) -> datetime | None:
+    """When the last shipment of an order was signed for; None while one of them is not, or before any was opened."""
+    standing = [row for row in list_shipments(session, order_code) if row.state is not ShipmentState.CANCELLED]
+    signed = [row.delivered_at for row in standing if row.delivered_at is not None]
+    return max(signed) if signed and len(signed) == len(standing) else None
+
+
 def list_carriers(session: Session) -> Sequence[CarrierAccount]:
     """Carriers on offer to packers."""
     return session.scalars(select(CarrierAccount).where(CarrierAccount.enabled).order_by(CarrierAccount.code)).all()

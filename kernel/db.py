@@ -86,7 +86,7 @@ def add_ddl(table: Table, up: str, down: str) -> None:
     ``tests/architecture`` compares what the database holds with what is registered here.
     """
     table.info.setdefault(EXTRA_DDL, []).append((up, down))
-    event.listen(table, "after_create", DDL(up.replace("%", "%%")))
+    event.listen(table, "after_create", DDL(up.replace("%", "%%")))  # type: ignore[no-untyped-call]
 
 
 APPEND_ONLY_FUNCTION = """

@@ -192,3 +192,8 @@ def list_steps(session: Session, product_id: UUID) -> Sequence[RecognitionStep]:
 def list_skus_needing(session: Session, kind: DocumentKind) -> Sequence[str]:
     """SKUs of products that need a paper of this kind (what a revocation may touch)."""
     return session.scalars(select(Product.sku).where(Product.needs.contains([kind.value])).order_by(Product.sku)).all()
+
+
+def is_product_picture(session: Session, digest: str) -> bool:
+    """Whether a stored file is the picture of some product."""
+    return session.scalar(select(Product.id).where(Product.picture_digest == digest).limit(1)) is not None

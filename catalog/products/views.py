@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, current_app, flash, g, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, g, jsonify, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -19,15 +19,18 @@ from catalog.products import describing, listing, recognising
 from catalog.products.forms import read_product_form
 from catalog.products.models import Product, ProductState, Temperature
 from catalog.products.needs import LOT_KINDS
-from catalog.products.queries import get_product, list_products_in, list_steps
+from catalog.products.pictures import picture_address
+from catalog.products.queries import get_product, is_product_picture, list_products_in, list_steps
 from catalog.products.states import FLOW
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Forbidden, Invalid, NotFound, Problem
+from kernel.files import sniff
 from kernel.quantity import Unit
-from kernel.web import once, wants_json
+from kernel.web import everyone, once, wants_json
 
 bp = Blueprint("products", __name__, url_prefix="/products-admin", template_folder="templates")
+pictures = Blueprint("pictures", __name__, url_prefix="/products/pictures")
 PAGE = 50
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 WORKERS = (Role.clerk, Role.county_officer, Role.operator)
@@ -146,6 +149,7 @@ def _page(sku: str, errors: object) -> str:
             "products/product.html",
             say=_,
             product=product,
+            picture=picture_address(product.picture, product.picture_digest),
             area=name_path(session, product.county_code),
             cooperative=parties[product.cooperative_id],
             seller=parties[product.seller_id],
@@ -234,6 +238,21 @@ def _picture(session: Session, sku: str) -> ResponseReturnValue:
     describing.set_picture(session, current_actor(), product, g.picture)
     flash(_("图片已换。"), "ok")
     return redirect(url_for(".show", sku=sku))
+
+
+@pictures.get("/<digest>")
+@everyone
+def shown_picture(digest: str) -> ResponseReturnValue:
+    """An uploaded product picture; other files of the store (scans of papers) are not served here."""
+    with reading() as session:
+        if not is_product_picture(session, digest):
+            raise NotFound("没有这个文件。")
+    stream = file_store().open(digest)
+    media_type = sniff(stream.read(16))
+    stream.seek(0)
+    answer = send_file(stream, mimetype=media_type)
+    answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return answer
 
 
 def _own(session: Session, sku: str) -> Product:

@@ -167,7 +167,7 @@ def make_draft(session: Session, cooperative: Organization | None = None, *, at:
         "gtin": make_demo_number(NumberKind.GTIN, 500_000_000 + next(_serials)),
         "needs": [DocumentKind.BUSINESS_LICENCE, DocumentKind.GEOGRAPHICAL_INDICATION],
         "season_months": list(range(1, 13)),
-        "picture": "lamb-leg",
+        "picture": "lamb",
         "is_demo": True,
     }
     return describing.create_product(session, SYSTEM, describing.ProductDraft(**(values | over)), at)

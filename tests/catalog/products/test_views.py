@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from catalog.documents.forms import file_store
 from catalog.parties.models import Actor, Organization, OrganizationKind, Role
 from catalog.products import listing
 from catalog.products.models import Product, ProductState
@@ -159,7 +160,9 @@ def test_a_picture_is_uploaded_and_anything_else_refused(
     address = f"/products-admin/{product.sku}/picture"
     assert client.post(address, data=form(picture=(io.BytesIO(PNG), "a.png"))).status_code == 302
     session.refresh(product)
-    assert product.picture_digest
+    with client.get(f"/products/pictures/{product.picture_digest}") as shown:
+        assert (shown.data, shown.mimetype) == (PNG, "image/png")
+    assert f"/products/pictures/{product.picture_digest}" in client.get(f"/products-admin/{product.sku}").text
     assert client.post(address, data=form(picture=(io.BytesIO(b"<svg/>"), "a.png"))).status_code == 422
     assert client.post(address, data=form(picture=(io.BytesIO(b""), "a.png"))).status_code == 422
     assert client.post(address, data=form()).status_code == 422
@@ -171,3 +174,11 @@ def test_an_unknown_step_is_refused(
     product = make_draft(session, cooperative)
     come_as(app, session, clerk)
     assert step(client, product, "teleport").status_code == 422
+
+
+def test_only_product_pictures_are_served_from_the_store(app: Flask, client: FlaskClient) -> None:
+    """A scan of a paper lies in the same store; its digest opens nothing here."""
+    with app.app_context():
+        scan = file_store().save(io.BytesIO(PNG + b"scan"), allowed=frozenset({"image/png"}))
+    assert client.get(f"/products/pictures/{scan.digest}").status_code == 404
+    assert client.get("/products/pictures/..%2f..%2fetc%2fpasswd").status_code == 404

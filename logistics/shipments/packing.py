@@ -17,6 +17,7 @@ from kernel.errors import Conflict
 from kernel.gs1 import make_check
 from kernel.ids import new_code, uuid7
 from kernel.outbox import publish
+from logistics.shipments.describing import say_of_parcels
 from logistics.shipments.events import ItemsDispatched
 from logistics.shipments.models import PackingTask, Parcel, ParcelItem, Shipment
 from logistics.shipments.queries import list_boxes, list_progress
@@ -184,6 +185,7 @@ def close_shipment(session: Session, actor: Actor, shipment_code: str, at: datet
     serials_by_line: dict[str, list[str]] = defaultdict(list)
     for box in boxes:
         serials_by_line[box.line_code].append(box.serial)
+    say_of_parcels(session, actor, shipment, at)
     dispatch(session, actor, shipment.from_place_id, serials_by_line, at, reference=shipment.code)
     SHIPMENT_FLOW.check(shipment.state, ShipmentState.PACKED)
     shipment.state, shipment.packed_at = ShipmentState.PACKED, at

@@ -1,0 +1,51 @@
+"""A carton's event names its boxes and its hub, and nobody it goes to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kernel.gs1 import make_gln
+from logistics.shipments.models import Parcel
+from logistics.shipments.packing import add_parcel, close_shipment
+from logistics.shipments.scanning import scan_item
+from tests.factories.logistics import ADDRESS, fill_shipment, make_hub, make_packer, make_serials, make_shipment, make_stock
+from traceability.events.models import TraceEvent
+from traceability.events.vocabulary import EventType
+
+
+def test_each_carton_says_what_is_in_it(session: Session, at: datetime) -> None:
+    hub = make_hub(session, gln=str(make_gln("952", 4712)))
+    stock = make_stock(session, place=hub)
+    shipment, packer = make_shipment(session, stock, 3), make_packer(session, hub)
+    serials = make_serials(session, stock, 3)
+    for serial in serials[:2]:
+        scan_item(session, packer, shipment.code, serial, at)
+    add_parcel(session, packer, shipment.code)
+    scan_item(session, packer, shipment.code, serials[2], at)
+    close_shipment(session, packer, shipment.code, at)
+    events = session.scalars(select(TraceEvent).where(TraceEvent.event_type == EventType.AGGREGATION).order_by(TraceEvent.id)).all()
+    parcels = session.scalars(select(Parcel).order_by(Parcel.number)).all()
+    assert [event.body["parentID"][-18:] for event in events] == [parcel.sscc for parcel in parcels]
+    assert [len(event.body["childEPCs"]) for event in events] == [2, 1]
+    assert events[0].body["childEPCs"] == sorted(events[0].body["childEPCs"])
+    assert hub.gln is not None
+    assert hub.gln in events[0].body["readPoint"]["id"]
+    everything = str([event.body for event in events])
+    assert not [
+        private
+        for private in (ADDRESS.recipient, ADDRESS.phone, ADDRESS.street, ADDRESS.city, shipment.order_code)
+        if private in everything
+    ]
+
+
+def test_a_place_without_a_gln_has_no_carton_numbers(session: Session, at: datetime) -> None:
+    stock = make_stock(session)
+    shipment = make_shipment(session, stock)
+    fill_shipment(session, shipment, stock)
+    before = session.scalars(select(TraceEvent.id)).all()
+    close_shipment(session, make_packer(session, session.get_one(type(make_hub(session)), stock.place_id)), shipment.code, at)
+    new = session.scalars(select(TraceEvent).where(TraceEvent.id.not_in(before))).all()
+    assert EventType.AGGREGATION not in {event.event_type for event in new}

@@ -6,17 +6,22 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from kernel.db import reading
 from shop import wiring
 from shop.config import Config, ConfigProblem
+from traceability.events.queries import list_changed
+from traceability.events.recording import KIND as EVENT_KIND
 from traceability.ledger import auditor, monitor
-from traceability.ledger.canonical import NotCanonical
+from traceability.ledger.canonical import JSON, Entry, NotCanonical
 from traceability.ledger.keeper import KeyUnusable, ensure_key
 from traceability.ledger.note import COSIGNATURE, ED25519, BadNote
 from traceability.ledger.publisher import LogBehind, run_publisher
@@ -164,9 +169,15 @@ def _audit_here() -> monitor.Report:
     witnesses = policy_file(config)
     lines = witnesses.read_text("utf-8") if witnesses.exists() else "quorum none\n"
     try:
-        return auditor.audit(config.log_dir, f"log {log_vkey(config)} {log_url(config)}\n{lines}".encode())
+        return auditor.audit(config.log_dir, f"log {log_vkey(config)} {log_url(config)}\n{lines}".encode(), chain=_events_hold)
     finally:
         engine.dispose()
+
+
+def _events_hold(session: Session, entries: Sequence[tuple[Entry, Mapping[str, JSON]]]) -> Iterable[tuple[UUID, str]]:
+    """The chain from the log to the business rows: every event must still be what was logged."""
+    logged = {entry.event_id: opened for entry, opened in entries if entry.kind == EVENT_KIND}
+    return list_changed(session, logged).items()
 
 
 def _audit_remote(url: str, policy: Path | None, state: Path | None) -> monitor.Report:

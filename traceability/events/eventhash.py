@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import rfc8785
+
 from traceability.events.identifiers import canonical
 from traceability.events.vocabulary import BIZ_STEPS, CBV_WORD, DISPOSITIONS
 
@@ -68,6 +70,11 @@ def hash_event(event: Mapping[str, Any], context: object = None) -> str:
     """The Event Hash ID (``ni:///sha-256;…?ver=CBV2.0``) of an event in the JSON binding; see ``pre_hash`` for ``context``."""
     digest = hashlib.sha256(pre_hash(event, context).encode()).hexdigest()
     return f"ni:///sha-256;{digest}?ver={VERSION}"
+
+
+def digest_body(body: Mapping[str, Any]) -> str:
+    """SHA-256 over the whole body in RFC 8785 form, hex: unlike the Event Hash ID it leaves nothing out."""
+    return hashlib.sha256(rfc8785.dumps(dict(body))).hexdigest()
 
 
 def pre_hash(event: Mapping[str, Any], context: object = None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.roles import Actor, Role
 from kernel.errors import NotFound
+from traceability.events.eventhash import digest_body
 from traceability.events.identifiers import canonical
 from traceability.events.models import EventEpc, TraceEvent
 
@@ -39,6 +40,25 @@ def list_events_of_lot(session: Session, lot_code: str, *, limit: int = 100) -> 
     """Events our own acts wrote about a lot, oldest first."""
     query = select(TraceEvent).where(TraceEvent.lot_code == lot_code)
     return session.scalars(query.order_by(TraceEvent.event_time, TraceEvent.id).limit(limit)).all()
+
+
+def list_changed(session: Session, logged: Mapping[UUID, Mapping[str, object]]) -> dict[UUID, str]:
+    """Which of these events are gone or no longer say what the log holds, and in what; the log's auditor asks this.
+
+    ``logged`` gives, for each event, the private fields of its entry (see ``recording``).
+    """
+    rows = {row.id: row for row in session.scalars(select(TraceEvent).where(TraceEvent.id.in_(logged)))}
+    found = {}
+    for event_id, fields in logged.items():
+        row = rows.get(event_id)
+        if row is None:
+            found[event_id] = "the event is gone"
+            continue
+        now = {"body_sha256": digest_body(row.body), "event_hash": row.event_hash, "lot_code": row.lot_code}
+        changed = [name for name, value in now.items() if fields.get(name) != value]
+        if changed:
+            found[event_id] = f"the event no longer agrees in {', '.join(changed)}"
+    return found
 
 
 def may_read_body(actor: Actor, event: TraceEvent) -> bool:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import rfc8785
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
@@ -173,7 +171,7 @@ def _public(row: TraceEvent, organization_code: str) -> dict[str, Any]:
 
 def _private(row: TraceEvent) -> dict[str, tuple[UUID | None, str]]:
     """The hash of a small event can be guessed at, so it enters as a commitment; the digest covers every byte of the body (RFC 8785)."""
-    digest = hashlib.sha256(rfc8785.dumps(row.body)).hexdigest()
+    digest = eventhash.digest_body(row.body)
     fields: dict[str, tuple[UUID | None, str]] = {"event_hash": (None, row.event_hash), "body_sha256": (None, digest)}
     if row.lot_code:
         fields["lot_code"] = (None, row.lot_code)

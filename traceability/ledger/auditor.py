@@ -6,7 +6,7 @@ its signatures, sealed values with their commitments, and last the published fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from uuid import UUID
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from kernel.db import reading
 from traceability.ledger import sealing
-from traceability.ledger.canonical import Entry, NotCanonical, commit, decode_entry
+from traceability.ledger.canonical import JSON, Entry, NotCanonical, commit, decode_entry
 from traceability.ledger.merkle import hash_leaf
 from traceability.ledger.models import (
     FullTile,
@@ -37,8 +37,10 @@ from traceability.ledger.queries import CHECKPOINT_FILE, find_published
 from traceability.ledger.tiles import Edge, Tile, count_at
 from traceability.ledger.verify import Policy, parse_policy
 
-Chain = Callable[[Session, Sequence[Entry]], Iterable[tuple[UUID, str]]]
-"""Compares entries with the business rows they were made from; yields event and complaint. Upper rooms provide it."""
+Chain = Callable[[Session, Sequence[tuple[Entry, Mapping[str, JSON]]]], Iterable[tuple[UUID, str]]]
+"""Compares entries, and their private fields that still open, with the business rows they were made from; yields event and complaint.
+Upper rooms provide it.
+"""
 
 _BATCH = 1000
 
@@ -136,13 +138,15 @@ class _Pass:
                 if (entry.event_id, entry.kind) != (row.event_id, row.kind):
                     self.report.add(row.idx, f"entry {row.idx} is filed under another event or kind")
                 entries[row.event_id] = (row.idx, entry)
-        self._check_sealed(entries)
+        opened = self._check_sealed(entries)
         if self.chain is not None:
-            for event_id, complaint in self.chain(self.session, [entry for _, entry in entries.values()]):
-                self.report.add(entries[event_id][0], complaint)
+            together = [(entry, opened.get(event_id, {})) for event_id, (_, entry) in entries.items()]
+            for event_id, complaint in self.chain(self.session, together):
+                self.report.add(entries[event_id][0], f"entry {entries[event_id][0]}: {complaint}")
 
-    def _check_sealed(self, entries: dict[UUID, tuple[int, Entry]]) -> None:
-        """Every stored private value must be the one its entry committed to."""
+    def _check_sealed(self, entries: dict[UUID, tuple[int, Entry]]) -> dict[UUID, dict[str, JSON]]:
+        """Every stored private value must be the one its entry committed to; returns the values that are."""
+        found: dict[UUID, dict[str, JSON]] = {}
         query = select(SealedField, SubjectKey.sealed).outerjoin(SubjectKey, SubjectKey.subject_id == SealedField.subject_id)
         for row, key in self.session.execute(query.where(SealedField.event_id.in_(entries))):
             index, entry = entries[row.event_id]
@@ -153,6 +157,9 @@ class _Pass:
                 continue
             if entry.commitments.get(row.field) != commit(opened.salt, row.field, opened.value):
                 self.report.add(index, f"the field {row.field} of entry {index} is not what the entry committed to")
+            else:
+                found.setdefault(row.event_id, {})[row.field] = opened.value
+        return found
 
     def _check_tiles(self, full: list[tuple[Tile, bytes]]) -> None:
         for tile, data in full:

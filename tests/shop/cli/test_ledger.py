@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from kernel.db import work
 from shop.cli.ledger import log_vkey, origin_of, policy_file, write_demo_policy
 from shop.config import RUN_FILE, Config
 from tests.conftest import ROOT, make_config
+from tests.factories.lots import Chain, make_chain
 from tests.traceability.ledger.running import RunningLog, running_log
 from traceability.ledger.queries import Stage, find_entry_state, get_proof_file
 from traceability.ledger.verify import parse_policy
@@ -66,6 +68,54 @@ def test_the_audit_passes_and_then_names_the_changed_entry(installation: Config,
         done = shanhai("ledger", "audit", "--json")
         found = json.loads(done.stdout)
         assert (done.returncode, found["holds"], found["first_bad"]) == (1, False, 13)
+
+
+@pytest.fixture
+def traced(installation: Config, tmp_path: Path) -> Iterator[tuple[RunningLog, Chain]]:
+    """A real chain of acts, from three households to boxes, in a published log."""
+    with running_log(tmp_path, witnesses=0) as log:
+        (tmp_path / "public").rename(tmp_path / "log")
+        log.directory = tmp_path / "log"
+        with work() as session:
+            chain = make_chain(session)
+        log.sequence()
+        log.publish()
+        yield log, chain
+
+
+def test_the_audit_follows_the_log_down_to_the_business_rows(traced: tuple[RunningLog, Chain]) -> None:
+    assert shanhai("ledger", "audit").returncode == 0
+    with work() as session:
+        session.execute(text("ALTER TABLE events_trace_event DISABLE TRIGGER USER"))
+        victim = session.scalars(text("SELECT event_id FROM ledger_leaf WHERE idx = 4")).one()
+        change = (
+            "UPDATE events_trace_event SET body = jsonb_set(body, '{eventTime}', '\"2020-01-01T00:00:00.000Z\"') WHERE id = :id"
+        )
+        assert session.execute(text(change), {"id": victim}).rowcount == 1
+    done = shanhai("ledger", "audit")
+    assert done.returncode == 1
+    assert "BAD  entry 4: the event no longer agrees in body_sha256" in done.stdout
+    assert "first bad index 4" in done.stdout
+
+
+def test_nothing_personal_of_a_real_chain_is_in_the_published_log(traced: tuple[RunningLog, Chain]) -> None:
+    log = traced[0]
+    published = b"".join(path.read_bytes() for path in log.directory.rglob("*") if path.is_file())
+    assert b"640323" in published
+    with work() as session:
+        columns = {
+            "households": "SELECT head_name FROM parties_household UNION SELECT village FROM parties_household",
+            "household keys": "SELECT id::text FROM parties_household",
+            "people": "SELECT name FROM parties_person UNION SELECT phone FROM parties_person WHERE phone IS NOT NULL",
+            "lots": "SELECT code FROM lots_lot",
+            "serials": "SELECT serial FROM lots_trade_item",
+            "event hashes": "SELECT event_hash FROM events_trace_event",
+            "tags": "SELECT tag FROM lots_ear_tag",
+        }
+        for what, query in columns.items():
+            values = [str(value) for value in session.scalars(text(query)) if value and len(str(value).encode()) > 5]
+            assert values, what
+            assert [value for value in values if value.encode() in published] == [], what
 
 
 def test_an_audit_that_cannot_run_says_why(installation: Config) -> None:

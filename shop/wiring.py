@@ -16,6 +16,10 @@ from shop.notices.following_orders import tell_closed, tell_confirmed, tell_deli
 from shop.orders.following import follow_delivered, follow_dispatched
 from shop.orders.forwarding import forward_confirmed, forward_paid
 from shop.orders.models import OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
+from shop.orders.models import MoneyToReturn, OrderClosed, OrderPaid, OrderRefunded
+from shop.orders.returning import refund_closed, return_money
+from shop.orders.settling import settle_capture, settle_refund
+from shop.payments.models import PaymentCaptured, PaymentRefunded
 from shop.rooms import import_models
 from traceability.epcis.capturing import DocumentReceived, store_document
 from traceability.ledger import sealing
@@ -25,6 +29,10 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (DocumentReceived, store_document),
     (TemperatureChanged, tell_temperature),
     (ShipmentDelivered, mark_received),
+    (PaymentCaptured, settle_capture),
+    (PaymentRefunded, settle_refund),
+    (MoneyToReturn, return_money),
+    (OrderClosed, refund_closed),
     (ItemsDispatched, tell_shares),
     (OrderPaid, credit_order),
     (OrderRefunded, debit_refund),

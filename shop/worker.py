@@ -9,6 +9,8 @@ from kernel import mail, tasks
 from shop import wiring
 from shop.config import Config
 from shop.notices.tasks import use_mailer
+from shop.payments.cashier import open_cashier
+from shop.payments.tasks import use_cashier
 from shop.rooms import TASK_MODULES, import_all
 
 BEAT = {
@@ -17,6 +19,9 @@ BEAT = {
     "scans": {"task": "scan.tally", "schedule": 5.0},
     "old-scans": {"task": "scan.forget", "schedule": 86_400.0},
     "orders": {"task": "orders.expire", "schedule": 30.0},
+    "refunds": {"task": "payments.send_refunds", "schedule": 5.0},
+    "payments": {"task": "payments.read_unsettled", "schedule": 20.0},
+    "provider": {"task": "payments.catch_up", "schedule": 60.0},
     "holds": {"task": "stock.release_expired", "schedule": 30.0},
     "carriers": {"task": "shipments.sweep_requests", "schedule": 10.0},
 }
@@ -29,6 +34,7 @@ def create_worker(config: Config) -> Celery:
     celery.conf.beat_schedule = BEAT
     celery.conf.beat_schedule_filename = f"{config.data_dir}/beat-schedule"
     use_mailer(mail.open_mailer(config.mail_url))
+    use_cashier(open_cashier(config))
     worker_process_init.connect(lambda **_: wiring.connect(config, pool_size=2), weak=False)
     return celery
 

@@ -222,3 +222,4 @@ class MoneyToReturn(Event):
     payment_id: UUID
     amount_fen: int
     reason: str
+    at: datetime

@@ -24,18 +24,23 @@ def settle_capture(session: Session, event: PaymentCaptured) -> None:
     order = session.scalars(select(Order).join(SubOrder).where(SubOrder.code == event.order_code).with_for_update(of=Order)).one()
     part = next(p for p in order.sub_orders if p.code == event.order_code)
     if order.state is OrderState.CANCELLED:
-        return publish(session, MoneyToReturn(event.payment_id, event.amount_fen, "cancelled"), at=event.at)
+        return publish(session, MoneyToReturn(event.payment_id, event.amount_fen, "cancelled", event.at), at=event.at)
     excess = max(part.paid_fen + event.amount_fen - part.payable_fen, 0)
     if excess:
-        publish(session, MoneyToReturn(event.payment_id, excess, "paid_twice"), at=event.at)
+        publish(session, MoneyToReturn(event.payment_id, excess, "paid_twice", event.at), at=event.at)
     used = event.amount_fen - excess
-    if used and order.state is OrderState.EXPIRED and not _take_again(session, order, event):
-        return publish(session, MoneyToReturn(event.payment_id, used, "too_late"), at=event.at)
+    if used and order.state is OrderState.EXPIRED and not (_pays_all(order, used) and _take_again(session, order, event)):
+        return publish(session, MoneyToReturn(event.payment_id, used, "too_late", event.at), at=event.at)
     part.paid_fen += used
     order.paid_fen += used
     if all(p.paid_fen >= p.payable_fen for p in order.sub_orders):
         _all_paid(session, order, event)
     return None
+
+
+def _pays_all(order: Order, used_fen: int) -> bool:
+    """Whether late money pays the whole order at once. Part of it cannot wait for the rest: what came before the end is on its way back."""
+    return order.paid_fen == 0 and used_fen == sum(part.payable_fen for part in order.sub_orders)
 
 
 def _take_again(session: Session, order: Order, event: PaymentCaptured) -> bool:

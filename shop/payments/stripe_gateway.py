@@ -9,10 +9,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import stripe
 
 from kernel.money import Money
+from shop.config import Config
 from shop.payments.gateway import (
     BadSignature,
     NoticeKind,
@@ -56,6 +59,8 @@ KINDS = {
 }
 # Statuses in which the bank neither holds nor keeps the money.
 HARMLESS_DISPUTES = ("won", "prevented", "warning_closed", "warning_needs_response", "warning_under_review")
+
+HOSTED = "https://checkout.stripe.com"
 
 
 class StripeGateway:
@@ -191,6 +196,29 @@ class StripeGateway:
     def _disputed(self, charge: stripe.Charge) -> int:
         found = self._client.v1.disputes.list({"charge": charge.id, "limit": 100})
         return sum(each.amount for each in found.data if each.status not in HARMLESS_DISPUTES)
+
+
+def open_gateway(config: Config) -> StripeGateway:
+    """The gateway an installation is set to: the local payment server when there is one, else Stripe."""
+    return StripeGateway(config.stripe_secret_key, config.stripe_webhook_secret, config.stripe_api_base or None)
+
+
+def pay_origins(config: Config, pay_url: str | None = None) -> list[str]:
+    """Origins a buyer is sent on to: for the page's form-action, which browsers apply to redirects too."""
+    found = [config.stripe_api_base or HOSTED, pay_url or ""]
+    parts = [urlsplit(url) for url in found if url]
+    return sorted({f"{part.scheme}://{part.netloc}" for part in parts})
+
+
+def payment_server_answers(config: Config) -> str | None:
+    """Readiness: None when the local payment server answers. Stripe itself is not asked: its outage must not take the shop down."""
+    if not config.stripe_api_base:
+        return None
+    try:
+        with urlopen(f"{config.stripe_api_base}/healthz", timeout=2) as answer:  # noqa: S310 - our own setting
+            return None if answer.status == 200 else f"HTTP {answer.status}"
+    except OSError as error:
+        return f"{config.stripe_api_base}: {type(error).__name__}"
 
 
 def _status(session: stripe.checkout.Session) -> ProviderStatus:

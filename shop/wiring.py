@@ -15,8 +15,7 @@ from shop.config import Config
 from shop.notices.following_orders import tell_closed, tell_confirmed, tell_delivered, tell_paid, tell_refunded, tell_shipped
 from shop.orders.following import follow_delivered, follow_dispatched
 from shop.orders.forwarding import forward_confirmed, forward_paid
-from shop.orders.models import OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
-from shop.orders.models import MoneyToReturn, OrderClosed, OrderPaid, OrderRefunded
+from shop.orders.models import MoneyToReturn, OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
 from shop.orders.returning import refund_closed, return_money
 from shop.orders.settling import settle_capture, settle_refund
 from shop.payments.models import PaymentCaptured, PaymentRefunded

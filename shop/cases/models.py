@@ -1,0 +1,88 @@
+"""Cases (工单), the codes each is about, and what was said in it."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kernel.db import Base, append_only, choice
+from kernel.ids import uuid7
+from shop.cases.states import STATES, CaseKind, CaseState
+
+LONGEST = 1000  # characters of one message
+
+
+class Case(Base):
+    """Something to look into. ``opened_by`` None: somebody without an account, who may have left a ``contact``.
+
+    ``owner_id``: the operator who has taken it; ``due_at``: when the next answer is due, None when it is not our turn.
+    """
+
+    __tablename__ = "cases_case"
+    __table_args__ = (
+        CheckConstraint("(state = 'open') = (due_at IS NOT NULL)", name="due_while_open"),
+        CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed"),
+        CheckConstraint("char_length(contact) <= 100", name="contact_bounded"),
+        Index("ix_cases_case_person", "opened_by", "id"),
+        Index("ix_cases_case_state", "state", "id"),
+        Index("ix_cases_case_due", "due_at", postgresql_where="state = 'open'"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    code: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[CaseKind] = mapped_column(choice(CaseKind))
+    state: Mapped[CaseState] = mapped_column(choice(CaseState), default=CaseState.OPEN)
+    opened_by: Mapped[UUID | None] = mapped_column(ForeignKey("parties_person.id"))
+    contact: Mapped[str] = mapped_column(default="")
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("parties_person.id"))
+    due_at: Mapped[datetime | None]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+    def move(self, to: CaseState) -> None:
+        """Go to the next state. Raises Conflict when the table does not allow it."""
+        STATES.check(self.state, to)
+        self.state = to
+
+
+class CaseSubject(Base):
+    """A code a case is about: order, order line, shipment, payment, lot or serial, so that a search by any of them finds it."""
+
+    __tablename__ = "cases_subject"
+
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases_case.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class Side(enum.StrEnum):
+    """Who says something in a case."""
+
+    REPORTER = "reporter"
+    STAFF = "staff"
+
+
+class CaseMessage(Base):
+    """One message of a case, with a photo perhaps (SHA-256 of the stored file). Append-only."""
+
+    __tablename__ = "cases_message"
+    __table_args__ = (
+        CheckConstraint(f"char_length(text) BETWEEN 1 AND {LONGEST}", name="text_bounded"),
+        CheckConstraint("(photo_digest IS NULL) = (photo_type IS NULL)", name="photo"),
+        Index("ix_cases_message_case_id", "case_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases_case.id"))
+    side: Mapped[Side] = mapped_column(choice(Side))
+    author: Mapped[str]
+    text: Mapped[str]
+    photo_digest: Mapped[str | None]
+    photo_type: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+append_only(CaseMessage.__table__)

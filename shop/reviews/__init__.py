@@ -1,0 +1,1 @@
+"""Reviews (评价): what buyers say about boxes they received."""

@@ -136,7 +136,8 @@ def check_at_source(session: Session, actor: Actor, *, document_id: UUID, found_
     if document.revoked_at is not None or document.is_demo:
         raise Conflict("已撤销的或演示用的证书不能标为“已到官网核对”。")
     document.check_state = CheckState.CHECKED_AT_SOURCE
-    document.checked_by = f"{actor.label} · {_text(found_at, 'found_at')}"
+    document.checked_by = f"{_body_of(session, actor)} · {_text(found_at, 'found_at')}"
+    document.checker = actor.label
     document.checked_on = today_shanghai(at)
     session.flush()
     return document
@@ -230,6 +231,12 @@ def _promise(
         contact=promiser.contact_phone,
         issued_at=at,
     )
+
+
+def _body_of(session: Session, actor: Actor) -> str:
+    """The body the actor checks papers for: pages name it, never the person."""
+    held = [*actor.organizations_with(Role.certifier), *actor.organizations_with(Role.operator)]
+    return get_organization(session, held[0]).name if held else actor.label
 
 
 def _locked(session: Session, document_id: UUID) -> Document:

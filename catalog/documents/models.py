@@ -80,7 +80,10 @@ CHECK_LABELS: dict[CheckState, str] = {
 
 
 class Document(Period, Base):
-    """One paper about one subject. Never deleted: a wrong or withdrawn one is revoked, with its reason."""
+    """One paper about one subject. Never deleted: a wrong or withdrawn one is revoked, with its reason.
+
+    ``checked_by`` (body and site, public) and ``checker`` (the person, for audit) say who looked it up at its source.
+    """
 
     __tablename__ = "documents_document"
     __table_args__ = (
@@ -100,6 +103,7 @@ class Document(Period, Base):
     issued_on: Mapped[date]
     check_state: Mapped[CheckState] = mapped_column(choice(CheckState), default=CheckState.RECORDED)
     checked_by: Mapped[str] = mapped_column(default="")
+    checker: Mapped[str] = mapped_column(default="")
     checked_on: Mapped[date | None]
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str] = mapped_column(default="")

@@ -60,6 +60,7 @@ class Product(Base):
         Index("ix_products_product_on_sale", "sku", postgresql_where="state = 'on_sale'"),
         Index("ix_products_product_county_code", "county_code", "sku"),
         Index("ix_products_product_category", "category", "sku"),
+        Index("ix_products_product_picture_digest", "picture_digest", postgresql_where="picture_digest IS NOT NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

@@ -14,7 +14,7 @@ from catalog.documents import issuing
 from catalog.documents.issuing import DocumentRevoked, PromiseBasis
 from catalog.documents.models import CheckState, Document, DocumentKind, SubjectKind
 from catalog.documents.queries import find_promise
-from catalog.parties.models import SYSTEM, Role
+from catalog.parties.models import SYSTEM, OrganizationKind, Role
 from kernel import outbox
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
@@ -95,9 +95,9 @@ def test_who_may_record(session: Session, at: datetime) -> None:
 def twin(session: Session, document: Document, number: str | None = None) -> None:
     session.execute(
         text(
-            "INSERT INTO documents_document (id, kind, number, subject_kind, subject_code, issuer, issued_on, check_state, checked_by,"
+            "INSERT INTO documents_document (id, kind, number, subject_kind, subject_code, issuer, issued_on, check_state, checked_by, checker,"
             " revoked_reason, is_demo, recorded_at, recorded_by, valid_from, valid_to) SELECT gen_random_uuid(), kind, number,"
-            " subject_kind, subject_code, issuer, issued_on, check_state, checked_by, revoked_reason, is_demo, recorded_at, recorded_by,"
+            " subject_kind, subject_code, issuer, issued_on, check_state, checked_by, checker, revoked_reason, is_demo, recorded_at, recorded_by,"
             " valid_from, valid_to FROM documents_document WHERE id = :id"
         ),
         {"id": document.id},
@@ -150,10 +150,12 @@ def test_the_database_wants_a_reason_for_each_revocation(session: Session, at: d
 def test_looked_up_at_the_source_with_who_and_where(session: Session, at: datetime) -> None:
     code = make_organization(session).code
     document = make_document(session, DocumentKind.FOOD_PRODUCTION_LICENCE, SubjectKind.ORGANIZATION, code, number=SC, demo=False)
-    certifier = make_actor(session, Role.certifier)
+    body = make_organization(session, OrganizationKind.CERTIFIER, name="示例登记机构")
+    certifier = make_actor(session, Role.certifier, body)
     issuing.check_at_source(session, certifier, document_id=document.id, found_at="市场监管总局许可公示", at=at)
     assert document.check_state is CheckState.CHECKED_AT_SOURCE
-    assert certifier.name in document.checked_by
+    assert document.checked_by == "示例登记机构 · 市场监管总局许可公示"
+    assert certifier.name in document.checker
     assert document.checked_on == date(2026, 11, 22)
 
 

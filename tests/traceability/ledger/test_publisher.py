@@ -306,7 +306,7 @@ def test_a_dead_witness_does_not_block_and_is_made_up_for_later(log: RunningLog)
 
 
 def test_a_hanging_witness_delays_once_and_no_longer_than_the_limit(log: RunningLog) -> None:
-    log.patience = 0.5
+    log.patience = 2.0
     log.witnesses[1].stop()
     with socket.create_server(("127.0.0.1", log.witnesses[1].port)):  # takes connections and says nothing
         started = time.monotonic()
@@ -315,8 +315,8 @@ def test_a_hanging_witness_delays_once_and_no_longer_than_the_limit(log: Running
         started = time.monotonic()
         log.grow(2)
         second = time.monotonic() - started
-    assert 0.4 < first < 5
-    assert second < first
+    assert first > 1.9
+    assert second < 1.9  # it is not waited for again so soon
     assert stage(log, 3) == Stage.published
 
 

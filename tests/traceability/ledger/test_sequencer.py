@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 import uuid
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from kernel.db import work
+from kernel.installation import last_beat
 from tests.traceability.ledger.test_appending import append
 from traceability.ledger import sequencer
 from traceability.ledger.merkle import EMPTY_ROOT, root_of
@@ -93,33 +95,32 @@ def test_leaves_and_full_tiles_cannot_be_changed_by_accident(begun: Session, at:
         begun.execute(text(f"DELETE FROM {table}"))
 
 
-def run_for(seconds: float, count: int = 1) -> list[BaseException]:
-    """`count` sequencers as threads, each with its own connections."""
-    stop, failures = threading.Event(), list[BaseException]()
-
-    def body() -> None:
-        try:
-            run_sequencer(stop, ORIGIN, batch=10, interval=0.01)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=body) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    stop.wait(seconds)
-    stop.set()
-    for thread in threads:
-        thread.join(30)
-    return failures
-
-
 def test_the_program_works_by_itself_and_stops_when_told(database: str, at: datetime) -> None:
     with work() as session:
         for _ in range(35):
             append(session, at)
-    assert run_for(1.5) == []
+    stop = threading.Event()
+    program = threading.Thread(target=run_sequencer, args=(stop, ORIGIN), kwargs={"batch": 10, "interval": 0.01})
+    program.start()
+    end, indexes = time.monotonic() + 30, list[int]()
+    while len(indexes) < 35 and time.monotonic() < end:
+        time.sleep(0.02)
+        with work() as session:
+            indexes = list(session.scalars(select(Leaf.idx).order_by(Leaf.idx)))
+    stop.set()
+    program.join(10)
+    assert not program.is_alive()
+    assert indexes == list(range(35))
     with work() as session:
-        assert session.scalars(select(Leaf.idx).order_by(Leaf.idx)).all() == list(range(35))
+        assert last_beat(session, "sequencer") is not None
+
+
+def test_the_program_ends_rather_than_add_to_a_broken_log(database: str, at: datetime) -> None:
+    with work() as session:
+        ensure_log(session, ORIGIN)
+        session.execute(text("UPDATE ledger_log SET root = sha256('x')"))
+    with pytest.raises(LogBroken):
+        run_sequencer(threading.Event(), ORIGIN)
 
 
 def test_an_entry_that_commits_late_gets_a_later_index_and_is_not_lost(database: str, at: datetime) -> None:

@@ -6,17 +6,20 @@ from celery import Celery
 from celery.signals import worker_process_init
 
 from kernel import mail, tasks
+from kernel.files import FileStore
 from shop import wiring
 from shop.config import Config
 from shop.notices.tasks import use_mailer
 from shop.payments.cashier import open_cashier
 from shop.payments.tasks import use_cashier
 from shop.rooms import TASK_MODULES, import_all
+from traceability.scan.tasks import use_store
 
 BEAT = {
     "sweep": {"task": "kernel.sweep", "schedule": 5.0},
     "notices": {"task": "notices.send_due", "schedule": 3.0},
     "scans": {"task": "scan.tally", "schedule": 5.0},
+    "labels": {"task": "scan.draw_waiting", "schedule": 10.0},
     "old-scans": {"task": "scan.forget", "schedule": 86_400.0},
     "orders": {"task": "orders.expire", "schedule": 30.0},
     "refunds": {"task": "payments.send_refunds", "schedule": 5.0},
@@ -35,6 +38,7 @@ def create_worker(config: Config) -> Celery:
     celery.conf.beat_schedule_filename = f"{config.data_dir}/beat-schedule"
     use_mailer(mail.open_mailer(config.mail_url))
     use_cashier(open_cashier(config))
+    use_store(FileStore(config.files_dir))
     worker_process_init.connect(lambda **_: wiring.connect(config, pool_size=2), weak=False)
     return celery
 

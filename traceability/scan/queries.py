@@ -286,6 +286,13 @@ def list_label_jobs(session: Session, lot_id: UUID, limit: int = 20) -> Sequence
     return session.scalars(select(LabelJob).where(LabelJob.lot_id == lot_id).order_by(LabelJob.id.desc()).limit(limit)).all()
 
 
+def count_items(session: Session, lot_id: UUID) -> dict[ItemState, int]:
+    """How many boxes of a lot are in which state; states without a box are left out."""
+    query = select(TradeItem.state, func.count()).where(TradeItem.lot_id == lot_id).group_by(TradeItem.state)
+    found = {row.state: int(row[1]) for row in session.execute(query)}
+    return {state: found[state] for state in ItemState if state in found}
+
+
 def find_public_url(session: Session, configured: str) -> str:
     """The address people see, as fixed at the first start; ``configured`` before that."""
     return (find_fact(session, "public_url") or configured).rstrip("/")

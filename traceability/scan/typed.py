@@ -43,5 +43,7 @@ def _serial(text: str) -> str:
     """A serial as people type it: small letters, blanks and dashes are mended when it can only be one of ours."""
     tidy = text.upper().replace(" ", "").replace("-", "").translate(_CONFUSED)
     if not is_own_serial(tidy):
-        raise Invalid("编号“%(text)s”不正确。盒上的编号是 16 位字母和数字，请再核对一遍。", params={"text": text[:40]}, field="code")
+        raise Invalid(
+            "编号“%(text)s”不正确。盒上的编号是 16 位字母和数字，请再核对一遍。", params={"text": text[:40]}, field="code"
+        )
     return tidy

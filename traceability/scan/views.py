@@ -1,4 +1,4 @@
-"""The pages behind the code on a box: the story, its proofs, and a page to scan or type a code."""
+"""The pages behind the code on a box: the story, its proofs, a page to scan or type a code; and where labels are printed."""
 
 from __future__ import annotations
 
@@ -7,22 +7,28 @@ from datetime import date, datetime
 from uuid import UUID
 
 import structlog
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
 from catalog.documents.models import CHECK_LABELS, KIND_LABELS
+from catalog.parties.access import Role, current_actor, require
 from catalog.parties.queries import find_place_by_gln, get_organization
 from catalog.products.queries import get_product
 from kernel import clock
-from kernel.db import reading, work
+from kernel.db import after_commit, reading, work
 from kernel.errors import Invalid, NotFound
-from kernel.web import everyone, language, limiter
+from kernel.files import FileStore
+from kernel.tasks import send
+from kernel.web import everyone, language, limiter, once
 from traceability.ledger.queries import find_disclosures, get_proof_file
-from traceability.scan import counting, queries, tilemap
+from traceability.lots.queries import get_lot
+from traceability.lots.states import ITEM_FLOW, ItemState
+from traceability.scan import counting, labelling, queries, tasks, tilemap
 from traceability.scan.api import GUESSES, is_miss
-from traceability.scan.states import PAYEE_LABELS, PartState
+from traceability.scan.states import JOB_FLOW, PAYEE_LABELS, SHEET_LABELS, PartState, Sheet
 from traceability.scan.story import STAGE_LABELS, STATUS_LABELS, STATUS_TEXTS, VOUCH_LABELS, Story
 from traceability.scan.typed import find_path
 
@@ -118,6 +124,79 @@ def scan() -> ResponseReturnValue:
         return redirect(find_path(text), 303)
     except Invalid as problem:
         return render_template("scan/scan.html", text=text[:200], error=problem.text(_)), problem.status
+
+
+@bp.get("/labels/<code>")
+@require(Role.clerk, Role.packer, Role.operator)
+def show_labels(code: str) -> ResponseReturnValue:
+    """Labels of a pack lot: how many are printed, the form to ask for more, and the jobs so far."""
+    with reading() as session:
+        lot = get_lot(session, code)
+        labelling.must_label(current_actor(), lot)
+        counts = queries.count_items(session, lot.id)
+        jobs = queries.list_label_jobs(session, lot.id)
+    return render_template(
+        "scan/labels.html",
+        lot=lot,
+        counts=[(ITEM_FLOW.label(state), count) for state, count in counts.items()],
+        waiting=counts.get(ItemState.MADE, 0),
+        jobs=jobs,
+        flow=JOB_FLOW,
+        sheets=[(sheet.value, _(SHEET_LABELS[sheet])) for sheet in Sheet],
+        most=labelling.MOST_LABELS,
+    )
+
+
+@bp.post("/labels/<code>")
+@require(Role.clerk, Role.packer, Role.operator)
+@once
+def ask_labels(session: Session, code: str) -> ResponseReturnValue:
+    """Ask for labels; a task draws them."""
+    config = current_app.config["SHANHAI"]
+    count, sheet = request.form.get("count", ""), request.form.get("sheet", "")
+    if not (count.isascii() and count.isdigit() and len(count) < 7):
+        raise Invalid("请填写张数，用阿拉伯数字。", field="count")
+    if sheet not in list(Sheet):
+        raise Invalid("请选择标签纸。", field="sheet")
+    job = labelling.ask_labels(
+        session,
+        current_actor(),
+        lot_code=code,
+        count=int(count),
+        sheet=Sheet(sheet),
+        public_url=queries.find_public_url(session, config.public_url),
+        demo=config.demo,
+        again=bool(request.form.get("again")),
+        at=clock.now(),
+    )
+    job_id = job.id
+    after_commit(session, lambda: send(tasks.draw_labels, str(job_id)))
+    return redirect(url_for("scan.show_label_job", code=code, job_id=job_id), 303)
+
+
+@bp.get("/labels/<code>/<uuid:job_id>")
+@require(Role.clerk, Role.packer, Role.operator)
+def show_label_job(code: str, job_id: UUID) -> ResponseReturnValue:
+    """How far a print job has come; the page looks again by itself until the sheet is there."""
+    with reading() as session:
+        lot = get_lot(session, code)
+        labelling.must_label(current_actor(), lot)
+        job = labelling.get_job(session, lot, job_id)
+    return render_template("scan/label_job.html", lot=lot, job=job, state=JOB_FLOW.label(job.state))
+
+
+@bp.get("/labels/<code>/<uuid:job_id>/labels.pdf")
+@require(Role.clerk, Role.packer, Role.operator)
+def download_labels(code: str, job_id: UUID) -> ResponseReturnValue:
+    """The finished sheet."""
+    with reading() as session:
+        lot = get_lot(session, code)
+        labelling.must_label(current_actor(), lot)
+        job = labelling.get_job(session, lot, job_id)
+    if job.file_digest is None:
+        raise NotFound("标签还没有生成好，请稍等。")
+    sheet = FileStore(current_app.config["SHANHAI"].files_dir).open(job.file_digest)
+    return send_file(sheet, mimetype="application/pdf", as_attachment=True, download_name=f"{code}-labels.pdf")
 
 
 def _words(story: Story) -> dict[str, object]:

@@ -135,8 +135,9 @@ def check_at_source(session: Session, actor: Actor, *, document_id: UUID, found_
     document = _locked(session, document_id)
     if document.revoked_at is not None or document.is_demo:
         raise Conflict("已撤销的或演示用的证书不能标为“已到官网核对”。")
+    checked_by = f"{_body_of(session, actor)} · {_text(found_at, 'found_at')}"
     document.check_state = CheckState.CHECKED_AT_SOURCE
-    document.checked_by = f"{_body_of(session, actor)} · {_text(found_at, 'found_at')}"
+    document.checked_by = checked_by
     document.checker = actor.label
     document.checked_on = today_shanghai(at)
     session.flush()

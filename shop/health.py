@@ -46,5 +46,10 @@ def check_payments(config: Config) -> str | None:
 
 
 def check_log(config: Config) -> str | None:
-    """Whether a checkpoint is published."""
+    """Whether sequencer and publisher are at work and a checkpoint is published."""
+    with reading() as session:
+        for program in ("sequencer", "publisher"):
+            seen = installation.last_beat(session, program)
+            if seen is None or clock.now() - seen >= FRESH:
+                return f"no {program} has been seen for a minute"
     return None if (config.log_dir / "checkpoint").exists() else "no checkpoint has been published yet"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -17,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from kernel.db import reading
 from shop import wiring
-from shop.config import Config, ConfigProblem
+from shop.cli.run import FOLDER as RUN_FOLDER
+from shop.config import RUN_FILE, Config, ConfigProblem
 from traceability.events.queries import list_changed
 from traceability.events.recording import KIND as EVENT_KIND
 from traceability.ledger import auditor, monitor
@@ -164,7 +166,7 @@ def run_audit(*, url: str | None = None, policy: Path | None = None, state: Path
 
 
 def _audit_here() -> monitor.Report:
-    config = Config.from_env()
+    config = this_installation()
     engine = wiring.connect(config, pool_size=2)
     witnesses = policy_file(config)
     lines = witnesses.read_text("utf-8") if witnesses.exists() else "quorum none\n"
@@ -172,6 +174,13 @@ def _audit_here() -> monitor.Report:
         return auditor.audit(config.log_dir, f"log {log_vkey(config)} {log_url(config)}\n{lines}".encode(), chain=_events_hold)
     finally:
         engine.dispose()
+
+
+def this_installation() -> Config:
+    """The settings given, or else those of what runs from this folder. Raises ConfigProblem if there are neither."""
+    if os.environ.get(RUN_FILE) or os.environ.get("DATABASE_URL"):
+        return Config.from_env()
+    return Config.load(RUN_FOLDER / "run.json")
 
 
 def _events_hold(session: Session, entries: Sequence[tuple[Entry, Mapping[str, JSON]]]) -> Iterable[tuple[UUID, str]]:

@@ -124,6 +124,14 @@ def test_an_audit_that_cannot_run_says_why(installation: Config) -> None:
     assert "could not run" in done.stderr
 
 
+def test_without_settings_the_audit_looks_for_what_runs_here(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "SHANHAI_RUN_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "shop.cli", "ledger", "audit"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "Nothing is running here" in done.stderr
+
+
 def test_the_demo_s_policy_names_who_runs_its_witnesses(installation: Config, tmp_path: Path) -> None:
     urls = ("http://127.0.0.1:1", "http://127.0.0.1:2")
     config = make_config(tmp_path, installation.database_url, witness_urls=urls)

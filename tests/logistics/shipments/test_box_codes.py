@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kernel.errors import Invalid
-from kernel.ids import new_serial
 from logistics.shipments.box_codes import BoxCode, read_box_code
 
-SERIAL = new_serial()
+SERIAL = "7K3M9QXT2B0W1HDM"
 GTIN = "09520000000011"
 
 

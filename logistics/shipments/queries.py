@@ -16,6 +16,7 @@ from kernel.errors import NotFound
 from logistics.shipments.events import PackedBox
 from logistics.shipments.models import CarrierAccount, CarrierRequest, Movement, PackingTask, Parcel, ParcelItem, Shipment
 from logistics.shipments.states import MovementState, ShipmentState
+from logistics.stock.models import StockLot
 from traceability.lots.models import Lot
 
 
@@ -27,6 +28,7 @@ class Progress:
     sku: str
     product_name: str
     lot_code: str
+    stock_lot_id: UUID
     scanned: int
 
 
@@ -106,12 +108,14 @@ def list_waiting(
 def list_progress(session: Session, shipment_id: UUID) -> list[Progress]:
     """What is to be packed and how far it is."""
     query = (
-        select(PackingTask, Product.sku, Product.name, Lot.code, func.count(ParcelItem.id))
+        select(PackingTask, Product.sku, Product.name, Lot.code, StockLot.id, func.count(ParcelItem.id))
+        .join(Shipment, Shipment.id == PackingTask.shipment_id)
+        .join(StockLot, (StockLot.lot_id == PackingTask.lot_id) & (StockLot.place_id == Shipment.from_place_id))
         .join(Product, Product.id == PackingTask.product_id)
         .join(Lot, Lot.id == PackingTask.lot_id)
         .outerjoin(ParcelItem, ParcelItem.task_id == PackingTask.id)
         .where(PackingTask.shipment_id == shipment_id)
-        .group_by(PackingTask.id, Product.sku, Product.name, Lot.code)
+        .group_by(PackingTask.id, Product.sku, Product.name, Lot.code, StockLot.id)
         .order_by(PackingTask.id)
     )
     return [Progress(*row) for row in session.execute(query)]

@@ -209,8 +209,8 @@ class Arriving:
 
 
 def list_arriving(session: Session, organization_ids: Collection[UUID] | None, limit: int = 50) -> list[Arriving]:
-    """Pack lots with boxes that nobody has put on a shelf yet, newest first: those of these organisations and those made in the counties
-    where they have places (None: all). A county hub takes in what the county's cooperatives pack."""
+    """Pack lots with boxes that nobody has put on a shelf yet, newest first: those of these organisations and those made in the provinces
+    where they have places (None: all). A hub (产地集配中心) takes in what the cooperatives around it pack."""
     shelved = select(func.coalesce(func.sum(StockLot.on_hand), 0)).where(StockLot.lot_id == Lot.id).correlate(Lot).scalar_subquery()
     left = Lot.made - Lot.used - Lot.lost - Lot.dispatched - shelved
     query = (
@@ -221,6 +221,7 @@ def list_arriving(session: Session, organization_ids: Collection[UUID] | None, l
         .limit(limit)
     )
     if organization_ids is not None:
-        counties = select(Place.county_code).where(Place.organization_id.in_(organization_ids))
-        query = query.where(or_(Lot.organization_id.in_(organization_ids), Lot.county_code.in_(counties)))
+        provinces = select(func.substr(Place.county_code, 1, 2)).where(Place.organization_id.in_(organization_ids))
+        near = func.substr(Lot.county_code, 1, 2).in_(provinces)
+        query = query.where(or_(Lot.organization_id.in_(organization_ids), near))
     return [Arriving(lot_id, code, name, int(boxes)) for lot_id, code, name, boxes in session.execute(query)]

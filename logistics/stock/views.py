@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -14,11 +15,19 @@ from sqlalchemy.orm import Session
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Actor, Place, Role
 from kernel import clock
-from kernel.db import reading
-from kernel.errors import Invalid
+from kernel.db import after_commit, reading
+from kernel.errors import Invalid, NotFound
+from kernel.files import FileStore
+from kernel.tasks import send
 from kernel.web import once
 from logistics.stock import queries
 from logistics.stock.receiving import discard_boxes, receive_pack_lot
+from traceability.lots.models import Lot
+from traceability.lots.states import ItemState
+from traceability.scan.labelling import MOST_LABELS, ask_labels, get_job
+from traceability.scan.queries import count_items, find_public_url, list_label_jobs
+from traceability.scan.states import JOB_FLOW, SHEET_LABELS, Sheet
+from traceability.scan.tasks import draw_labels
 
 bp = Blueprint("stock", __name__, url_prefix="/stock", template_folder="templates")
 
@@ -77,6 +86,65 @@ def discard(session: Session, stock_lot_id: UUID) -> ResponseReturnValue:
     discard_boxes(session, current_actor(), stock_lot_id, serials, request.form.get("reason", ""), clock.now())
     flash(_("已报损。"), "ok")
     return redirect(url_for("stock.shelf_row", stock_lot_id=stock_lot_id))
+
+
+@bp.get("/<uuid:stock_lot_id>/labels")
+@require(Role.packer, Role.clerk, Role.operator)
+def labels(stock_lot_id: UUID) -> ResponseReturnValue:
+    """Labels of the boxes that lie here: whoever keeps the shelf prints them, whoever owns the lot."""
+    with reading() as session:
+        row = queries.get_shelf_row(session, stock_lot_id, organizations_of(current_actor()))
+        counts = count_items(session, row.stock.lot_id)
+        jobs = list_label_jobs(session, row.stock.lot_id)
+    sheets = [(sheet.value, _(SHEET_LABELS[sheet])) for sheet in Sheet]
+    return render_template(
+        "stock/labels.html",
+        row=row,
+        waiting=counts.get(ItemState.MADE, 0),
+        jobs=jobs,
+        flow=JOB_FLOW,
+        sheets=sheets,
+        most=MOST_LABELS,
+    )
+
+
+@bp.post("/<uuid:stock_lot_id>/labels")
+@require(Role.packer, Role.clerk, Role.operator)
+@once
+def ask_for_labels(session: Session, stock_lot_id: UUID) -> ResponseReturnValue:
+    """Ask for labels; a task draws them."""
+    actor, config = current_actor(), current_app.config["SHANHAI"]
+    row = queries.get_shelf_row(session, stock_lot_id, organizations_of(actor))
+    sheet = request.form.get("sheet", "")
+    if sheet not in list(Sheet):
+        raise Invalid("请选择标签纸。", field="sheet")
+    job = ask_labels(
+        session,
+        replace(actor, operator=True),
+        lot_code=row.lot_code,
+        count=parse_boxes(request.form.get("count", "")),
+        sheet=Sheet(sheet),
+        public_url=find_public_url(session, config.public_url),
+        demo=config.demo,
+        again=bool(request.form.get("again")),
+        at=clock.now(),
+    )
+    job_id = str(job.id)
+    after_commit(session, lambda: send(draw_labels, job_id))
+    return redirect(url_for("stock.labels", stock_lot_id=stock_lot_id))
+
+
+@bp.get("/<uuid:stock_lot_id>/labels/<uuid:job_id>.pdf")
+@require(Role.packer, Role.clerk, Role.operator)
+def label_sheet(stock_lot_id: UUID, job_id: UUID) -> ResponseReturnValue:
+    """A finished sheet of labels."""
+    with reading() as session:
+        row = queries.get_shelf_row(session, stock_lot_id, organizations_of(current_actor()))
+        job = get_job(session, session.get_one(Lot, row.stock.lot_id), job_id)
+    if job.file_digest is None:
+        raise NotFound("标签还没有生成好，请稍等。")
+    sheet = FileStore(current_app.config["SHANHAI"].files_dir).open(job.file_digest)
+    return send_file(sheet, mimetype="application/pdf", as_attachment=True, download_name=f"{row.lot_code}-labels.pdf")
 
 
 def organizations_of(actor: Actor) -> list[UUID] | None:

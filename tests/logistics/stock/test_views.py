@@ -9,12 +9,15 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Place, Role
+from kernel.files import FileStore
 from kernel.ids import uuid7
 from logistics.stock.models import StockLot
 from logistics.stock.queries import get_shelf_row
 from tests.factories.catalog import act_as, form, make_actor, make_product
 from tests.factories.logistics import lot_of, make_hub, make_packer, make_serials, make_stock
 from tests.factories.lots import make_pack_lot
+from traceability.scan.models import LabelJob
+from traceability.scan.tasks import draw_labels, use_store
 
 
 def test_take_in_and_write_off(session: Session, app: Flask, client: FlaskClient) -> None:
@@ -46,6 +49,27 @@ def test_other_peoples_shelves(session: Session, app: Flask, client: FlaskClient
     assert code in client.get("/stock/").text
     act_as(app, make_actor(session))
     assert client.get("/stock/").status_code == 403
+
+
+def test_whoever_keeps_the_shelf_prints_the_labels(session: Session, app: Flask, client: FlaskClient) -> None:
+    hub = make_hub(session)
+    stock = make_stock(session, boxes=3, place=hub, activated=False)
+    act_as(app, make_packer(session, hub))
+    url = f"/stock/{stock.id}/labels"
+    assert client.post(url, data=form(sheet="a4", count="3")).status_code == 302
+    job = session.scalars(select(LabelJob)).one()
+    assert client.get(f"{url}/{job.id}.pdf").status_code == 404
+    use_store(FileStore(app.config["SHANHAI"].files_dir))
+    draw_labels(str(job.id))
+    with client.get(f"{url}/{job.id}.pdf") as sheet:
+        assert sheet.data.startswith(b"%PDF")
+    assert client.post(url, data=form(sheet="a4", count="1")).status_code == 409
+    for wrong in ({"sheet": "x", "count": "1"}, {"sheet": "a4", "count": "x"}):
+        assert client.post(url, data=form(**wrong)).status_code == 422
+    assert "a4" in client.get(url).text
+    act_as(app, make_packer(session, make_hub(session)))
+    for refused in (client.get(url), client.get(f"{url}/{job.id}.pdf"), client.post(url, data=form(sheet="a4", count="1"))):
+        assert refused.status_code == 404
 
 
 def test_the_role_is_the_guard(session: Session, app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

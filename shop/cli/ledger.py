@@ -168,10 +168,8 @@ def run_audit(*, url: str | None = None, policy: Path | None = None, state: Path
 def _audit_here() -> monitor.Report:
     config = this_installation()
     engine = wiring.connect(config, pool_size=2)
-    witnesses = policy_file(config)
-    lines = witnesses.read_text("utf-8") if witnesses.exists() else "quorum none\n"
     try:
-        return auditor.audit(config.log_dir, f"log {log_vkey(config)} {log_url(config)}\n{lines}".encode(), chain=_events_hold)
+        return audit_here(config)
     finally:
         engine.dispose()
 
@@ -181,6 +179,13 @@ def this_installation() -> Config:
     if os.environ.get(RUN_FILE) or os.environ.get("DATABASE_URL"):
         return Config.from_env()
     return Config.load(RUN_FOLDER / "run.json")
+
+
+def audit_here(config: Config) -> monitor.Report:
+    """Audit the log of the connected installation."""
+    witnesses = policy_file(config)
+    lines = witnesses.read_text("utf-8") if witnesses.exists() else "quorum none\n"
+    return auditor.audit(config.log_dir, f"log {log_vkey(config)} {log_url(config)}\n{lines}".encode(), chain=_events_hold)
 
 
 def _events_hold(session: Session, entries: Sequence[tuple[Entry, Mapping[str, JSON]]]) -> Iterable[tuple[UUID, str]]:

@@ -1,0 +1,90 @@
+"""The whole system, started by the command people use, once for all journeys; they run one after another on one worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kernel.local import free_port
+from shop.config import Config
+from shop.demo.passwords import password_of
+
+ROOT = Path(__file__).parents[2]
+START = 240.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started installation: its settings, folder and what it printed."""
+
+    config: Config
+    folder: Path
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self.config.public_url
+
+    def password(self, login: str) -> str:
+        """The password of a demo login."""
+        return password_of(self.config.secret_key, login)
+
+    def command(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a product command against it."""
+        env = os.environ | {"SHANHAI_RUN_DIR": str(self.folder)}
+        return subprocess.run(
+            [sys.executable, "-m", "shop.cli", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=timeout
+        )
+
+
+def start(folder: Path, *arguments: str, **env: str) -> Running:
+    """Start ``./shanhai run`` in a folder of its own and wait for its last line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "run.log"
+    port = env.get("PORT") or str(free_port())
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "shop.cli", "run", *arguments],
+            cwd=ROOT,
+            env=os.environ | {"SHANHAI_RUN_DIR": str(folder), "PORT": port, "PYTHONUNBUFFERED": "1"} | env,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START
+    while "Shanhai is ready:" not in log.read_text():
+        assert process.poll() is None, log.read_text()[-3000:]
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        time.sleep(0.3)
+    return Running(Config.load(folder / "run.json"), folder, log, process)
+
+
+def stop(running: Running) -> int:
+    """Ctrl-C, and wait; the exit code."""
+    running.process.send_signal(signal.SIGINT)
+    return running.process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The demo, running."""
+    found = start(tmp_path_factory.mktemp("run"))
+    yield found
+    stop(found)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All journeys share one running system, so they share one worker."""
+    for item in items:
+        if "journeys" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("journeys"))

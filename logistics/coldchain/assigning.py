@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Role
+from kernel.clock import today_shanghai
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_code, new_token
 from logistics.coldchain.models import Assignment, ColdClass, Logger
 from logistics.coldchain.recording import hash_token
 
 
-def register_logger(session: Session, actor: Actor, organization_id: UUID, name: str, at: datetime) -> tuple[Logger, str]:
-    """A new logger of an organisation and its token, which is shown this once. Raises Invalid, Forbidden."""
+def register_logger(
+    session: Session, actor: Actor, organization_id: UUID, name: str, at: datetime, *, calibrated_on: date | None = None
+) -> tuple[Logger, str]:
+    """A new logger of an organisation and its token, which is shown this once. Raises Invalid, Forbidden.
+
+    ``calibrated_on``: its last calibration, of which GB 31605-2020 asks for a record.
+    """
     actor.must_any({Role.packer: organization_id, Role.operator: None})
     name = name.strip()
     if not 1 <= len(name) <= 60:
         raise Invalid("请给记录仪起一个名字,不超过 60 字。", field="name")
     token = new_token()
-    logger = Logger(code=new_code("LOG"), name=name, organization_id=organization_id, token_hash=hash_token(token), created_at=at)
+    if calibrated_on is not None and calibrated_on > today_shanghai(at):
+        raise Invalid("校准日期不能在未来。", field="calibrated_on")
+    logger = Logger(
+        code=new_code("LOG"),
+        name=name,
+        organization_id=organization_id,
+        token_hash=hash_token(token),
+        calibrated_on=calibrated_on,
+        created_at=at,
+    )
     session.add(logger)
     session.flush()
     return logger, token

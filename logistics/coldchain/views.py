@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -97,11 +98,11 @@ def board() -> ResponseReturnValue:
 @require(Role.packer)
 def register() -> ResponseReturnValue:
     """A new logger; its token stands on the answering page and nowhere else, so this answer is not kept for repeats."""
-    actor = current_actor()
+    actor, name = current_actor(), request.form.get("name", "")
+    calibrated_on = _parse_day(request.form.get("calibrated_on", ""))
     with work() as session:
-        logger, token = register_logger(
-            session, actor, actor.organization_with(Role.packer), request.form.get("name", ""), clock.now()
-        )
+        organization_id = actor.organization_with(Role.packer)
+        logger, token = register_logger(session, actor, organization_id, name, clock.now(), calibrated_on=calibrated_on)
     return render_template("coldchain/token.html", logger=logger, token=token)
 
 
@@ -129,6 +130,13 @@ def retire(session: Session, code: str) -> ResponseReturnValue:
     retire_logger(session, current_actor(), code, clock.now())
     flash(_("记录仪已停用。"), "ok")
     return redirect(url_for("coldchain.board"))
+
+
+def _parse_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Invalid("日期请写成 2026-01-31 的形式。", field="calibrated_on") from error
 
 
 def _organizations(actor: Actor) -> list[UUID] | None:

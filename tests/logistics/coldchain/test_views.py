@@ -86,8 +86,11 @@ def test_a_flood_is_refused(session: Session, client: FlaskClient) -> None:
 def test_the_packer_registers_assigns_and_retires(session: Session, app: Flask, client: FlaskClient, at: datetime) -> None:
     hub = make_hub(session)
     act_as(app, make_packer(session, hub))
-    page = client.post("/coldchain/loggers", data=form(name="一号"))
+    for wrong in ("2999-01-01", "yesterday"):
+        assert client.post("/coldchain/loggers", data=form(name="一号", calibrated_on=wrong)).status_code == 422
+    page = client.post("/coldchain/loggers", data=form(name="一号", calibrated_on="2026-05-01"))
     assert page.status_code == 200
+    assert "2026-05-01" in client.get("/coldchain/").text
     logger = session.scalars(select(Logger)).one()
     assert logger.token_hash not in page.text
     data = form(cold_class="frozen", shipment="shp-1")

@@ -17,6 +17,7 @@ from catalog.products.models import Product
 from kernel.ids import uuid7
 from shop.accounts.addressing import add_address
 from shop.accounts.models import Address
+from shop.orders.following import mark_delivered, mark_shipped
 from shop.orders.models import Order
 from shop.orders.placing import OrderDraft, place_order
 from shop.orders.settling import settle_capture
@@ -79,3 +80,12 @@ def set_freight(session: Session, product: Product, **over: Any) -> FreightTempl
     """What the product's seller charges to carry anywhere: ¥8.00 for the first kilogram, ¥2.00 for each further one."""
     values: dict[str, Any] = {"first_fen": 800, "step_fen": 200, "valid_from": BEGIN}
     return pricing.set_freight(session, SYSTEM, seller_id=product.seller_id, **(values | over))
+
+
+def deliver(session: Session, order: Order, *, at: datetime = AT) -> Order:
+    """A placed order is paid, leaves and arrives."""
+    pay(session, order, at=at)
+    mark_shipped(session, order.code, {line.code: line.quantity for line in order.lines}, at=at)
+    mark_delivered(session, order.code, at=at)
+    session.flush()
+    return order

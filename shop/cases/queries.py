@@ -1,0 +1,77 @@
+"""Cases as reporters and staff look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Actor, Role
+from kernel.errors import NotFound
+from shop.cases.models import Case, CaseMessage, CaseSubject
+from shop.cases.states import CaseKind, CaseState
+
+STAFF = (Role.operator, Role.auditor)
+
+
+def may_see(case: Case, actor: Actor) -> bool:
+    """The reporter, the operator and the auditor may."""
+    own = actor.person_id is not None and case.opened_by == actor.person_id
+    return own or any(actor.has(role) for role in STAFF)
+
+
+def get_case(session: Session, code: str, actor: Actor) -> Case:
+    """The case when the actor may see it. Raises NotFound."""
+    case = session.scalar(select(Case).where(Case.code == code))
+    if case is None or not may_see(case, actor):
+        raise NotFound("没有这张工单,请检查工单号。")
+    return case
+
+
+def list_messages(session: Session, case_id: UUID) -> Sequence[CaseMessage]:
+    """What was said, oldest first."""
+    return session.scalars(select(CaseMessage).where(CaseMessage.case_id == case_id).order_by(CaseMessage.id).limit(500)).all()
+
+
+def list_subjects(session: Session, case_id: UUID) -> Sequence[str]:
+    """The codes a case is about."""
+    return session.scalars(select(CaseSubject.code).where(CaseSubject.case_id == case_id).order_by(CaseSubject.code)).all()
+
+
+def list_own_cases(session: Session, person_id: UUID, *, after: UUID | None = None, limit: int = 50) -> Sequence[Case]:
+    """What a person reported, newest first."""
+    query = select(Case).where(Case.opened_by == person_id).order_by(Case.id.desc()).limit(limit)
+    return session.scalars(query.where(Case.id < after) if after else query).all()
+
+
+def list_cases(
+    session: Session,
+    *,
+    state: CaseState | None = None,
+    kind: CaseKind | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+) -> Sequence[Case]:
+    """All cases, newest first: for staff."""
+    query = select(Case).order_by(Case.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(Case.state == state)
+    if kind is not None:
+        query = query.where(Case.kind == kind)
+    return session.scalars(query.where(Case.id < after) if after else query).all()
+
+
+def list_cases_about(session: Session, codes: Collection[str], *, limit: int = 50) -> Sequence[Case]:
+    """Cases about any of these codes, newest first."""
+    about = select(CaseSubject.case_id).where(CaseSubject.code.in_(codes))
+    return session.scalars(select(Case).where(Case.id.in_(about)).order_by(Case.id.desc()).limit(limit)).all()
+
+
+def count_due(session: Session, at: datetime) -> tuple[int, int]:
+    """Open cases, and how many of them are past their time."""
+    query = select(func.count(), func.count().filter(Case.due_at < at)).where(Case.state == CaseState.OPEN)
+    waiting, late = session.execute(query).one()
+    return int(waiting), int(late)

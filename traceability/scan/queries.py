@@ -115,7 +115,7 @@ def tell_story(session: Session, code: str, on: date) -> Story:
         produced_on=lot.produced_on,
         expires_on=lot.expires_on,
         growers=people,
-        steps=[*steps.tell_steps(happened, made, lineage.outputs, papers, people.count), *gaps],
+        steps=[*steps.tell_steps(happened, made, lineage.outputs, papers, people.count, dispatched=dispatch is not None), *gaps],
         papers=papers,
         proofs=steps.list_proofs(happened, made),
         shares=composition.shares_of(facts.get(FactKind.SHARES), people.count),
@@ -242,7 +242,7 @@ def _list_papers(
         if organization is not None:
             subjects[(SubjectKind.ORGANIZATION, organization.code)] = (composition.name_of(organization), packed)
     for lot in lineage.lots.values():
-        subjects[(SubjectKind.LOT, lot.code)] = (Name(lot.code), today_shanghai(lot.created_at))
+        subjects[(SubjectKind.LOT, lot.code)] = (Name(lot.material), today_shanghai(lot.created_at))
     wanted = [
         and_(Document.subject_kind == kind, Document.subject_code.in_([code for each, code in subjects if each is kind]))
         for kind in SubjectKind

@@ -73,8 +73,13 @@ def tell_steps(
     outputs: Mapping[UUID, Sequence[str]],
     papers: Sequence[Paper],
     households: int,
+    *,
+    dispatched: bool,
 ) -> list[Step]:
-    """The steps in time. ``outputs`` names the lots of the story that came out of a transformation, by event."""
+    """The steps in time. ``outputs`` names the lots of the story that came out of a transformation, by event.
+
+    Once the floor above has ``dispatched`` the box, its own line (from where to which province) stands for the shipping event.
+    """
     by_code = {lot.code: lot for lot in lots}
     wrong = {event.uri for event in events if event.is_declaration}
     told = [event for event in events if not event.is_declaration]
@@ -83,7 +88,7 @@ def tell_steps(
     steps += [
         _step(event, by_code, outputs.get(event.id, [event.lot_code or ""]), papers, event.uri in wrong)
         for event in told
-        if event not in deliveries
+        if event not in deliveries and not (dispatched and event.biz_step == "shipping")
     ]
     return sorted(steps, key=lambda step: step.first or _LATE)
 

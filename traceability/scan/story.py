@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import groupby
 from typing import TypeAlias
 from uuid import UUID
 
@@ -98,6 +99,15 @@ class Proof:
     at: datetime
     stage: Stage
     index: int | None
+
+
+@dataclass(frozen=True)
+class ProofGroup:
+    """Events of one kind that stand at one place in the log, told in one line."""
+
+    what: str
+    stage: Stage
+    proofs: Sequence[Proof]
 
 
 @dataclass(frozen=True)
@@ -268,6 +278,12 @@ class Story:
     dispatch: Dispatch | None
     tiles: Tiles
     tally: Tally | None
+
+    @property
+    def proof_groups(self) -> list[ProofGroup]:
+        """The proofs, neighbours of one kind and stage together: three hundred deliveries are one line."""
+        grouped = groupby(self.proofs, key=lambda proof: (proof.what, proof.stage))
+        return [ProofGroup(what, stage, list(proofs)) for (what, stage), proofs in grouped]
 
     @property
     def stages(self) -> dict[Stage, int]:

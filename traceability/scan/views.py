@@ -37,7 +37,6 @@ log = structlog.get_logger()
 
 VISITOR_COOKIE = "seen_box"
 OPENED_FIELDS = ("event_hash", "lot_code")  # fields of an entry that are about no person and name no other box
-MOST_PROOFS = 40
 STATUS_KINDS = {"normal": "ok", "recalled": "bad", "held": "warn", "void": "bad", "inactive": "warn", "expired": "warn"}
 STAGE_KINDS = {"recorded": "", "sequenced": "", "published": "info", "witnessed": "ok"}
 
@@ -58,7 +57,7 @@ def show_story(code: str) -> ResponseReturnValue:
     """The story of one box (by serial) or of one pack lot (by its code)."""
     with reading() as session:
         story = queries.tell_story(session, code, clock.today_shanghai(clock.now()))
-    response = make_response(render_template("scan/story.html", story=story, most=MOST_PROOFS, **_words(story)))
+    response = make_response(render_template("scan/story.html", story=story, **_words(story)))
     _count_after(response, story.code)
     return response
 
@@ -221,16 +220,16 @@ def _words(story: Story) -> dict[str, object]:
     }
 
 
-def _sentence(story: Story) -> str:
-    """盐池县 · 示例合作社 · 12户 · 10月18日屠宰."""
+def _sentence(story: Story) -> list[str]:
+    """盐池县 · 示例合作社 · 12户 · 10月18日屠宰, in its parts."""
     parts = [story.county.text(language()), story.cooperative.text(language())]
     if story.growers.count:
-        parts.append(ngettext("%(num)d 户", "%(num)d 户", story.growers.count))
+        parts.append(ngettext("%(num)d户", "%(num)d户", story.growers.count))
     if story.key is not None:
         first, last = _short_day(story.key.first, story.on), _short_day(story.key.last, story.on)
         days = first if first == last else _("%(first)s至%(last)s", first=first, last=last)
         parts.append(_(story.key.act, day=days))
-    return " · ".join(parts)
+    return parts
 
 
 def _short_day(day: date | datetime, on: date) -> str:

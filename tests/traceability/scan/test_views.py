@@ -172,7 +172,7 @@ def test_the_journey_ends_at_the_province(client: FlaskClient, session: Session,
     html = page(client, f"/t/{serial}")
     text = words(html)
     assert "示例分拨仓 → 上海市" in text
-    assert "-18.5 °C" in text
+    assert "−18.5 °C" in text
     assert "缺失" not in text
     assert "<polyline" in html
     assert "缺失" not in words(page(client, f"/t/{chain.serials[1]}")), "another box has not left"

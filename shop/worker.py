@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_ready
 
 from kernel import mail, tasks
 from kernel.files import FileStore
@@ -39,8 +39,14 @@ def create_worker(config: Config) -> Celery:
     use_mailer(mail.open_mailer(config.mail_url))
     use_cashier(open_cashier(config))
     use_store(FileStore(config.files_dir))
+    worker_ready.connect(_look_at_once, weak=False)
     worker_process_init.connect(lambda **_: wiring.connect(config, pool_size=2), weak=False)
     return celery
+
+
+def _look_at_once(**_: object) -> None:
+    """Look at what waits as soon as the worker can, instead of when beat comes round."""
+    tasks.send(tasks.sweep)
 
 
 def __getattr__(name: str) -> Celery:

@@ -64,10 +64,10 @@ class Page:
         return reader.forms
 
     def form(self, action: str) -> Form:
-        """The first form whose action contains ``action``. Raises Unexpected."""
-        for found in self.forms():
-            if action in found.action:
-                return found
+        """The form that goes to ``action``: exactly, else the first whose address contains it, unsafe ones first. Raises Unexpected."""
+        known = sorted(self.forms(), key=lambda form: form.method != "post")
+        for found in (*(form for form in known if form.action == action), *(form for form in known if action in form.action)):
+            return found
         raise Unexpected(f"no form to {action!r} on {self.url} (status {self.status}): {_essence(self.text)}")
 
 

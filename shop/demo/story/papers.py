@@ -27,7 +27,7 @@ def tell(teller: Teller) -> None:
     refused = consumer.get(f"/products/{SKU}")
     if "/basket/lines" in refused.text:
         raise Unexpected(f"{refused.url} still offers a product whose document has expired")
-    teller.tick("证书过期,商品当天就不能买,页面写明原因", see(refused, "农产品地理标志"))
+    teller.tick("证书过期,商品当天就不能买,页面写明原因", see(refused, "今天不能销售", "到期"))
     recorded = _record(certifier, today - timedelta(days=1), today + timedelta(days=365))
     teller.tick("登记员登记了新证书", recorded)
     teller.tick("证书有效,商品又能买了", see(consumer.get(f"/products/{SKU}"), "/basket/lines"))

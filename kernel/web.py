@@ -206,6 +206,7 @@ def _body_for_fingerprint() -> bytes:
         items = sorted((k, v) for k, v in request.form.items(multi=True) if k not in ("csrf_token", "idempotency_key"))
         files = []
         for name, upload in sorted(request.files.items(multi=True)):
+            upload.stream.seek(0)  # the view may have read it already
             content = upload.stream.read()
             upload.stream.seek(0)
             files.append((name, upload.filename, idempotency.fingerprint(content)))

@@ -17,7 +17,7 @@ DIGITS = 10
 SMALLEST = 10_000
 LARGEST = 10 ** (DIGITS - 2)
 
-_GAP = r"[\s\-_.·:,/()+]*"
+_GAP = r"[\s\-_.·:,/()+\u2010-\u2015\u2212]*"
 _MARKED = re.compile(rf"S{_GAP}H{_GAP}((?:[0-9OIL]{_GAP})+)")
 _BARE = re.compile(rf"(?<![0-9A-Z])[0-9](?:{_GAP}[0-9])*(?![0-9A-Z])")
 _MISREAD = str.maketrans("OIL", "011")

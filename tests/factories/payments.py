@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -91,3 +95,18 @@ def deliver(client: FlaskClient, notice: Received, *, signature: str | None = No
         content_type="application/json",
         headers={"Stripe-Signature": notice.signature if signature is None else signature},
     )
+
+
+def together(count: int, act: Callable[[int], str]) -> Counter[str]:
+    """Run ``act`` on ``count`` connections at once."""
+    barrier = threading.Barrier(count)
+
+    def started(number: int) -> str:
+        barrier.wait(30)
+        try:
+            return act(number)
+        except Exception as error:
+            return type(error).__name__
+
+    with ThreadPoolExecutor(count) as pool:
+        return Counter(pool.map(started, range(count)))

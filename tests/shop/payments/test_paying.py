@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
@@ -24,7 +21,7 @@ from shop.payments.models import Payment, PaymentCaptured, Provider
 from shop.payments.paying import claim_payment, note_opened, note_read, note_refused, start_payment, stop_payments
 from shop.payments.states import PaymentState
 from tests.factories.catalog import AT, make_organization
-from tests.factories.payments import make_captured, make_open, make_payment, new_order_code, truth_of
+from tests.factories.payments import make_captured, make_open, make_payment, new_order_code, together, truth_of
 
 LATER = AT + timedelta(minutes=3)
 
@@ -164,21 +161,6 @@ def test_what_nobody_can_pay_is_closed_by_the_clock(session: Session) -> None:
 
 
 # ---------------------------------------------------------------- under fire
-
-
-def together(count: int, act: Callable[[int], str]) -> Counter[str]:
-    """Run ``act`` on ``count`` connections at once."""
-    barrier = threading.Barrier(count)
-
-    def started(number: int) -> str:
-        barrier.wait(30)
-        try:
-            return act(number)
-        except Exception as error:
-            return type(error).__name__
-
-    with ThreadPoolExecutor(count) as pool:
-        return Counter(pool.map(started, range(count)))
 
 
 def committed_open() -> tuple[UUID, ProviderPayment]:

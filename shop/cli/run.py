@@ -93,7 +93,7 @@ def _prepare(config: Config, arguments: argparse.Namespace) -> None:
     say("Bringing the database up to date")
     migrate(config.database_url)
     from shop import wiring
-    from shop.demo.loading import prepare_installation
+    from shop.demo.loader import prepare_installation
 
     engine = wiring.connect(config, pool_size=2)
     prepare_installation(config, say=say, explicit_url=os.environ.get("PUBLIC_URL"), demo=config.demo, into_given=arguments.demo)

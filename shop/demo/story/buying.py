@@ -27,7 +27,7 @@ def tell(teller: Teller) -> None:
     teller.tick("两盒放进购物篮", basket)
     checkout = consumer.get("/checkout")
     if "/checkout/address" in checkout.text:
-        checkout = consumer.submit(checkout, "/checkout/address", **ADDRESS)
+        checkout = consumer.submit(checkout, "/checkout/address", ADDRESS)
     order = consumer.submit(_form_page(consumer, checkout), "/checkout", no_return="1")
     teller.memory.order_code = order.path.split("/")[2].split("?")[0]
     teller.tick("下单,先有订单再付款", see(order, teller.memory.order_code))

@@ -12,9 +12,9 @@ from kernel import clock
 from kernel.db import reading
 from logistics.stock.queries import available
 from shop.config import Config
-from shop.demo import loading
+from shop.demo import loader
 from shop.demo.catalogue import list_samples
-from shop.demo.loading import fill_shelves, in_season, prepare_installation
+from shop.demo.loader import fill_shelves, in_season, prepare_installation
 from traceability.lots.models import Lot
 
 QUIET = lambda _line: None  # noqa: E731
@@ -25,7 +25,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handful of products instead of 80: one of meat, fruit, oil and grain each."""
     wanted = {"P001", "P002", "P003", "P021", "P045"} | {s.sku for s in list_samples() if s.county == "静宁县"}
     samples = tuple(sample for sample in list_samples() if sample.sku in wanted)
-    monkeypatch.setattr(loading, "list_samples", lambda: samples)
+    monkeypatch.setattr(loader, "list_samples", lambda: samples)
 
 
 def load(config: Config) -> None:

@@ -1,0 +1,153 @@
+"""Doors of recalls: the list, the dry run of a lot, its confirmation by typing the lot code, lifting, the trace sheet."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from catalog.parties.access import current_actor, require
+from catalog.parties.models import Role
+from catalog.parties.queries import map_organizations
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import Problem
+from kernel.web import once, wants_json
+from logistics.shipments.states import SHIPMENT_FLOW
+from shop.orders.states import STATES
+from shop.recalls import deciding, describing
+from shop.recalls.queries import get_recall, list_recalls, may_decide, must_decide, trace_reach
+from shop.recalls.sheet import make_workbook
+from traceability.lots.queries import get_lot, list_marked_lots, list_marks
+from traceability.lots.queries import get_mark as get_lot_mark
+
+bp = Blueprint("recalls", __name__, url_prefix="/recalls", template_folder="templates")
+PAGE, SHOWN = 50, 100
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+DECIDERS = (Role.operator, Role.county_officer)
+
+
+@bp.get("/")
+@require(*DECIDERS, Role.auditor)
+def index() -> ResponseReturnValue:
+    """Recalls so far; with ``?lot=`` on to the dry run of that lot."""
+    if code := request.args.get("lot", "").strip():
+        return redirect(url_for(".dry_run", code=code.upper()))
+    after = request.args.get("after", type=UUID)
+    with reading() as session:
+        rows = list_recalls(session, current_actor(), after=after, limit=PAGE + 1)
+    more = url_for(".index", after=rows[PAGE - 1].id) if len(rows) > PAGE else None
+    decides = any(current_actor().has(role) for role in DECIDERS)
+    return render_template("recalls/recalls.html", rows=rows[:PAGE], more=more, after=after, decides=decides)
+
+
+@bp.get("/lots/<code>")
+@require(*DECIDERS)
+def dry_run(code: str) -> ResponseReturnValue:
+    """What a recall of this lot would stop, and whom it would tell. Changes nothing."""
+    return _dry_run(code, {}), 200
+
+
+def _dry_run(code: str, errors: dict[str, str]) -> str:
+    with reading() as session:
+        lot = get_lot(session, code)
+        must_decide(session, current_actor(), lot.county_code)
+        reach = trace_reach(session, lot)
+        names = map_organizations(session, reach.organizations)
+        return render_template(
+            "recalls/dry_run.html",
+            lot=lot,
+            reach=reach,
+            counts=reach.counts,
+            names=names,
+            standing=[mark for mark in list_marks(session, lot.id) if mark.lifted_at is None],
+            shown=SHOWN,
+            order_labels=STATES.labels,
+            shipment_labels=SHIPMENT_FLOW.labels,
+            form=request.form,
+            errors=errors,
+        )
+
+
+@bp.post("/lots/<code>")
+@require(*DECIDERS)
+def confirm(code: str) -> ResponseReturnValue:
+    """Recall it (form: scope, typed, reason)."""
+    try:
+        return _confirm(code)
+    except Problem as problem:
+        if wants_json() or problem.status in (403, 404):
+            raise
+        found = problem.by_field(_) or {"typed": problem.text(_)}
+        return _dry_run(code, found), problem.status
+
+
+@once
+def _confirm(session: Session, code: str) -> ResponseReturnValue:
+    form = request.form
+    recall, _reach = deciding.confirm_recall(
+        session,
+        current_actor(),
+        code,
+        scope=form.get("scope", ""),
+        typed=form.get("typed", ""),
+        reason=form.get("reason", ""),
+        at=clock.now(),
+    )
+    flash(_("已召回。涉及的批次从现在起不能分配、不能发货,买家会收到通知。"), "ok")
+    return redirect(url_for(".show", code=recall.mark_code))
+
+
+@bp.get("/lots/<code>/sheet.xlsx")
+@require(*DECIDERS)
+def sheet(code: str) -> ResponseReturnValue:
+    """The trace sheet of a lot as a workbook."""
+    with reading() as session:
+        lot = get_lot(session, code)
+        must_decide(session, current_actor(), lot.county_code)
+        tables = describing.describe_tables(session, trace_reach(session, lot), _)
+    response = Response(make_workbook(tables), mimetype=XLSX)
+    response.headers["Content-Disposition"] = f'attachment; filename="trace-{lot.code}.xlsx"'
+    return response
+
+
+@bp.get("/<code>")
+@require(*DECIDERS, Role.auditor)
+def show(code: str) -> ResponseReturnValue:
+    return _page(code, {}), 200
+
+
+def _page(code: str, errors: dict[str, str]) -> str:
+    actor = current_actor()
+    with reading() as session:
+        recall = get_recall(session, code)
+        decides = may_decide(session, actor, recall.county_code)
+        if not decides:
+            actor.must(Role.auditor)
+        mark = get_lot_mark(session, code)
+        lots = list_marked_lots(session, mark.id)
+    return render_template(
+        "recalls/recall.html", recall=recall, mark=mark, lots=lots, decides=decides, form=request.form, errors=errors
+    )
+
+
+@bp.post("/<code>/lift")
+@require(*DECIDERS)
+def lift(code: str) -> ResponseReturnValue:
+    """Lift it (form: reason)."""
+    try:
+        return _lift(code)
+    except Problem as problem:
+        if wants_json() or problem.status in (403, 404):
+            raise
+        return _page(code, problem.by_field(_) or {"reason": problem.text(_)}), problem.status
+
+
+@once
+def _lift(session: Session, code: str) -> ResponseReturnValue:
+    deciding.lift_recall(session, current_actor(), code, reason=request.form.get("reason", ""), at=clock.now())
+    flash(_("已解除召回。"), "ok")
+    return redirect(url_for(".show", code=code))

@@ -119,6 +119,21 @@ class SubOrder(Base):
     lines: Mapped[list[OrderLine]] = relationship(back_populates="sub_order", order_by="OrderLine.code")
 
 
+class Receipt(Base):
+    """What a sub-order counted of one payment (入账), and what of that went back: so that every refund knows whose money it is."""
+
+    __tablename__ = "orders_receipt"
+    __table_args__ = (
+        CheckConstraint("used_fen >= 0 AND refunded_fen >= 0 AND refunded_fen <= used_fen", name="refund_within_used"),
+        Index("ix_orders_receipt_sub_order_id", "sub_order_id"),
+    )
+
+    payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments_payment.id"), primary_key=True)
+    sub_order_id: Mapped[UUID] = mapped_column(ForeignKey("orders_sub_order.id"))
+    used_fen: Mapped[int] = mapped_column(default=0)
+    refunded_fen: Mapped[int] = mapped_column(default=0)
+
+
 class OrderLine(Base):
     """One product of an order, in boxes, with everything copied that the buyer agreed to."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kernel.ids import uuid7
 from kernel.money import Money
 from shop.orders.cancelling import lock_order
-from shop.orders.models import MoneyToReturn, OrderClosed
+from shop.orders.models import MoneyToReturn, OrderClosed, Receipt
+from shop.orders.states import OrderState
 from shop.payments import paying
-from shop.payments.queries import list_payments_of
+from shop.payments.queries import sum_counted_refunds
 
 ASKED_BY = "system"
 
@@ -29,15 +31,19 @@ def return_money(session: Session, event: MoneyToReturn) -> None:
 
 
 def refund_closed(session: Session, event: OrderClosed) -> None:
-    """An order ended unfulfilled: nobody shall pay for it any more, and everything captured for it goes back."""
+    """An order ended unfulfilled: nobody shall pay for it any more, and what it had counted as paid goes back.
+
+    Captured money it has not counted yet is not touched here: ``settle_capture`` will see it, and either takes the boxes again or sends it
+    back. An order that late money has revived by now keeps everything.
+    """
     order = lock_order(session, event.order_code)
-    codes = [part.code for part in order.sub_orders]
-    for code in codes:
-        paying.stop_payments(session, code, at=event.at)
-    for payment_id in sorted(payment.id for payment in list_payments_of(session, codes)):
-        payment = paying.lock_payment(session, payment_id)
-        if payment.refundable_fen > 0:
-            paying.request_refund(
-                session, ASKED_BY, payment.id, Money(payment.refundable_fen), event.reason, f"closed:{order.code}:{payment.id}",
-                at=event.at,
-            )  # fmt: skip
+    if order.state not in (OrderState.CANCELLED, OrderState.EXPIRED):
+        return
+    for part in order.sub_orders:
+        paying.stop_payments(session, part.code, at=event.at)
+        for receipt in session.scalars(select(Receipt).where(Receipt.sub_order_id == part.id).order_by(Receipt.payment_id)):
+            payment = paying.lock_payment(session, receipt.payment_id)
+            amount = min(receipt.used_fen - sum_counted_refunds(session, payment.id), payment.refundable_fen)
+            if amount > 0:
+                key = f"closed:{order.code}:{payment.id}"
+                paying.request_refund(session, ASKED_BY, payment.id, Money(amount), event.reason, key, at=event.at)

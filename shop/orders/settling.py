@@ -6,13 +6,15 @@ paid for, or is sent back by ``MoneyToReturn`` written in the same transaction.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kernel.errors import Conflict
 from kernel.outbox import publish
 from logistics.stock import reserving
-from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded, SubOrder
+from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded, Receipt, SubOrder
 from shop.orders.states import OrderState
 from shop.payments.models import PaymentCaptured, PaymentRefunded
 
@@ -31,11 +33,22 @@ def settle_capture(session: Session, event: PaymentCaptured) -> None:
     used = event.amount_fen - excess
     if used and order.state is OrderState.EXPIRED and not (_pays_all(order, used) and _take_again(session, order, event)):
         return publish(session, MoneyToReturn(event.payment_id, used, "too_late", event.at), at=event.at)
+    if used:
+        _receipt(session, part, event.payment_id).used_fen += used
     part.paid_fen += used
     order.paid_fen += used
     if all(p.paid_fen >= p.payable_fen for p in order.sub_orders):
         _all_paid(session, order, event)
     return None
+
+
+def _receipt(session: Session, part: SubOrder, payment_id: UUID) -> Receipt:
+    """What the order's part counts of a payment; the order is locked."""
+    receipt = session.get(Receipt, payment_id)
+    if receipt is None:
+        receipt = Receipt(payment_id=payment_id, sub_order_id=part.id, used_fen=0, refunded_fen=0)
+        session.add(receipt)
+    return receipt
 
 
 def _pays_all(order: Order, used_fen: int) -> bool:
@@ -67,9 +80,13 @@ def _all_paid(session: Session, order: Order, event: PaymentCaptured) -> None:
 
 
 def settle_refund(session: Session, event: PaymentRefunded) -> None:
-    """Note on the order what payments gave back of the money it had counted."""
+    """Note on the order what payments gave back of the money it had counted; double money given back by hand is none of it."""
     order = session.scalars(select(Order).join(SubOrder).where(SubOrder.code == event.order_code).with_for_update(of=Order)).one()
-    counted = min(event.amount_fen, order.paid_fen - order.refunded_fen) if not event.unused else 0
+    receipt = session.get(Receipt, event.payment_id)
+    if receipt is None or event.unused:
+        return
+    counted = min(event.amount_fen, receipt.used_fen - receipt.refunded_fen)
     if counted:
+        receipt.refunded_fen += counted
         order.refunded_fen += counted
         publish(session, OrderRefunded(order.code, event.refund_id, counted, event.at), at=event.at)

@@ -52,6 +52,13 @@ def list_refunds_of(session: Session, payment_ids: Iterable[UUID]) -> Sequence[R
     return session.scalars(select(Refund).where(Refund.payment_id.in_(list(payment_ids))).order_by(Refund.id)).all()
 
 
+def sum_counted_refunds(session: Session, payment_id: UUID) -> int:
+    """Fen given or being given back of what the order had counted of a payment; late and double money is not among it."""
+    query = select(func.coalesce(func.sum(Refund.amount_fen), 0))
+    wanted = query.where(Refund.payment_id == payment_id, Refund.unused.is_(False), Refund.state != RefundState.FAILED)
+    return int(session.scalar(wanted) or 0)
+
+
 def list_payments(
     session: Session, *, state: PaymentState | None = None, search: str = "", after: UUID | None = None, limit: int = 50
 ) -> Sequence[Payment]:

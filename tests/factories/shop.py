@@ -14,14 +14,16 @@ from catalog.parties.models import SYSTEM, Actor
 from catalog.prices import pricing
 from catalog.prices.models import FreightTemplate
 from catalog.products.models import Product
-from kernel.ids import uuid7
+from kernel.money import Money
 from shop.accounts.addressing import add_address
 from shop.accounts.models import Address
 from shop.orders.following import mark_delivered, mark_shipped
 from shop.orders.models import Order
 from shop.orders.placing import OrderDraft, place_order
 from shop.orders.settling import settle_capture
-from shop.payments.models import PaymentCaptured
+from shop.payments.models import PaymentCaptured, Provider
+from shop.payments.paying import start_payment
+from shop.payments.states import PaymentState
 from tests.factories.catalog import AT, BEGIN, make_actor, make_product
 from tests.factories.logistics import make_stock
 
@@ -69,9 +71,14 @@ def make_order(
 
 
 def pay(session: Session, order: Order, *, at: datetime = AT) -> Order:
-    """Money for everything due arrives, as payments would tell it."""
+    """Money for everything due arrives and is settled at once (nothing about its arrival waits in the outbox)."""
     for part in order.sub_orders:
-        settle_capture(session, PaymentCaptured(uuid7(), part.code, part.payable_fen - part.paid_fen, at))
+        due = part.payable_fen - part.paid_fen
+        payment = start_payment(
+            session, order_code=part.code, seller_id=part.seller_id, amount=Money(due), provider=Provider.BANK_TRANSFER, at=at
+        )
+        payment.captured_fen, payment.captured_at, payment.state = due, at, PaymentState.CAPTURED
+        settle_capture(session, PaymentCaptured(payment.id, part.code, due, at))
     session.flush()
     return order
 

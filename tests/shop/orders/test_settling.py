@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import count
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
@@ -20,7 +21,9 @@ from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded
 from shop.orders.settling import settle_capture, settle_refund
 from shop.orders.states import OrderState
 from shop.payments.models import PaymentCaptured, PaymentRefunded
+from shop.payments.states import PaymentState
 from tests.factories.catalog import AT
+from tests.factories.payments import make_payment
 from tests.factories.shop import make_goods, make_order
 
 LATE = AT + timedelta(hours=2)
@@ -44,9 +47,14 @@ def returned(session: Session) -> list[tuple[object, object]]:
     return [(body["amount_fen"], body["reason"]) for body in told(session, MoneyToReturn)]
 
 
-def capture(session: Session, order: Order, amount: int, *, part: int = 0, at: datetime = AT) -> None:
-    settle_capture(session, PaymentCaptured(uuid7(), order.sub_orders[part].code, amount, at))
+def capture(session: Session, order: Order, amount: int, *, part: int = 0, at: datetime = AT) -> UUID:
+    """Money of a new payment arrives; returns the payment's key."""
+    sub_order = order.sub_orders[part]
+    payment = make_payment(session, amount, order_code=sub_order.code, seller_id=sub_order.seller_id, at=at)
+    payment.captured_fen, payment.state = amount, PaymentState.CAPTURED
+    settle_capture(session, PaymentCaptured(payment.id, sub_order.code, amount, at))
     session.flush()
+    return payment.id
 
 
 def boxes_of(session: Session, order: Order) -> int:
@@ -161,16 +169,24 @@ def test_money_of_a_cancelled_order_goes_back(session: Session) -> None:
     assert returned(session) == [(order.total_fen, "cancelled")]
 
 
+def refund(session: Session, order: Order, payment_id: UUID, amount: int, *, unused: bool = False) -> None:
+    settle_refund(session, PaymentRefunded(uuid7(), payment_id, order.sub_orders[0].code, amount, unused, AT))
+
+
 def test_refunds_are_noted_up_to_what_was_counted(session: Session) -> None:
     order = make_order(session)
-    capture(session, order, order.total_fen)
-
-    def refund(amount: int, *, unused: bool = False) -> None:
-        settle_refund(session, PaymentRefunded(uuid7(), uuid7(), order.sub_orders[0].code, amount, unused, AT))
-
-    refund(500, unused=True)
+    payment_id = capture(session, order, order.total_fen)
+    refund(session, order, payment_id, 500, unused=True)
     assert order.refunded_fen == 0
-    refund(500)
-    refund(order.total_fen)
+    refund(session, order, payment_id, 500)
+    refund(session, order, payment_id, order.total_fen)
     assert order.refunded_fen == order.total_fen
     assert [body["amount_fen"] for body in told(session, OrderRefunded)] == [500, order.total_fen - 500]
+
+
+def test_a_double_payment_given_back_by_hand_is_no_refund_of_the_order(session: Session) -> None:
+    order = make_order(session)
+    capture(session, order, order.total_fen)
+    double = capture(session, order, order.total_fen)
+    refund(session, order, double, order.total_fen)
+    assert (order.state, order.refunded_fen, told(session, OrderRefunded)) == (OrderState.PAID, 0, [])

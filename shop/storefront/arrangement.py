@@ -31,3 +31,14 @@ def spread(items: Sequence[T], looks: Callable[[T], str]) -> list[T]:
 def months_until(months: Sequence[int], month: int) -> int:
     """How many months from ``month`` until one of ``months`` begins again (0: it is now); 12 when there are none."""
     return min(((wanted - month) % 12 for wanted in months), default=12)
+
+
+def season_runs(months: Sequence[int]) -> list[tuple[int, int]]:
+    """Months that follow each other, as (first month, how many), for drawing a year as a bar."""
+    runs: list[tuple[int, int]] = []
+    for month in sorted(set(months)):
+        if runs and sum(runs[-1]) == month:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((month, 1))
+    return runs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -26,8 +26,6 @@ from logistics.stock.models import StockLot
 from logistics.stock.queries import available, list_offers_today
 from shop.storefront.arrangement import first_of_each, months_until
 from shop.storefront.models import Page
-from traceability.scan.models import Fact
-from traceability.scan.states import FactKind
 
 OFFERS_LOOKED_AT = 300
 
@@ -193,12 +191,6 @@ def list_growers(session: Session, county_code: str) -> Sequence[Organization]:
     """The cooperatives that have a product of this county on the shelf, by name."""
     with_goods = select(Product.cooperative_id).where(Product.county_code == county_code, Product.state == ProductState.ON_SALE)
     return session.scalars(select(Organization).where(Organization.id.in_(with_goods)).order_by(Organization.name)).all()
-
-
-def find_shares(session: Session, lot_code: str) -> Sequence[Mapping[str, object]]:
-    """What reaches whom of 100 yuan of this lot, as it was told to the story page; empty when nobody told."""
-    fact = session.scalar(select(Fact).where(Fact.subject == lot_code, Fact.kind == FactKind.SHARES))
-    return fact.facts["parts"] if fact else []
 
 
 def find_page(session: Session, slug: str) -> Page | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request, session, url_for
@@ -28,9 +29,10 @@ from kernel.files import FileStore, sniff
 from kernel.money import Money
 from kernel.web import everyone
 from logistics.stock.queries import NextLot, available, find_next_lot
+from shop.assistance.sharing import find_shares
 from shop.basket.models import MOST_BOXES
-from shop.storefront import queries
 from shop.storefront.unit_price import price_per_500
+from traceability.lots.queries import list_upstream_lots
 from traceability.scan.states import PAYEE_LABELS, Payee
 
 bp = Blueprint("storefront_product", __name__, template_folder="../templates")
@@ -87,7 +89,7 @@ def show(sku: str) -> ResponseReturnValue:
             provinces=list_provinces(open_session),
             province=province,
             freight=_freight(open_session, product, seller, offer.price, province),
-            shares=_shares(open_session, lot),
+            shares=_shares(open_session, product),
             fresh=product.return_class is ReturnClass.FRESH_NO_RETURN,
             structured=_structured(product, offer, seller),
         )
@@ -106,11 +108,13 @@ def _offer(open_session: Session, product: Product) -> Offer:
     )
 
 
-def _lot_papers(open_session: Session, lot: NextLot | None, on: Any) -> list[Document]:
+def _lot_papers(open_session: Session, lot: NextLot | None, on: date) -> list[Document]:
+    """The papers of the lot on offer and of the lots it was made from, the newest of each kind: animals are inspected, not boxes."""
     if lot is None:
         return []
-    papers = list_documents_of(open_session, SubjectKind.LOT, [lot.lot_code])
-    return [paper for paper in papers if paper.covers(on) and paper.revoked_at is None]
+    codes = [lot.lot_code, *(origin.code for origin in list_upstream_lots(open_session, lot.lot_id))]
+    papers = list_documents_of(open_session, SubjectKind.LOT, codes)
+    return list({paper.kind: paper for paper in papers if paper.covers(on) and paper.revoked_at is None}.values())
 
 
 def _province(open_session: Session) -> Area | None:
@@ -139,10 +143,11 @@ def _freight(
         return str(_("这个商品不送到%(province)s。", province=province.name))
 
 
-def _shares(open_session: Session, lot: NextLot | None) -> list[tuple[str, int, str]]:
-    """(who, fen, shown) of what reaches whom of 100 yuan, for ``parts.shares``."""
-    parts: Any = queries.find_shares(open_session, lot.lot_code) if lot else []
-    return [(_(PAYEE_LABELS[Payee(part["payee"])]), part["fen"], str(Money(part["fen"]))) for part in parts]
+def _shares(open_session: Session, product: Product) -> list[tuple[str, int, str]]:
+    """(who, fen, shown) of what reaches whom of 100 yuan by the agreement that holds today, for ``parts.shares``."""
+    rule = find_shares(open_session, product.id, at=clock.now())
+    parts = rule.parts if rule else {}
+    return [(_(PAYEE_LABELS[payee]), parts[payee], str(Money(parts[payee]))) for payee in Payee if payee in parts]
 
 
 def _structured(product: Product, offer: Offer, seller: Organization) -> dict[str, Any]:

@@ -22,11 +22,13 @@ from kernel.db import reading
 from kernel.errors import NotFound
 from kernel.web import everyone, language
 from shop.storefront import queries
+from shop.storefront.arrangement import season_runs
 from shop.storefront.queries import SORTS, Filters, Shown
 from shop.storefront.wording import PAGE_LABELS, STORAGE_LABELS, container_of, say_net_content
 
 bp = Blueprint("storefront", __name__, template_folder="../templates")
 PAGE = 24
+TODAY = 10
 PRICES = (50, 100, 200)
 CERTIFICATES = sorted(PRODUCT_KINDS - {DocumentKind.TEST_REPORT})
 T = TypeVar("T")
@@ -78,7 +80,7 @@ def home() -> ResponseReturnValue:
     with reading() as session:
         return render_template(
             "storefront/home.html",
-            today=queries.list_today(session, at),
+            today=queries.list_today(session, at, limit=TODAY),
             later=queries.list_later(session, at, limit=18),
             kinds=queries.list_kinds(session),
             counties=queries.list_counties(session),
@@ -132,7 +134,7 @@ def season() -> ResponseReturnValue:
         rows = queries.list_calendar(session)
         areas = list_areas(session, [product.county_code for product in rows])
         month = clock.today_shanghai(clock.now()).month
-        return render_template("storefront/season.html", rows=rows, areas=areas, month=month)
+        return render_template("storefront/season.html", rows=rows, areas=areas, month=month, runs=season_runs)
 
 
 @bp.get("/counties")

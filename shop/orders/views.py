@@ -1,8 +1,8 @@
-"""The doors of an order for its buyer: cancel it, say that it arrived. Its page is the storefront's."""
+"""The doors of an order for its buyer: pay it, cancel it, say that it arrived. Its page is the storefront's."""
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, request
+from flask import Blueprint, current_app, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -11,9 +11,23 @@ from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from kernel import clock
 from kernel.web import once
-from shop.orders import cancelling, following
+from shop.orders import cancelling, collecting, following
+from shop.payments.links import pay_path
+from shop.payments.models import Provider
 
 bp = Blueprint("orders", __name__)
+
+
+@bp.post("/orders/<code>/pay")
+@require(Role.consumer)
+@once
+def pay(session: Session, code: str) -> ResponseReturnValue:
+    """Go and pay one seller's part (form: part, and by=bank_transfer for a transfer)."""
+    by_transfer = request.form.get("by") == Provider.BANK_TRANSFER
+    provider = Provider.BANK_TRANSFER if by_transfer else Provider.STRIPE
+    part = request.form.get("part", "")[:40]
+    payment = collecting.start_part_payment(session, current_actor(), code, part, provider, at=clock.now())
+    return redirect(pay_path(current_app.config["SHANHAI"].secret_key, payment.code))
 
 
 @bp.post("/orders/<code>/cancel")

@@ -24,7 +24,7 @@ from kernel.money import Money
 from kernel.periods import valid_on
 from logistics.stock.models import StockLot
 from logistics.stock.queries import available, list_offers_today
-from shop.storefront.arrangement import first_of_each, months_until
+from shop.storefront.arrangement import first_of_each, months_until, spread
 from shop.storefront.models import Page
 
 OFFERS_LOOKED_AT = 300
@@ -66,6 +66,11 @@ class Shelf:
 SORTS = ("", "cheap", "dear")
 
 
+def looks(product: Product) -> str:
+    """What its card looks like: two alike are not laid side by side."""
+    return product.picture_digest or product.picture
+
+
 def show_products(session: Session, products: Sequence[Product], at: datetime) -> list[Shown]:
     """Prices, stock and counties of products, in three queries."""
     if not products:
@@ -104,7 +109,8 @@ def list_shelf(
             query = query.where(Product.sku > cursor[1])
         query = query.order_by(Product.sku)
     rows = session.execute(query.limit(limit + 1)).all()
-    shown = show_products(session, [product for product, _ in rows[:limit]], at)
+    products = [product for product, _ in rows[:limit]]
+    shown = show_products(session, products if sort else spread(products, looks), at)
     last = rows[limit - 1] if len(rows) > limit else None
     return Shelf(shown, f"{last[1] if sort else ''}~{last[0].sku}" if last else None)
 
@@ -147,7 +153,7 @@ def list_today(session: Session, at: datetime, *, limit: int = 12) -> list[Shown
     on = today_shanghai(at)
     products = session.scalars(select(Product).where(Product.id.in_(offers), sellable_on(on))).all()
     in_order = sorted(products, key=lambda product: (months_until(product.season_months, on.month), product.sku))
-    chosen = first_of_each(in_order, lambda product: product.picture_digest or product.picture, limit)
+    chosen = first_of_each(in_order, looks, limit)
     return [shown for shown in show_products(session, chosen, at) if shown.price is not None]
 
 

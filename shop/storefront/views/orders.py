@@ -23,6 +23,7 @@ from logistics.shipments.queries import Tracking, get_tracking
 from logistics.shipments.states import SHIPMENT_FLOW
 from shop.notices.queries import list_notices_of_order
 from shop.notices.wording import words_of
+from shop.orders.collecting import waits_for_money
 from shop.orders.models import Order
 from shop.orders.queries import get_order, list_orders_of
 from shop.orders.states import STATES, OrderState
@@ -65,16 +66,11 @@ def show(code: str) -> ResponseReturnValue:
             shipment_labels=SHIPMENT_FLOW.labels,
             links=_scan_links(session, order, tracking),
             told=told,
-            payable=[part for part in order.sub_orders if may_pay(order) and part.paid_fen < part.payable_fen],
+            payable=[part for part in order.sub_orders if waits_for_money(order) and part.paid_fen < part.payable_fen],
             may_cancel=order.state in CANCELLABLE and not any(line.shipped for line in order.lines),
             may_receive=order.state is OrderState.DELIVERED and not order.on_terms,
             now=clock.now(),
         )
-
-
-def may_pay(order: Order) -> bool:
-    """Whether the order waits for money: a consumer's until it is paid or expires, one on terms (先货后款) once accepted."""
-    return order.state is OrderState.PLACED if not order.on_terms else order.state is OrderState.ACCEPTED
 
 
 def _scan_links(session: Session, order: Order, tracking: Sequence[Tracking]) -> list[tuple[str, str, str]]:

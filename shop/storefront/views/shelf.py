@@ -27,7 +27,7 @@ from shop.storefront.queries import SORTS, Filters, Shown
 from shop.storefront.wording import PAGE_LABELS, STORAGE_LABELS, container_of, say_net_content
 
 bp = Blueprint("storefront", __name__, template_folder="../templates")
-PAGE = 24
+PAGE = 20
 TODAY = 10
 PRICES = (50, 100, 200)
 CERTIFICATES = sorted(PRODUCT_KINDS - {DocumentKind.TEST_REPORT})

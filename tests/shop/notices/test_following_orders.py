@@ -1,0 +1,52 @@
+"""The buyer is told once of each thing that happens to an order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kernel.ids import uuid7
+from shop.notices.following_orders import tell_closed, tell_confirmed, tell_delivered, tell_paid, tell_refunded, tell_shipped
+from shop.notices.models import Notice
+from shop.notices.wording import words_of
+from shop.orders.models import OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
+from tests.factories.catalog import make_actor
+from tests.factories.shop import make_order
+
+
+def kinds(session: Session) -> list[str]:
+    return [notice.kind for notice in session.scalars(select(Notice).order_by(Notice.id))]
+
+
+def test_each_event_is_told_once_however_often_it_is_delivered(session: Session, at: datetime) -> None:
+    buyer = make_actor(session)
+    code = make_order(session, None, buyer).code
+    for _ in range(2):
+        tell_paid(session, OrderPaid(code, 25_600, at))
+        tell_confirmed(session, OrderConfirmed(code, at))
+        tell_shipped(session, OrderShipped(code, at))
+        tell_delivered(session, OrderDelivered(code, at))
+        tell_closed(session, OrderClosed(code, "expired", at))
+    assert kinds(session) == ["order_paid", "order_confirmed", "order_shipped", "order_delivered", "order_expired"]
+    notice = session.scalars(select(Notice).where(Notice.kind == "order_paid")).one()
+    assert notice.person_id == buyer.person_id
+    assert words_of(notice.kind, notice.params, str)[1] == f"订单 {code} 已付款 ¥256.00。我们会尽快安排发货。"
+
+
+def test_a_cancelled_order_is_told_as_such(session: Session, at: datetime) -> None:
+    tell_closed(session, OrderClosed(make_order(session).code, "买错了", at))
+    assert kinds(session) == ["order_cancelled"]
+
+
+def test_each_refund_is_told(session: Session, at: datetime) -> None:
+    code, first = make_order(session).code, uuid7()
+    for refund in (first, first, uuid7()):
+        tell_refunded(session, OrderRefunded(code, refund, 1_000, at))
+    assert kinds(session) == ["order_refunded"] * 2
+
+
+def test_an_order_without_a_person_is_told_to_nobody(session: Session, at: datetime) -> None:
+    tell_paid(session, OrderPaid("ORD-NONE", 1, at))
+    assert kinds(session) == []

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from catalog.areas import tables
 from catalog.areas.models import Area, Pairing, Province, ReserveShare, SupportedCounty, SupportedList
+from catalog.areas.romanisation import romanise
 from kernel.db import Base
 from kernel.ids import uuid7
 
@@ -74,7 +75,7 @@ def _load_areas(session: Session, reference: Reference) -> int:
         {
             "code": row.code,
             "name": row.name,
-            "name_en": names.get(row.code, ""),
+            "name_en": names.get(row.code) or romanise(row.name),
             "level": row.level,
             "parent_code": row.parent_code,
             "valid_from": row.valid_from,

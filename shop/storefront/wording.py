@@ -20,7 +20,8 @@ STORAGE_LABELS: Mapping[Temperature, str] = {
     Temperature.CHILLED: "冷藏",
     Temperature.FROZEN: "冷冻",
 }
-CONTAINER_LABELS: Mapping[str, str] = {name: name for name in ("盒", "箱", "袋", "瓶", "罐", "桶", "饼", "礼盒", "筐", "提")}
+# What one piece is called; said with pgettext("container", …), since the same words are units elsewhere.
+CONTAINERS = ("盒", "箱", "袋", "瓶", "罐", "桶", "饼", "礼盒", "筐", "提")
 PAGE_LABELS: Mapping[str, str] = {
     "privacy": "隐私政策",
     "terms": "用户协议",
@@ -31,12 +32,12 @@ PAGE_LABELS: Mapping[str, str] = {
 
 
 def say_net_content(net_content: str, gettext: Gettext) -> str:
-    """``1kg/盒`` with the container in the reader's language: ``1kg / box``."""
+    """``1kg/盒`` with the container in the reader's language: ``1kg/box``."""
     amount, mark, container = net_content.partition("/")
-    return f"{amount} / {gettext(container)}" if mark and container in CONTAINER_LABELS else net_content
+    return f"{amount}/{gettext(container)}" if mark and container in CONTAINERS else net_content
 
 
 def container_of(net_content: str) -> str:
     """What one piece is called: 盒, 箱, 袋 …; 盒 when the text does not say."""
     container = net_content.partition("/")[2]
-    return container if container in CONTAINER_LABELS else "盒"
+    return container if container in CONTAINERS else "盒"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import pgettext
 
 from catalog.areas.queries import find_area, find_eastern_partners, find_supported, list_areas, name_path
 from catalog.documents.models import CHECK_LABELS, KIND_LABELS, DocumentKind, SubjectKind
@@ -46,16 +47,20 @@ def described(product: Product) -> str:
     return (product.description_en if language() == "en" else "") or product.description
 
 
+def _container(word: str) -> str:
+    return str(pgettext("container", word))
+
+
 @bp.app_template_filter()
 def net(net_content: str) -> str:
     """Net content with its container in the reader's language."""
-    return say_net_content(net_content, _)
+    return say_net_content(net_content, _container)
 
 
 @bp.app_template_filter()
 def container(net_content: str) -> str:
     """What one piece is called in the reader's language."""
-    return str(_(container_of(net_content)))
+    return _container(container_of(net_content))
 
 
 @bp.app_template_filter()

@@ -1,0 +1,239 @@
+"""From basket to order through the doors: sign in first, the address, the tick, the price that was shown."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Person
+from kernel import clock
+from kernel.clock import today_shanghai
+from shop.accounts import addressing
+from shop.basket.queries import Owner, count_boxes
+from shop.orders.models import Order
+from shop.storefront import checking_out
+from tests.factories.catalog import form, make_person, make_price
+from tests.factories.logistics import make_allocations
+from tests.factories.shop import SHANGHAI, make_address, make_goods, make_order, set_freight
+
+
+@pytest.fixture
+def person(session: Session) -> Person:
+    return make_person(session)
+
+
+@pytest.fixture
+def buyer(client: FlaskClient, person: Person, sign_in: Any) -> FlaskClient:
+    signed_in: FlaskClient = sign_in(client, person)
+    return signed_in
+
+
+def fill(client: FlaskClient, sku: str, quantity: int = 2) -> None:
+    client.post("/basket/lines", data=form(sku=sku, quantity=quantity))
+
+
+def read_form(page: str) -> dict[str, Any]:
+    """The hidden fields of the form that places the order."""
+    body = page[page.index('action="/checkout" class="form"') :]
+    found: dict[str, Any] = {"line": re.findall(r'name="line" value="([^"]*)"', body)}
+    for name in ("checkout_key", "address", "expected_total", "idempotency_key"):
+        match = re.search(rf'name="{name}" value="([^"]*)"', body)
+        assert match, name
+        found[name] = match[1]
+    return found
+
+
+def orders(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Order)) or 0
+
+
+def test_a_stranger_signs_in_first_and_keeps_the_basket(
+    client: FlaskClient, session: Session, person: Person, sign_in: Any
+) -> None:
+    product = make_goods(session)
+    fill(client, product.sku)
+    assert client.get("/checkout").location == "/sign-in?next=/checkout"
+    page = sign_in(client, person).get("/checkout").text
+    assert product.name in page
+    assert "送到哪里" in page
+
+
+def test_the_whole_way(buyer: FlaskClient, session: Session, person: Person) -> None:
+    product = make_goods(session)
+    set_freight(session, product)
+    fill(buyer, product.sku)
+    answer = buyer.post("/checkout/address", data=form(**SHANGHAI))
+    assert answer.status_code == 302
+    data = read_form(buyer.get(answer.location).text)
+    assert data["expected_total"] == str(25_600 + 800 + 2 * 200)
+    placed = buyer.post("/checkout", data=data | {"no_return": "1"})
+    order = session.scalars(select(Order)).one()
+    assert placed.location == f"/orders/{order.code}"
+    assert (order.total_fen, order.buyer_person_id, order.address["street"]) == (26_800, person.id, "示例路 1 号")
+    assert order.no_return_agreed_at is not None
+    assert count_boxes(session, Owner(person_id=person.id)) == 0
+    assert "购物篮还是空的" in buyer.get("/basket").text
+    assert "去付款" in buyer.get(placed.location).text
+
+
+def test_the_same_page_sent_twice_is_one_order(buyer: FlaskClient, session: Session, person: Person) -> None:
+    fill(buyer, make_goods(session).sku)
+    make_address(session, person.id)
+    data = read_form(buyer.get("/checkout").text) | {"no_return": "1"}
+    first = buyer.post("/checkout", data=data)
+    again = buyer.post("/checkout", data=data)
+    other_form = buyer.post("/checkout", data=data | form())
+    assert first.location == again.location == other_form.location
+    assert orders(session) == 1
+
+
+def test_fresh_goods_ask_for_the_tick(buyer: FlaskClient, session: Session, person: Person) -> None:
+    fill(buyer, make_goods(session).sku)
+    make_address(session, person.id)
+    answer = buyer.post("/checkout", data=read_form(buyer.get("/checkout").text))
+    assert answer.status_code == 422
+    assert "请先勾选" in answer.text
+    assert orders(session) == 0
+
+
+def test_without_that_guard_it_would_be_placed(
+    buyer: FlaskClient, session: Session, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard switched off."""
+    fill(buyer, make_goods(session).sku)
+    make_address(session, person.id)
+    monkeypatch.setattr(checking_out, "must_agree", lambda *_: False)
+    assert buyer.post("/checkout", data=read_form(buyer.get("/checkout").text)).status_code == 302
+
+
+def test_goods_that_keep_need_no_tick(buyer: FlaskClient, session: Session, person: Person) -> None:
+    fill(buyer, make_goods(session, category="茶叶").sku)
+    make_address(session, person.id)
+    page = buyer.get("/checkout").text
+    assert "no_return" not in page
+    assert buyer.post("/checkout", data=read_form(page)).status_code == 302
+
+
+def test_a_changed_price_is_shown_and_asked(buyer: FlaskClient, session: Session, person: Person) -> None:
+    product = make_goods(session)
+    fill(buyer, product.sku)
+    make_address(session, person.id)
+    data = read_form(buyer.get("/checkout").text) | {"no_return": "1"}
+    make_price(session, product, 13_900, valid_from=today_shanghai(clock.now()))
+    session.flush()
+    answer = buyer.post("/checkout", data=data)
+    assert answer.status_code == 409
+    assert "价格刚刚有变化" in answer.text
+    assert "¥278.00" in answer.text
+    assert orders(session) == 0
+    agreed = read_form(answer.text) | {"no_return": "1"}
+    assert agreed["expected_total"] == "27800"
+    assert buyer.post("/checkout", data=agreed).status_code == 302
+    assert session.scalars(select(Order.total_fen)).one() == 27_800
+
+
+def test_another_tab_does_not_change_what_is_ordered(buyer: FlaskClient, session: Session, person: Person) -> None:
+    shown, added = make_goods(session), make_goods(session)
+    fill(buyer, shown.sku)
+    make_address(session, person.id)
+    data = read_form(buyer.get("/checkout").text) | {"no_return": "1"}
+    fill(buyer, added.sku, 1)
+    buyer.post("/checkout", data=data)
+    order = session.scalars(select(Order)).one()
+    assert [line.sku for line in order.lines] == [shown.sku]
+    assert count_boxes(session, Owner(person_id=person.id)) == 1, "the other stays in the basket"
+
+
+def test_sold_out_meanwhile_is_said_and_nothing_is_written(buyer: FlaskClient, session: Session, person: Person) -> None:
+    product = make_goods(session, boxes=3)
+    fill(buyer, product.sku)
+    make_address(session, person.id)
+    data = read_form(buyer.get("/checkout").text) | {"no_return": "1"}
+    make_allocations(session, product.id, 2, at=clock.now())
+    session.flush()
+    answer = buyer.post("/checkout", data=data)
+    assert answer.status_code == 409
+    assert "只剩 1 盒" in answer.text
+    assert orders(session) == 0
+    make_allocations(session, product.id, 1, at=clock.now())
+    session.flush()
+    gone = buyer.post("/checkout", data=data | form())
+    assert gone.location == "/basket"
+    assert "刚刚卖完" in buyer.get("/basket").text
+
+
+def test_another_persons_address_is_refused(buyer: FlaskClient, session: Session, person: Person) -> None:
+    fill(buyer, make_goods(session).sku)
+    make_address(session, person.id)
+    foreign = make_address(session, make_person(session).id, street="别人家 9 号")
+    session.flush()
+    data = read_form(buyer.get("/checkout").text) | {"no_return": "1", "address": str(foreign.id)}
+    answer = buyer.post("/checkout", data=data)
+    assert answer.status_code == 404
+    assert "别人家" not in answer.text
+    assert "别人家" not in buyer.get(f"/checkout?address={foreign.id}").text
+    assert orders(session) == 0
+
+
+def test_without_the_owner_check_it_would_be_used(
+    buyer: FlaskClient, session: Session, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard switched off."""
+    fill(buyer, make_goods(session).sku)
+    make_address(session, person.id)
+    foreign = make_address(session, make_person(session).id, street="别人家 9 号")
+    session.flush()
+    monkeypatch.setattr(addressing, "owns", lambda *_: True)
+    data = read_form(buyer.get("/checkout").text) | {"no_return": "1", "address": str(foreign.id)}
+    assert buyer.post("/checkout", data=data).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"line": ["nothing"]},
+        {"line": ["SKU:-1"]},
+        {"line": ["SKU:1e3"]},
+        {"expected_total": "1.5"},
+        {"expected_total": ""},
+        {"line": []},
+    ],
+)
+def test_a_garbled_page_is_a_clear_sentence(buyer: FlaskClient, session: Session, person: Person, wrong: dict[str, Any]) -> None:
+    fill(buyer, make_goods(session).sku)
+    make_address(session, person.id)
+    data = read_form(buyer.get("/checkout").text) | {"no_return": "1"} | wrong
+    assert buyer.post("/checkout", data=data).status_code == 422
+    assert orders(session) == 0
+
+
+def test_a_wrong_address_names_each_field_and_keeps_the_rest(buyer: FlaskClient, session: Session) -> None:
+    fill(buyer, make_goods(session).sku)
+    answer = buyer.post("/checkout/address", data=form(**(SHANGHAI | {"phone": "1", "city": ""})))
+    assert answer.status_code == 422
+    for text in ("请填写 11 位手机号", "请填写城市", "示例路 1 号"):
+        assert text in answer.text
+
+
+def test_an_empty_basket_has_no_checkout(buyer: FlaskClient) -> None:
+    assert buyer.get("/checkout").location == "/basket"
+
+
+def test_nobody_can_place_an_order_for_less(buyer: FlaskClient, session: Session, person: Person) -> None:
+    fill(buyer, make_goods(session).sku)
+    make_address(session, person.id)
+    data = read_form(buyer.get("/checkout").text) | {"no_return": "1", "expected_total": "1"}
+    assert buyer.post("/checkout", data=data).status_code == 409
+    assert orders(session) == 0
+
+
+def test_an_order_is_kept_until_the_hour_is_over(session: Session) -> None:
+    order = make_order(session)
+    assert order.expires_at is not None
+    assert order.expires_at - order.placed_at == timedelta(minutes=60)

@@ -1,0 +1,90 @@
+"""What a benchmark says: figures as ratios to yardsticks, from interleaved rounds and their medians."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+
+class WrongAnswer(Exception):
+    """What was to be measured answered wrongly, so there is no figure; the text says what came."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table. ``figure`` is compared with ``goal`` in ``unit``; ``yardstick`` holds the medians behind it.
+
+    ``size`` is how much data was there, ``full_size`` how much the goal is meant for.
+    """
+
+    id: str
+    what: str
+    unit: str
+    better: str
+    size: int
+    full_size: int
+    goal: float
+    figure: float
+    yardstick: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the goal is met."""
+        return self.figure >= self.goal if self.better == "higher" else self.figure <= self.goal
+
+    def as_json(self) -> dict[str, Any]:
+        """The line for a script."""
+        return asdict(self) | {"ok": self.ok}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long to measure: ``rounds`` of ``seconds`` for each part; no round begins that would not end before ``until``."""
+
+    rounds: int
+    seconds: float
+    until: float = float("inf")
+
+    def share(self, parts: int) -> Pace:
+        """The pace of one of ``parts`` benchmarks that are still to be run in the time left."""
+        now = time.monotonic()
+        return Pace(self.rounds, self.seconds, now + (self.until - now) / parts)
+
+
+Rates = dict[str, list[float]]
+
+
+def interleave(parts: Mapping[str, Callable[[float], float]], pace: Pace) -> Rates:
+    """The rate of each part in each round. The order turns from round to round, so that no part always follows the same one.
+
+    At least one round is done, whatever the time.
+    """
+    names, found = list(parts), {name: list[float]() for name in parts}
+    for number in range(pace.rounds):
+        begun = time.monotonic()
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            found[name].append(parts[name](pace.seconds))
+        took = time.monotonic() - begun
+        if time.monotonic() + took > pace.until:
+            break
+    return found
+
+
+def warm_up(parts: Mapping[str, Callable[[float], float]]) -> None:
+    """Do each part once, briefly, and forget the rate: caches fill and connections open outside the rounds."""
+    for part in parts.values():
+        part(0.3)
+
+
+def ratio(rates: Rates, of: str, to: str) -> float:
+    """Median of the ratios within each round: what slows a whole round (another program on the machine) cancels out."""
+    return round(median(one / other for one, other in zip(rates[of], rates[to], strict=True)), 4)
+
+
+def medians(rates: Rates) -> dict[str, float]:
+    """The median rate of each part."""
+    return {name: round(median(values), 1) for name, values in rates.items()}

@@ -1,0 +1,134 @@
+"""The house that is measured: its own cluster under ``var/bench``, the shipped app on granian, the yardsticks on the same settings.
+
+Data is prepared once in the database ``prepared``; each run works on a copy of it, so that a run finds what the one before found.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Engine, create_engine
+
+from benchmarks import yardsticks
+from kernel.local import Postgres, Supervisor, Valkey, free_port, web_answers
+from shop.cli.migrate import migrate
+from shop.cli.serve import child_environment, command_of
+from shop.cli.settling import local_config
+from shop.config import Config
+
+ROOT = Path(__file__).parents[1]
+EMPTY, PREPARED, RUN, PGBENCH, MAKING = "empty", "prepared", "run", "pgbench", "making"
+APP = "shop.app:create_served_app"
+
+
+def bench_folder() -> Path:
+    """Where benchmarks keep their cluster: ``var/bench`` unless ``SHANHAI_BENCH_DIR`` says otherwise."""
+    return Path(os.environ.get("SHANHAI_BENCH_DIR") or ROOT / "var" / "bench")
+
+
+def say(line: str) -> None:
+    """Progress goes to standard error: standard output is for the figures."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+class House:
+    """Database and broker, and on demand the web servers. A context manager; nothing outlives it."""
+
+    def __init__(self) -> None:
+        self.folder = bench_folder()
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.postgres, self.valkey = Postgres(self.folder), Valkey(self.folder)
+        self._supervisor = Supervisor(self.folder, say=say)
+        self._served = False
+        self.ports = {"web": free_port(), "payments": free_port(), "carrier": free_port()}
+        self.ports |= {"witness-east": free_port(), "witness-west": free_port()}
+        self.yardstick_port = free_port()
+
+    def __enter__(self) -> Self:
+        self._supervisor.begin()
+        try:
+            self._supervisor.keep("PostgreSQL", self.postgres)
+            self._supervisor.keep("Valkey (broker)", self.valkey)
+            self._supervisor.wait_ready(60)
+        except BaseException:
+            self._supervisor.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._supervisor.__exit__(kind, error, trace)
+
+    def config(self, database: str = RUN) -> Config:
+        """The settings of a shop on one of the databases; everything as ``./shanhai run`` has it."""
+        broker = (self.valkey.broker_url, self.valkey.result_url, self.valkey.limiter_url)
+        config = local_config(
+            {}, self.folder, database_url=self.postgres.url(database), broker=broker, host="127.0.0.1", demo=True, ports=self.ports
+        )
+        return replace(config, witness_urls=())
+
+    def prepare(self, *, shop: bool, pgbench: bool) -> None:
+        """Make what is missing of the data: an empty migrated database, and if wanted the demo and pgbench's tables."""
+        wanted = {EMPTY: self._migrate}
+        wanted |= {PREPARED: self._load_demo} if shop else {}
+        wanted |= {PGBENCH: lambda: yardsticks.prepare_pgbench(self.postgres.url(MAKING))} if pgbench else {}
+        there = self.postgres.databases()
+        for name, make in wanted.items():
+            if name not in there:
+                say(f"Preparing the database {name}")
+                self.postgres.drop_database(MAKING)
+                self.postgres.create_database(MAKING)
+                make()
+                self._name(name)
+
+    def copy(self, *, shop: bool) -> Config:
+        """A fresh copy of the prepared data to run on."""
+        self.postgres.drop_database(RUN)
+        self.postgres.create_database(RUN, template=PREPARED if shop else EMPTY)
+        config = self.config()
+        config.save(self.folder / "run.json")
+        return config
+
+    def serve(self, config: Config) -> None:
+        """Start the shop and the yardsticks, each as ``./shanhai serve web`` does; returns when both answer."""
+        if self._served:
+            return
+        env = child_environment(str(self.folder / "run.json")) | {"PYTHONPATH": str(ROOT)}
+        healthy = web_answers(f"http://127.0.0.1:{config.port}/healthz")
+        self._supervisor.add("web", command_of("web", config), env=env, ready=healthy, cwd=ROOT)
+        bare = command_of("web", replace(config, port=self.yardstick_port))
+        bare[bare.index(APP)] = yardsticks.FACTORY
+        ready = web_answers(f"http://127.0.0.1:{self.yardstick_port}/hello")
+        self._supervisor.add("yardsticks", bare, env=env, ready=ready, cwd=ROOT)
+        self._supervisor.wait_ready(60)
+        self._served = True
+
+    def _migrate(self) -> None:
+        migrate(self.postgres.url(MAKING))
+
+    def _load_demo(self) -> None:
+        from shop import wiring
+        from shop.demo.loading import prepare_installation
+
+        self._migrate()
+        config = self.config(MAKING)
+        engine = wiring.connect(config, pool_size=2)
+        try:
+            prepare_installation(config, say=say, explicit_url=None, demo=True, into_given=False)
+        finally:
+            engine.dispose()
+
+    def _name(self, name: str) -> None:
+        """Give the database its name only when it is whole: a broken-off preparation is done again."""
+        self.postgres.create_database(name, template=MAKING)
+        self.postgres.drop_database(MAKING)
+
+
+def connect(config: Config) -> Engine:
+    """An engine on the database that is measured, for looking up what to ask for."""
+    return create_engine(config.database_url)

@@ -7,10 +7,11 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from kernel.db import reading
 from kernel.errors import NotFound
-from kernel.web import everyone, language, limiter
+from kernel.web import everyone, language, limiter, show_problem, wants_json
 from traceability.scan import linkset
 from traceability.scan.digital_link import DigitalLink, parse
 from traceability.scan.linkset import Target
@@ -21,6 +22,14 @@ bp = Blueprint("resolver", __name__, template_folder="templates")
 
 LINKSET_TYPE = "application/linkset+json"
 GUESSES = "60 per minute"  # misses of one address: who guesses serials meets this, who scans boxes does not
+
+
+@bp.errorhandler(NoSuchBox)
+def show_no_such_box(problem: NoSuchBox) -> ResponseReturnValue:
+    """Our page for a code that no box ever had; 404, for it is an error all the same."""
+    if wants_json():
+        return show_problem(problem)
+    return render_template("scan/no_such_box.html", text=problem.text(gettext), code=problem.code), problem.status
 
 
 def is_miss(response: Response) -> bool:
@@ -52,10 +61,7 @@ def resolve_link(_rest: str) -> ResponseReturnValue:
     if asked in linkset.WHOLE_SET or (not asked and _wants_linkset()):
         return _answer_linkset(linkset.build_linkset(found.levels, root))
     if not asked and found.unknown is not None:
-        raise NoSuchBox(
-            "没有生产过编号为“%(code)s”的盒子。请核对盒上的编号；如果是扫码打开的，这枚码可能是仿造的，请不要购买。",
-            params={"code": found.unknown},
-        )
+        raise NoSuchBox(found.unknown)
     targets = linkset.find_targets(found.levels, linkset.bare(asked) if asked else linkset.DEFAULT)
     chosen = linkset.choose(targets, "en" if language() == "en" else "zh-CN")
     if not chosen:

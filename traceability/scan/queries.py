@@ -20,7 +20,7 @@ from catalog.parties.models import ConsentScope, Household, Organization, Place
 from catalog.parties.queries import standing_consents
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
-from kernel.errors import NotFound
+from kernel.errors import NotFound, Term
 from kernel.installation import find_fact
 from traceability.events.models import EventEpc, TraceEvent
 from traceability.events.vocabulary import EventType
@@ -42,6 +42,13 @@ class NoSuchBox(NotFound):
     """The code names no box and no lot that was ever made: perhaps mistyped, perhaps invented."""
 
     title = "没有生产过这样一盒"
+
+    def __init__(self, code: str) -> None:
+        self.code = code[:40]
+        super().__init__(
+            Term("没有生产过编号为“%(code)s”的盒子。请核对盒上的编号；如果是扫码打开的，这枚码可能是仿造的，请不要购买。"),
+            params={"code": self.code},
+        )
 
 
 @dataclass(frozen=True)
@@ -142,10 +149,7 @@ def get_subject(session: Session, code: str) -> Subject:
         query = query.join(TradeItem, TradeItem.lot_id == Lot.id).where(TradeItem.serial == code)
     row = session.execute(query).one_or_none()
     if row is None:
-        raise NoSuchBox(
-            "没有生产过编号为“%(code)s”的盒子。请核对盒上的编号；如果是扫码打开的，这枚码可能是仿造的，请不要购买。",
-            params={"code": code[:40]},
-        )
+        raise NoSuchBox(code)
     return Subject(*row)
 
 

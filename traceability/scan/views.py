@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import UUID
 
@@ -19,21 +20,23 @@ from catalog.parties.queries import find_place_by_gln, get_organization
 from catalog.products.queries import get_product
 from kernel import clock
 from kernel.db import after_commit, reading, work
-from kernel.errors import Invalid, NotFound
+from kernel.errors import Conflict, Invalid, NotFound, Problem
 from kernel.files import FileStore
 from kernel.tasks import send
-from kernel.web import everyone, language, limiter, once
+from kernel.web import everyone, language, limiter, once, wants_json
 from traceability.ledger.queries import find_disclosures, get_proof_file
 from traceability.lots.queries import get_lot
 from traceability.lots.states import ITEM_FLOW, ItemState
 from traceability.scan import counting, labelling, queries, tasks, tilemap
-from traceability.scan.api import GUESSES, is_miss
+from traceability.scan.api import GUESSES, is_miss, show_no_such_box
 from traceability.scan.states import JOB_FLOW, PAYEE_LABELS, SHEET_LABELS, PartState, Sheet
 from traceability.scan.story import STAGE_LABELS, STATUS_LABELS, STATUS_TEXTS, VOUCH_LABELS, Story
 from traceability.scan.typed import find_path
 
 bp = Blueprint("scan", __name__, template_folder="templates", static_folder="static", static_url_path="/scan/static")
 log = structlog.get_logger()
+
+bp.register_error_handler(queries.NoSuchBox, show_no_such_box)
 
 VISITOR_COOKIE = "seen_box"
 OPENED_FIELDS = ("event_hash", "lot_code")  # fields of an entry that are about no person and name no other box
@@ -129,28 +132,23 @@ def scan() -> ResponseReturnValue:
 @require(Role.clerk, Role.packer, Role.operator)
 def show_labels(code: str) -> ResponseReturnValue:
     """Labels of a pack lot: how many are printed, the form to ask for more, and the jobs so far."""
-    with reading() as session:
-        lot = get_lot(session, code)
-        labelling.must_label(current_actor(), lot)
-        counts = queries.count_items(session, lot.id)
-        jobs = queries.list_label_jobs(session, lot.id)
-    return render_template(
-        "scan/labels.html",
-        lot=lot,
-        counts=[(ITEM_FLOW.label(state), count) for state, count in counts.items()],
-        waiting=counts.get(ItemState.MADE, 0),
-        jobs=jobs,
-        flow=JOB_FLOW,
-        sheets=[(sheet.value, _(SHEET_LABELS[sheet])) for sheet in Sheet],
-        most=labelling.MOST_LABELS,
-    )
+    return _labels_page(code, {}, {})
 
 
 @bp.post("/labels/<code>")
 @require(Role.clerk, Role.packer, Role.operator)
+def ask_labels(code: str) -> ResponseReturnValue:
+    """Ask for labels; a task draws them. A refused form comes back as it was, with what to mend."""
+    try:
+        return _ask_labels(code)
+    except Problem as problem:
+        if wants_json() or not isinstance(problem, Invalid | Conflict):
+            raise
+        return _labels_page(code, request.form, problem.by_field(_)), problem.status
+
+
 @once
-def ask_labels(session: Session, code: str) -> ResponseReturnValue:
-    """Ask for labels; a task draws them."""
+def _ask_labels(session: Session, code: str) -> ResponseReturnValue:
     config = current_app.config["SHANHAI"]
     count, sheet = request.form.get("count", ""), request.form.get("sheet", "")
     if not (count.isascii() and count.isdigit() and len(count) < 7):
@@ -171,6 +169,26 @@ def ask_labels(session: Session, code: str) -> ResponseReturnValue:
     job_id = job.id
     after_commit(session, lambda: send(tasks.draw_labels, str(job_id)))
     return redirect(url_for("scan.show_label_job", code=code, job_id=job_id), 303)
+
+
+def _labels_page(code: str, form: Mapping[str, str], errors: Mapping[str, str]) -> str:
+    with reading() as session:
+        lot = get_lot(session, code)
+        labelling.must_label(current_actor(), lot)
+        counts = queries.count_items(session, lot.id)
+        jobs = queries.list_label_jobs(session, lot.id)
+    return render_template(
+        "scan/labels.html",
+        lot=lot,
+        counts=[(ITEM_FLOW.label(state), count) for state, count in counts.items()],
+        waiting=counts.get(ItemState.MADE, 0),
+        jobs=jobs,
+        flow=JOB_FLOW,
+        sheets=[(sheet.value, _(SHEET_LABELS[sheet])) for sheet in Sheet],
+        most=labelling.MOST_LABELS,
+        form=form,
+        errors=errors,
+    )
 
 
 @bp.get("/labels/<code>/<uuid:job_id>")

@@ -13,12 +13,19 @@ from shop.assistance.crediting import credit_order, debit_refund
 from shop.assistance.sharing import tell_shares
 from shop.config import Config
 from shop.notices.following_orders import tell_closed, tell_confirmed, tell_delivered, tell_paid, tell_refunded, tell_shipped
+from shop.notices.telling import tell_person
 from shop.orders.following import follow_delivered, follow_dispatched
 from shop.orders.forwarding import forward_confirmed, forward_paid
 from shop.orders.models import MoneyToReturn, OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
 from shop.orders.returning import refund_closed, return_money
 from shop.orders.settling import settle_capture, settle_refund
 from shop.payments.models import PaymentCaptured, PaymentRefunded
+from shop.orders.models import OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
+from shop.procurement.accepting import ask_inspectors
+from shop.procurement.budgeting import return_refund
+from shop.procurement.models.requests import PersonTold, RequestApproved
+from shop.procurement.ordering import place_approved, return_closed
+from shop.procurement.settling import settle_payment
 from shop.rooms import import_models
 from traceability.epcis.capturing import DocumentReceived, store_document
 from traceability.ledger import sealing
@@ -45,6 +52,12 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (OrderDelivered, tell_delivered),
     (OrderClosed, tell_closed),
     (OrderRefunded, tell_refunded),
+    (RequestApproved, place_approved),
+    (PersonTold, tell_person),
+    (OrderDelivered, ask_inspectors),
+    (OrderClosed, return_closed),
+    (OrderRefunded, return_refund),
+    (PaymentCaptured, settle_payment),
 )
 
 

@@ -27,6 +27,13 @@ KINDS: Mapping[str, Words] = {
     "approval_asked": Words("有采购申请等您审批", "采购申请 %(request)s 等您审批,金额 %(amount)s。"),
     "approval_given": Words("采购申请已通过", "采购申请 %(request)s 已审批通过,正在下单。"),
     "approval_refused": Words("采购申请被退回", "采购申请 %(request)s 被退回,原因:%(reason)s"),
+    "approval_voided": Words(
+        "采购申请要重新提交", "采购申请 %(request)s 批准后内容或价格有变化,原审批已作废。现在合计 %(amount)s,请看过后重新提交。"
+    ),
+    "request_not_ordered": Words(
+        "采购申请没能下单", "采购申请 %(request)s 已批准,但没能下单。请打开申请查看原因,处理后再点“下单”。"
+    ),
+    "goods_to_accept": Words("有货等您验收", "采购申请 %(request)s 的订单 %(order)s 已签收,等您验收。"),
     "recall": Words("召回通知", "您收到的产品 %(product)s(批次 %(lot)s)正在召回,请停止食用并联系我们。订单 %(order)s。"),
 }
 

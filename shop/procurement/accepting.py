@@ -29,7 +29,7 @@ DONE = (OrderState.ACCEPTED, OrderState.COMPLETED, OrderState.CANCELLED)
 def accept_order(
     session: Session, actor: Actor, code: str, order_code: str, received: Mapping[str, Received], *, note: str = "", at: datetime
 ) -> Acceptance:
-    """Accept one order of a request, line by line. Raises NotFound, Forbidden (asked or approved it), Invalid, Conflict (twice, too early)."""
+    """Accept one order of a request, line by line. Raises NotFound, Forbidden (asked or approved it), Invalid, Conflict."""
     request = lock_visible(session, actor, code)
     _check_duty(session, actor, request)
     if order_code not in {delivery.order_code for delivery in request.deliveries}:

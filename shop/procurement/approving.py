@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor, Role
+from catalog.parties.models import Actor
 from catalog.parties.queries import list_members
 from kernel.errors import Conflict, Invalid
 from kernel.money import Money
@@ -97,9 +98,8 @@ def decide(
     return request
 
 
-def check_duty(request: PurchaseRequest, steps: list[ApprovalStep] | object, step: ApprovalStep, actor: Actor) -> None:
+def check_duty(request: PurchaseRequest, steps: Sequence[ApprovalStep], step: ApprovalStep, actor: Actor) -> None:
     """Separation of duties. Raises Forbidden."""
-    assert isinstance(steps, list)
     policy.check_decider(
         actor.person_id,
         actor.roles.get(request.organization_id, frozenset()),

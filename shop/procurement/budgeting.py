@@ -1,7 +1,7 @@
 """Budgets that hold: reserve when a request is submitted, commit when it is ordered, release or give back when it is not.
 
-The guard is one conditional UPDATE: it takes the row's lock and changes the counters only while they fit; CHECK constraints stand behind it.
-Each movement is a row with a unique key, so nothing is counted twice.
+The guard is one conditional UPDATE: it takes the row's lock and changes the counters only while they fit. CHECK constraints stand
+behind it. Each movement is a row with a unique key, so nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -94,8 +94,10 @@ def reserve(session: Session, request: PurchaseRequest, *, at: datetime) -> None
 
 
 def release(session: Session, request: PurchaseRequest, *, at: datetime) -> None:
-    """Let go of what the present round of a request holds."""
-    _must_move(session, request, EntryKind.RELEASE, request.total_fen, f"{request.code}:{request.round}:release", at=at)
+    """Let go of what the present round of a request holds: what was reserved then, whatever its rows say now."""
+    key = f"{request.code}:{request.round}"
+    held_fen = session.scalars(select(BudgetEntry.amount_fen).where(BudgetEntry.key == f"{key}:reserve")).one()
+    _must_move(session, request, EntryKind.RELEASE, held_fen, f"{key}:release", at=at)
 
 
 def commit(session: Session, request: PurchaseRequest, amount_fen: int, order_code: str, *, at: datetime) -> None:

@@ -19,8 +19,8 @@ from shop.procurement import budgeting
 from shop.procurement.guarding import content_of, lock_own, note_act
 from shop.procurement.models.budgets import PURPOSE_LABELS
 from shop.procurement.models.requests import PurchaseRequest, RequestDelivery
-from shop.procurement.quoting import WantedDelivery, quote_request, wants_of
 from shop.procurement.queries import list_steps
+from shop.procurement.quoting import WantedDelivery, quote_request, wants_of
 from shop.procurement.spreadsheet import MAX_ROWS
 from shop.procurement.states import STEP_STATES, RequestState, StepState
 
@@ -98,12 +98,21 @@ def refresh_quote(session: Session, request: PurchaseRequest, *, at: datetime) -
     """Bring a draft to today's prices; True when anything changed. Raises Invalid when something can no longer be had."""
     before = request.content_hash
     fresh = quote_request(session, request, wants_of(request), at=at)
-    same = [(delivery.total_fen, [(line.sku, line.unit_price_fen) for line in delivery.lines]) for delivery in fresh] == [
-        (delivery.total_fen, [(line.sku, line.unit_price_fen) for line in delivery.lines]) for delivery in request.deliveries
-    ]
-    if not same:
+    if _terms(fresh) != _terms(request.deliveries):
         store_quote(session, request, fresh)
     return request.content_hash != before
+
+
+def _terms(deliveries: Sequence[RequestDelivery]) -> list[object]:
+    """What may have moved since a quote was stored: prices, freight, sellers."""
+    return [
+        (
+            delivery.total_fen,
+            delivery.freight_fen,
+            sorted((line.sku, line.unit_price_fen, line.seller_id) for line in delivery.lines),
+        )
+        for delivery in deliveries
+    ]
 
 
 def take_back(session: Session, request: PurchaseRequest, actor: Actor, *, at: datetime, act: str = "voided") -> None:

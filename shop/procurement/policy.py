@@ -1,12 +1,12 @@
 """The rules of buying, pure: which approvals an amount needs, who may give them, who may accept, who sees what.
 
-Separation of duties (不相容岗位分离, 行政事业单位内部控制规范 art. 15): asking, approving and accepting are three people's work.
+Separation of duties (不相容岗位分离, 行政事业单位内部控制规范): asking, approving and accepting are three people's work.
 What counts is the person, not the role: a second role opens no second door.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -75,7 +75,7 @@ def may_see(person_id: UUID | None, held: Collection[Role], *, requester_id: UUI
     return Role.inspector in held and state in _AFTER_ORDER
 
 
-def must_have_deciders(steps: Iterable[tuple[int, Role]], people: dict[UUID, Collection[Role]], requester_id: UUID) -> None:
+def must_have_deciders(steps: Iterable[tuple[int, Role]], people: Mapping[UUID, Collection[Role]], requester_id: UUID) -> None:
     """Raises Conflict unless different people other than the requester can be found for all steps (a matching, tried by search)."""
     wanted = [role for _, role in steps]
     free = {person: set(roles) for person, roles in people.items() if person != requester_id}

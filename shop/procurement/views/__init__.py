@@ -1,0 +1,1 @@
+"""Doors of the procurement portal, one module for each kind of work."""

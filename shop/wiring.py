@@ -20,7 +20,6 @@ from shop.orders.models import MoneyToReturn, OrderClosed, OrderConfirmed, Order
 from shop.orders.returning import refund_closed, return_money
 from shop.orders.settling import settle_capture, settle_refund
 from shop.payments.models import PaymentCaptured, PaymentRefunded
-from shop.orders.models import OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
 from shop.procurement.accepting import ask_inspectors
 from shop.procurement.budgeting import return_refund
 from shop.procurement.models.requests import PersonTold, RequestApproved

@@ -129,7 +129,7 @@ class Receipt(Base):
     )
 
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments_payment.id"), primary_key=True)
-    sub_order_id: Mapped[UUID] = mapped_column(ForeignKey("orders_sub_order.id"))
+    sub_order_id: Mapped[UUID] = mapped_column(ForeignKey("orders_sub_order.id"), primary_key=True)
     used_fen: Mapped[int] = mapped_column(default=0)
     refunded_fen: Mapped[int] = mapped_column(default=0)
 

@@ -22,9 +22,14 @@ WAITING = (OrderState.PLACED, OrderState.EXPIRED)
 
 
 def settle_capture(session: Session, event: PaymentCaptured) -> None:
-    """Count captured money toward its sub-order; late money takes the boxes again or goes back."""
-    order = session.scalars(select(Order).join(SubOrder).where(SubOrder.code == event.order_code).with_for_update(of=Order)).one()
-    part = next(p for p in order.sub_orders if p.code == event.order_code)
+    """Count captured money toward its sub-order; late money takes the boxes again or goes back.
+
+    Money for something else than one sub-order (a settlement of several) is brought here sub-order by sub-order by the room it is for.
+    """
+    part = _lock_part(session, event.order_code)
+    if part is None:
+        return None
+    order = part.order
     if order.state is OrderState.CANCELLED:
         return publish(session, MoneyToReturn(event.payment_id, event.amount_fen, "cancelled", event.at), at=event.at)
     excess = max(part.paid_fen + event.amount_fen - part.payable_fen, 0)
@@ -42,9 +47,15 @@ def settle_capture(session: Session, event: PaymentCaptured) -> None:
     return None
 
 
+def _lock_part(session: Session, sub_order_code: str) -> SubOrder | None:
+    """The sub-order with this code, its order locked; None for a code that is no sub-order's."""
+    order = session.scalar(select(Order).join(SubOrder).where(SubOrder.code == sub_order_code).with_for_update(of=Order))
+    return next(part for part in order.sub_orders if part.code == sub_order_code) if order is not None else None
+
+
 def _receipt(session: Session, part: SubOrder, payment_id: UUID) -> Receipt:
     """What the order's part counts of a payment; the order is locked."""
-    receipt = session.get(Receipt, payment_id)
+    receipt = session.get(Receipt, (payment_id, part.id))
     if receipt is None:
         receipt = Receipt(payment_id=payment_id, sub_order_id=part.id, used_fen=0, refunded_fen=0)
         session.add(receipt)
@@ -81,10 +92,11 @@ def _all_paid(session: Session, order: Order, event: PaymentCaptured) -> None:
 
 def settle_refund(session: Session, event: PaymentRefunded) -> None:
     """Note on the order what payments gave back of the money it had counted; double money given back by hand is none of it."""
-    order = session.scalars(select(Order).join(SubOrder).where(SubOrder.code == event.order_code).with_for_update(of=Order)).one()
-    receipt = session.get(Receipt, event.payment_id)
-    if receipt is None or event.unused:
+    part = _lock_part(session, event.order_code)
+    receipt = session.get(Receipt, (event.payment_id, part.id)) if part is not None else None
+    if part is None or receipt is None or event.unused:
         return
+    order = part.order
     counted = min(event.amount_fen, receipt.used_fen - receipt.refunded_fen)
     if counted:
         receipt.refunded_fen += counted

@@ -26,7 +26,7 @@ from shop.procurement.wording import ACT_LABELS, CHANNEL_TEXTS, STEP_LABELS
 from shop.procurement.workbook import Table
 
 # Sheet names, in order.
-SHEET_LABELS = ("申请", "明细", "审批", "订单", "验收", "结算与开票", "付款", "过程")
+SHEET_LABELS = ("申请", "明细", "审批", "订单", "验收", "结算与开票", "付款记录", "经过")
 HEAD_LABELS = {
     "fact": ("项目", "内容"),
     "line": ("序号", "收货人", "手机号", "地址", "货号", "商品", "规格", "销售方", "盒数", "单价", "金额", "订单号"),

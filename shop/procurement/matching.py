@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,15 @@ from shop.accounts.addressing import FIELDS, check_address
 from shop.orders.placing import MAX_BOXES
 from shop.procurement.quoting import WantedDelivery
 from shop.procurement.spreadsheet import Fault, SheetRow
+
+# What is wrong with a row that was read well.
+MATCH_TEXTS = {
+    "boxes": "盒数要填 1 到 %(most)s 的整数。",
+    "twice": "和第 %(row)s 行是同一个人的同一种商品,请合并成一行。",
+    "unknown": "没有货号或条码为“%(text)s”的产品,请对照“可选商品”填写。",
+    "not_on_sale": "“%(name)s”今天不能销售:%(reasons)s",
+}
+_KIND_OF_AREA = re.compile("(壮族|回族|维吾尔)?(省|市|自治区|特别行政区)$")
 
 
 @dataclass
@@ -43,7 +53,7 @@ def match_rows(session: Session, rows: Sequence[SheetRow], *, faulty: frozenset[
             message, params = problems[row.cells["product"]]
             wrong.append(Fault(row.number, "product", message, params))
         if boxes is None and row.cells["boxes"]:
-            wrong.append(Fault(row.number, "boxes", "盒数要填 1 到 %(most)s 的整数。", {"most": MAX_BOXES}))
+            wrong.append(Fault(row.number, "boxes", MATCH_TEXTS["boxes"], {"most": MAX_BOXES}))
         matched.faults += [fault for fault in wrong if (fault.row, fault.column) not in faulty]
         if address is None or product is None or boxes is None:
             continue
@@ -51,7 +61,7 @@ def match_rows(session: Session, rows: Sequence[SheetRow], *, faulty: frozenset[
         _, lines, seen = grouped.setdefault(key, (WantedDelivery(address, {}, row.number), {}, {}))
         if product.sku in lines:
             params = {"row": seen[product.sku]}
-            matched.faults.append(Fault(row.number, "product", "和第 %(row)s 行是同一个人的同一种商品,请合并成一行。", params))
+            matched.faults.append(Fault(row.number, "product", MATCH_TEXTS["twice"], params))
             continue
         lines[product.sku], seen[product.sku] = boxes, row.number
     matched.deliveries = [WantedDelivery(delivery.address, lines, delivery.row) for delivery, lines, _ in grouped.values()]
@@ -59,13 +69,18 @@ def match_rows(session: Session, rows: Sequence[SheetRow], *, faulty: frozenset[
 
 
 def _province_codes(session: Session) -> dict[str, str]:
-    """Every way to write a province → its code: 福建, 福建省, Fujian, 350000."""
+    """Every way to write a province → its code: 福建, 福建省, 闽, Fujian, 350000."""
     codes: dict[str, str] = {}
     for area, province in list_provinces(session):
-        for name in (area.name, province.short_name, province.label_en, area.name_en, area.code):
+        for name in (area.name, plain_name(area.name), province.short_name, province.label_en, area.name_en, area.code):
             if name:
                 codes[name.lower()] = area.code
     return codes
+
+
+def plain_name(name: str) -> str:
+    """A province as people say it: 福建省 → 福建, 广西壮族自治区 → 广西."""
+    return _KIND_OF_AREA.sub("", name)
 
 
 def _read_address(session: Session, row: SheetRow, provinces: Mapping[str, str]) -> tuple[dict[str, str] | None, list[Fault]]:
@@ -103,10 +118,10 @@ def _find_products(session: Session, rows: Sequence[SheetRow], at: datetime) -> 
     found = {text: product for text in typed if (product := by_sku.get(skus[text]) or by_gtin.get(gtins.get(text, "-")))}
     reasons = why_not_on_sale_many(session, list(found.values()), today_shanghai(at))
     for text in typed - set(found) - set(problems):
-        problems[text] = ("没有货号或条码为“%(text)s”的产品,请对照“可选商品”填写。", {"text": text[:40]})
+        problems[text] = (MATCH_TEXTS["unknown"], {"text": text[:40]})
     for text, product in list(found.items()):
         if reasons[product.id]:
-            problems[text] = ("“%(name)s”今天不能销售:%(reasons)s", {"name": product.name, "reasons": "".join(reasons[product.id])})
+            problems[text] = (MATCH_TEXTS["not_on_sale"], {"name": product.name, "reasons": "".join(reasons[product.id])})
             del found[text]
         else:
             problems.pop(text, None)

@@ -25,7 +25,7 @@ from shop.procurement.models.requests import ApprovalStep, HistoryEntry, Purchas
 from shop.procurement.models.settlements import Acceptance, Settlement
 from shop.procurement.states import RequestState
 
-WAY_LABELS = ("填写", "审批", "下单", "验收", "结算")
+WAY_LABELS = ("填写", "审批", "下单", "验收", "结清")
 _PLACE = {
     RequestState.DRAFT: 0,
     RequestState.REFUSED: 0,

@@ -153,19 +153,22 @@ def _read_row(
         if key == FAULTS.key or place >= len(cells):
             continue
         if (index, place) in formulas:
-            faults.append(Fault(index + 1, key, "这一格是公式,请改成直接填写的内容(复制后选择性粘贴为“值”)。"))
+            faults.append(Fault(index + 1, key, CELL_TEXTS["formula"]))
             continue
         text, wrong = _read_cell(cells[place])
         texts[key] = text
         if wrong:
             faults.append(Fault(index + 1, key, wrong))
     required = {column.key for column in COLUMNS if column.required} - {fault.column for fault in faults}
-    faults += [Fault(index + 1, key, "这一格必须填写。") for key in texts if key in required and not texts[key]]
+    faults += [Fault(index + 1, key, CELL_TEXTS["empty"]) for key in texts if key in required and not texts[key]]
     return texts, faults
 
 
-# Why a cell's type does not fit, by type.
+# Why a cell cannot be taken as it is.
 CELL_TEXTS = {
+    "empty": "这一格必须填写。",
+    "formula": "这一格是公式,请改成直接填写的内容(复制后选择性粘贴为“值”)。",
+    "merged": "这里是合并单元格。请取消合并,每一行都填全。",
     "bool": "这一格是“是/否”值,请改成文字。",
     "date": "这一格是日期,请改成文字。",
     "long": "这么长的数字要先把单元格设成“文本”再填,否则后几位会变成 0。",
@@ -188,9 +191,8 @@ def _read_cell(cell: object) -> tuple[str, str | None]:
 
 
 def _merged_faults(merged: Collection[tuple[tuple[int, int], tuple[int, int]]], places: Mapping[int, str]) -> list[Fault]:
-    message = "这里是合并单元格。请取消合并,每一行都填全。"
     return [
-        Fault(max(top, 1) + 1, places.get(left), message)
+        Fault(max(top, 1) + 1, places.get(left), CELL_TEXTS["merged"])
         for (top, left), (bottom, right) in merged
         if bottom >= 1 and any(place in places for place in range(left, right + 1))
     ]

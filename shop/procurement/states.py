@@ -40,7 +40,7 @@ STATES = States(
         RequestState.ORDERED: "已下单",
         RequestState.ACCEPTED: "已验收",
         RequestState.SETTLED: "已结清",
-        RequestState.REFUSED: "已退回",
+        RequestState.REFUSED: "已退回申请",
         RequestState.CANCELLED: "已取消",
     },
 )
@@ -65,7 +65,7 @@ STEP_STATES = States(
     ends=(StepState.APPROVED, StepState.REFUSED, StepState.VOID),
     labels={
         StepState.WAITING: "待审批",
-        StepState.APPROVED: "同意",
+        StepState.APPROVED: "批准",
         StepState.REFUSED: "退回",
         StepState.VOID: "已作废",
     },

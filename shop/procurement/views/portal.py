@@ -22,6 +22,7 @@ from kernel.money import Money
 from shop.orders.models import Purpose
 from shop.procurement import queries
 from shop.procurement.forms import chosen_organization, own_organizations, portal_words, year_of
+from shop.procurement.matching import plain_name
 from shop.procurement.policy import PORTAL_ROLES
 from shop.procurement.states import SettlementState
 from shop.procurement.workbook import make_template
@@ -88,7 +89,7 @@ def template() -> ResponseReturnValue:
     """The table for many recipients, with today's products and prices on its second sheet."""
     with reading() as session:
         organization = chosen_organization(session, current_actor(), Role.requester)
-        provinces = [province.short_name for _area, province in list_provinces(session)]
+        provinces = [plain_name(area.name) for area, _province in list_provinces(session)]
         rows = [(product.sku, product.name, product.net_content, price) for product, price in offers(session, organization)]
     notes = [
         _("一行填一个收货人的一种商品;同一个人要几种,就填几行。"),

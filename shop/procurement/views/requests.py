@@ -20,7 +20,7 @@ from kernel.db import reading
 from kernel.errors import Invalid, NotFound, Problem, fill
 from kernel.files import read_bounded
 from kernel.money import Money
-from kernel.web import once, wants_json
+from kernel.web import language, once, wants_json
 from shop.procurement import approving, drafting, importing, ordering, queries
 from shop.procurement.exporting import make_evidence
 from shop.procurement.forms import (
@@ -196,8 +196,8 @@ def show_import(import_id: UUID) -> ResponseReturnValue:
 def _faults_page(session: Session, import_id: UUID) -> str:
     found, purchase = queries.get_import(session, import_id, current_actor())
     faults = importing.faults_of(found)
-    names = {column.key: column.zh for column in COLUMNS}
-    rows = [(fault.row, _(names[fault.column]) if fault.column in names else "", say(fault)) for fault in faults[:100]]
+    names = {column.key: column.en if language() == "en" else column.zh for column in COLUMNS}
+    rows = [(fault.row, names.get(fault.column or "", ""), say(fault)) for fault in faults[:100]]
     return render_template("procurement/import.html", found=found, purchase=purchase, rows=rows, count=len(faults))
 
 

@@ -1,0 +1,82 @@
+"""One timeline for an order, pure: money, stock, parcels, messages, cases and staff's acts in the order in which they happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from kernel.clock import to_shanghai
+from kernel.errors import Gettext
+from kernel.money import Money
+from logistics.shipments.queries import Tracking
+from logistics.stock.models import Allocation
+from shop.backoffice.models import AuditEntry
+from shop.cases.models import Case
+from shop.notices.models import Notice
+from shop.orders.models import Order
+from shop.payments.models import Payment, Refund
+
+Entry = tuple[datetime, str, str]
+WHAT_LABELS: Mapping[str, str] = {
+    "refund.proposed": "提出退款",
+    "refund.agreed": "同意退款",
+    "refund.refused": "拒绝退款",
+    "contact.opened": "查看收货人信息",
+    "outbox.retried": "重试停下的事件",
+    "review.hidden": "隐藏评价",
+    "review.shown": "重新显示评价",
+}
+
+
+@dataclass(frozen=True)
+class Trail:
+    """All that is known of an order."""
+
+    order: Order
+    payments: Sequence[Payment]
+    refunds: Sequence[Refund]
+    allocations: Sequence[Allocation]
+    tracking: Sequence[Tracking]
+    notices: Sequence[tuple[Notice, str]]
+    cases: Sequence[Case]
+    audit: Sequence[AuditEntry]
+
+
+def tell_all(trail: Trail, gettext: Gettext) -> list[Mapping[str, str]]:
+    """Entries for ``parts.timeline``, oldest first."""
+    _ = gettext
+    entries: list[Entry] = [(trail.order.placed_at, _("已下单"), str(Money(trail.order.total_fen)))]
+    if trail.allocations:
+        first = min(row.allocated_at for row in trail.allocations)
+        entries.append((first, _("已分配库存"), _("%(boxes)s 盒") % {"boxes": sum(row.quantity for row in trail.allocations)}))
+    entries += _money(trail, gettext)
+    for parcel in trail.tracking:
+        entries += _parcel(parcel, gettext)
+    entries += [(notice.created_at, _("消息"), words) for notice, words in trail.notices]
+    entries += [(case.opened_at, _("工单"), case.code) for case in trail.cases]
+    entries += [(row.at, _(WHAT_LABELS.get(row.what, row.what)), row.actor) for row in trail.audit]
+    ordered: Iterable[Entry] = sorted(entries, key=lambda entry: entry[0])
+    return [{"time": f"{to_shanghai(at):%Y-%m-%d %H:%M}", "title": title, "text": text} for at, title, text in ordered]
+
+
+def _money(trail: Trail, gettext: Gettext) -> list[Entry]:
+    _ = gettext
+    found = [
+        (row.captured_at, _("已收款"), f"{Money(row.captured_fen)} {row.code}")
+        for row in trail.payments
+        if row.captured_at is not None
+    ]
+    found += [(row.created_at, _("申请退款"), str(Money(row.amount_fen))) for row in trail.refunds]
+    found += [(row.done_at, _("已退款"), str(Money(row.amount_fen))) for row in trail.refunds if row.done_at is not None]
+    return found
+
+
+def _parcel(parcel: Tracking, gettext: Gettext) -> list[Entry]:
+    _ = gettext
+    found: list[Entry] = []
+    if parcel.packed_at is not None:
+        found.append((parcel.packed_at, _("已装箱"), parcel.shipment_code))
+    if parcel.dispatched_at is not None:
+        found.append((parcel.dispatched_at, _("已发货"), parcel.waybill or ""))
+    return found + [(step.at, step.text, step.city) for step in parcel.steps]

@@ -167,7 +167,9 @@ def test_bad_files(
 
 def test_20_megabytes(client: FlaskClient, app: Flask, session: Session) -> None:
     act_as(app, make_actor(session, Role.operator))
-    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + b"x" * (20 * 1024 * 1024) + b"\r\n--x--"
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + b"x" * (20 * 1024 * 1024) + b"\r\n--x--"
+    )
     refused = client.post("/payments/statement", data=body, content_type="multipart/form-data; boundary=x")
     assert refused.status_code == 413
     assert "太大" in refused.text

@@ -10,7 +10,8 @@ from kernel.quantity import Unit
 
 _GRAMS = {Unit.KG: 1000, Unit.G: 1, Unit.JIN: 500}
 _MILLILITRES = {Unit.L: 1000, Unit.ML: 1}
-WEIGHT_LABEL, VOLUME_LABEL = "500克", "500毫升"
+PER_LABELS = ("500克", "500毫升")
+WEIGHT_LABEL, VOLUME_LABEL = PER_LABELS
 
 
 def price_per_500(price: Money, amount: Decimal, unit: Unit) -> tuple[Money, str] | None:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, TypeVar
 
+from babel.dates import get_month_names
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale, pgettext
 from flask_babel import gettext as _
-from flask_babel import pgettext
+from sqlalchemy.orm import Session
 
-from catalog.areas.queries import find_area, find_eastern_partners, find_supported, list_areas, name_path
+from catalog.areas.models import Area, SupportedList
+from catalog.areas.queries import (
+    find_area,
+    find_eastern_partners,
+    find_supported,
+    list_areas,
+    list_supported_lists,
+    prefecture_of,
+    province_of,
+)
 from catalog.documents.models import CHECK_LABELS, KIND_LABELS, DocumentKind, SubjectKind
 from catalog.documents.queries import list_documents_of
 from catalog.parties.models import OrganizationKind
@@ -61,6 +73,12 @@ def net(net_content: str) -> str:
 def container(net_content: str) -> str:
     """What one piece is called in the reader's language."""
     return _container(container_of(net_content))
+
+
+@bp.app_template_filter()
+def month(number: int) -> str:
+    """The name of a month: 3月, Mar."""
+    return str(get_month_names("abbreviated", locale=get_locale())[number])
 
 
 @bp.app_template_filter()
@@ -138,8 +156,8 @@ def season() -> ResponseReturnValue:
     with reading() as session:
         rows = queries.list_calendar(session)
         areas = list_areas(session, [product.county_code for product in rows])
-        month = clock.today_shanghai(clock.now()).month
-        return render_template("storefront/season.html", rows=rows, areas=areas, month=month, runs=season_runs)
+        now = clock.today_shanghai(clock.now()).month
+        return render_template("storefront/season.html", rows=rows, areas=areas, month=now, runs=season_runs)
 
 
 @bp.get("/counties")
@@ -165,8 +183,8 @@ def county(code: str) -> ResponseReturnValue:
         return render_template(
             "storefront/county.html",
             area=area,
-            path=name_path(session, code),
-            lists=find_supported(session, code, on),
+            path=_path(session, code),
+            lists=_lists(session, code, on),
             partners=list(list_areas(session, partners).values()),
             growers=queries.list_growers(session, code),
             shelf=shelf,
@@ -190,7 +208,7 @@ def cooperative(code: str) -> ResponseReturnValue:
         return render_template(
             "storefront/cooperative.html",
             body=body,
-            path=name_path(session, body.county_code or ""),
+            path=_path(session, body.county_code or ""),
             households=count_households(session, body.id),
             papers=[paper for paper in papers if paper.covers(on) and paper.revoked_at is None],
             kind_labels=KIND_LABELS,
@@ -198,6 +216,18 @@ def cooperative(code: str) -> ResponseReturnValue:
             shelf=shelf,
             more=_with(after=shelf.after) if shelf.after else None,
         )
+
+
+def _path(session: Session, code: str) -> list[Area]:
+    """The areas from the province down to the county."""
+    found = list_areas(session, [province_of(code), prefecture_of(code), code])
+    return [found[c] for c in dict.fromkeys((province_of(code), prefecture_of(code), code)) if c in found]
+
+
+def _lists(session: Session, code: str, on: date) -> list[SupportedList]:
+    """The dated lists that name the county."""
+    named_by = {row.list_name for row in find_supported(session, code, on)}
+    return [row for row in list_supported_lists(session) if row.name in named_by]
 
 
 def _priced(rows: Sequence[Shown]) -> list[Shown]:
@@ -208,14 +238,14 @@ def _read_filters() -> Filters:
     """Filters from the address; values nobody offered are passed over."""
     args = request.args
     most = _pick(args.get("most", ""), [str(yuan) for yuan in PRICES])
-    month = _pick(args.get("month", ""), [str(number) for number in range(1, 13)])
+    in_month = _pick(args.get("month", ""), [str(number) for number in range(1, 13)])
     return Filters(
         county=args.get("county") or None,
         province=args.get("province") or None,
         category=args.get("category") or None,
         storage=_pick(args.get("storage", ""), list(Temperature)),
         certificate=_pick(args.get("certificate", ""), CERTIFICATES),
-        month=int(month) if month else None,
+        month=int(in_month) if in_month else None,
         most_fen=int(most) * 100 if most else None,
         in_stock=args.get("stock") == "1",
     )
@@ -227,7 +257,7 @@ def _options() -> dict[str, list[tuple[object, str]]]:
     return {
         "storage": [every, *((key, _(label)) for key, label in STORAGE_LABELS.items())],
         "certificate": [every, *((kind, _(KIND_LABELS[kind])) for kind in CERTIFICATES)],
-        "month": [every, *((number, _("%(month)s月", month=number)) for number in range(1, 13))],
+        "month": [every, *((number, month(number)) for number in range(1, 13))],
         "price": [every, *((yuan, _("%(yuan)s 元以内", yuan=yuan)) for yuan in PRICES)],
     }
 

@@ -18,12 +18,19 @@ from catalog.products.models import Product
 from kernel import clock, installation
 from kernel.db import reading, work
 from kernel.errors import Conflict
+from kernel.money import Money
 from kernel.quantity import Unit
 from logistics.shipments.connecting import connect_carrier
 from logistics.stock.queries import available
 from shop.config import Config
 from shop.demo import growing, offering, peopling
 from shop.demo.catalogue import SampleProduct, list_samples
+from shop.demo.peopling import map_organizations
+from shop.orders.models import Purpose
+from shop.payments import bank_transfer
+from shop.payments.queries import find_account
+from shop.procurement.budgeting import declare_quota, set_budget
+from shop.procurement.queries import find_budget
 from traceability.lots.models import CapacityRule
 from traceability.lots.ruling import set_capacity_rule
 from traceability.lots.states import Basis
@@ -77,7 +84,23 @@ def load_demo(config: Config, *, say: Say, into_given: bool = False) -> None:
                 push_url=f"http://127.0.0.1:{config.port}/webhooks/carriers/fake",
                 push_salt=config.carrier_salt,
             )
+        _fund_buyers(session, at)
     fill_shelves(say=say, at=at)
+
+
+def _fund_buyers(session: Session, at: datetime) -> None:
+    """The buying organisation's budgets and quota of this year, its approval rule, and the bank account of the demo's seller."""
+    organizations = map_organizations(session)
+    buyer, year = organizations["DEMO-BUYER"], clock.to_shanghai(at).year
+    seller = organizations["DEMO-OPERATOR"]
+    if find_account(session, seller) is None:
+        bank = {"holder": "山海集示例运营公司", "bank": "示例银行福州支行", "number": "6222000000000000"}
+        bank_transfer.set_account(session, SYSTEM, seller, **bank, at=at)
+    if find_budget(session, buyer, year, Purpose.CANTEEN) is not None:
+        return
+    for purpose, amount in ((Purpose.CANTEEN, 30_000_000), (Purpose.STAFF_GIFT, 90_000_000), (Purpose.UNION, 10_000_000)):
+        set_budget(session, SYSTEM, organization_id=buyer, year=year, purpose=purpose, amount=Money(amount), at=at)
+    declare_quota(session, SYSTEM, organization_id=buyer, year=year, canteen_total=Money(200_000_000), no_canteen=False, at=at)
 
 
 def _load_people(session: Session, config: Config, samples: tuple[SampleProduct, ...], at: datetime) -> None:

@@ -79,16 +79,15 @@ def list_payments(
 
 @dataclass(frozen=True)
 class OpenWork:
-    """What waits for a person, as numbers: failed refunds, refunds to pay back by hand, unmatched credits, notices of no payment."""
+    """What waits for a person, as numbers: failed refunds, refunds to pay back by hand, unmatched credits."""
 
     failed_refunds: int
     transfers_back: int
     unmatched: int
-    strange_notices: int
 
 
 def count_open_work(session: Session) -> OpenWork:
-    """Four small counts over partial indexes."""
+    """Three small counts over partial indexes."""
 
     def count(query: object) -> int:
         return session.scalar(query) or 0  # type: ignore[call-overload]
@@ -98,7 +97,6 @@ def count_open_work(session: Session) -> OpenWork:
         failed_refunds=count(number.select_from(Refund).where(Refund.state == RefundState.FAILED)),
         transfers_back=count(number.select_from(Refund).join(Payment).where(*_TO_PAY_BACK)),
         unmatched=count(number.select_from(StatementLine).where(StatementLine.payment_id.is_(None))),
-        strange_notices=count(number.select_from(Notice).where(Notice.last_error == "no_such_payment")),
     )
 
 

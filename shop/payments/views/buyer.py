@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, g, redirect, render_template, request
+from flask import Blueprint, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -127,8 +127,6 @@ def come_back(code: str) -> ResponseReturnValue:
             unanswered = True
     with reading() as session:
         payment = queries.get_payment(session, code)
-    if payment.state is PaymentState.CAPTURED:
-        flash(_("已收到您的付款,谢谢。"), "ok")
     return render_template(
         "payments/come_back.html", payment=payment, unanswered=unanswered, token=token, order_path=order_path(payment)
     )

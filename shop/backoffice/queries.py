@@ -27,6 +27,8 @@ from shop.orders.states import OrderState
 from shop.payments.models import Payment
 from shop.payments.queries import OpenWork, count_open_work
 from shop.payments.states import PaymentState
+from shop.procurement.models.requests import PurchaseRequest
+from shop.procurement.models.settlements import Settlement
 from traceability.ledger.queries import Progress, find_progress
 from traceability.lots.models import HouseholdDelivery, Lot, RecallMark, TradeItem
 
@@ -96,6 +98,8 @@ HIT_LABELS = {
     "invoice": "开票申请",
     "refund": "退款单",
     "slip": "交货凭证",
+    "request": "采购申请",
+    "settlement": "结算单",
 }
 
 
@@ -138,6 +142,8 @@ _PLAIN: tuple[tuple[str, InstrumentedAttribute[Any], str], ...] = (
     ("product", Product.sku, "/products-admin/{}"),
     ("organization", Organization.code, "/parties/organizations/{}"),
     ("invoice", InvoiceRequest.code, "/invoices/{}"),
+    ("request", PurchaseRequest.code, "/procurement/requests/{}"),
+    ("settlement", Settlement.code, "/procurement/settlements/{}"),
     ("slip", HouseholdDelivery.slip_code, "/cooperative/deliveries/{}"),
 )
 

@@ -27,7 +27,7 @@ from werkzeug.exceptions import HTTPException
 
 from kernel import clock, idempotency, translations
 from kernel.db import work
-from kernel.errors import Invalid, Problem
+from kernel.errors import Invalid, NotFound, Problem, TooLarge
 from kernel.money import Money
 from kernel.quantity import Quantity
 
@@ -292,12 +292,15 @@ _HTTP_TEXTS = {
     429: "操作太频繁了,请过一分钟再试。",
 }
 
+_HTTP_TITLES = {404: NotFound.title, 413: TooLarge.title, 429: "请慢一点"}
+
 
 def _http_problem(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error.get_response()
     problem = Problem(_HTTP_TEXTS.get(error.code, "暂时无法完成,请稍后再试。"))
     problem.status = error.code
+    problem.title = _HTTP_TITLES.get(error.code, problem.title)
     answer = make_response(show_problem(problem))
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):

@@ -40,6 +40,15 @@
   document.addEventListener("change", (event) => {
     if (event.target.closest("[data-send-on-change]")) event.target.form?.requestSubmit();
   });
+  // Fields that matter for one choice only: data-only-when="unit=head" hides them while `unit` is anything else.
+  each("[data-only-when]", (node) => {
+    const [name, value] = node.dataset.onlyWhen.split("=");
+    const form = node.closest("form");
+    const show = () => { node.hidden = form.elements[name].value !== value; };
+    form.addEventListener("change", show);
+    window.addEventListener("pageshow", show);
+    show();
+  });
   each("[data-hide-with-script]", (node) => { node.hidden = true; });
 
   // After a refused form, go to what must be mended.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Flask, flash, g, redirect, render_template, request, session
@@ -18,13 +19,18 @@ from kernel.errors import Invalid
 from kernel.web import everyone, limiter, local_target, once
 from shop.accounts import addressing, signing
 from shop.accounts.queries import find_actor, list_addresses
+from shop.accounts.workplaces import list_workplaces
 
 bp = Blueprint("accounts", __name__, template_folder="templates")
 COOKIE_KEY = "sid"
 
 
 def know_the_actor(app: Flask) -> None:
-    """Before each request: set ``g.actor`` and the key its once-only forms are scoped by."""
+    """Before each request: set ``g.actor`` and the key its once-only forms are scoped by; pages may ask for their workplaces."""
+
+    @app.context_processor
+    def show_workplaces() -> dict[str, Any]:
+        return {"workplaces": lambda: list_workplaces(g.get("actor", ANONYMOUS))}
 
     @app.before_request
     def load() -> None:

@@ -1,11 +1,10 @@
-"""The clerk's doors: deliveries, lots, labels, the county. Made for a cheap phone; every page works without JavaScript."""
+"""What is done with a lot: mixed, processed, packed, given its papers, its labels activated."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,25 +14,24 @@ from sqlalchemy.orm import Session
 from catalog.documents import issuing
 from catalog.documents.models import DocumentKind, SubjectKind
 from catalog.parties.access import current_actor, require
-from catalog.parties.models import Household, Role
-from catalog.parties.queries import get_organization, list_households
+from catalog.parties.models import Role
+from catalog.parties.queries import get_organization
 from catalog.products.queries import find_product
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, NotFound, Problem
 from kernel.quantity import Quantity, plain
 from kernel.web import once
-from shop.cooperative import asking, forms, queries
+from shop.cooperative import forms, queries
+from shop.cooperative.views import RAW, own_cooperative
 from traceability.lots import serialising
-from traceability.lots.harvesting import DeliveryDraft, mark_paid, record_delivery
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import Lot
 from traceability.lots.processing import pack_lot, process_lot
-from traceability.lots.queries import get_delivery, get_lot
+from traceability.lots.queries import get_lot
 from traceability.lots.states import LotKind, Step
 
-bp = Blueprint("cooperative", __name__, url_prefix="/cooperative", template_folder="templates")
-RAW = (LotKind.DELIVERY, LotKind.BULK, LotKind.PROCESSED)
+bp = Blueprint("cooperative_lots", __name__, url_prefix="/cooperative/lots", template_folder="../templates")
 PAPER_KINDS = (DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION)
 STEP_TEXTS = {
     Step.SLAUGHTERING: "屠宰", Step.CUTTING: "分割", Step.FREEZING: "速冻", Step.SORTING: "分选", Step.DRYING: "烘干",
@@ -47,140 +45,21 @@ BASIS_TEXTS = {
 }
 
 
-def _own() -> UUID:
-    """The clerk's cooperative."""
-    return current_actor().organization_with(Role.clerk)
-
-
-@bp.get("/")
-@require(Role.clerk)
-def home() -> ResponseReturnValue:
-    """Today at a glance: what came in, what lies there, what waits for labels."""
-    organization_id, today = _own(), clock.today_shanghai(clock.now())
-    with reading() as session:
-        return render_template(
-            "cooperative/home.html",
-            organization=get_organization(session, organization_id),
-            today=queries.list_deliveries(session, organization_id, on=today, limit=8),
-            recent=queries.list_deliveries(session, organization_id, limit=8),
-            raw=queries.list_open_lots(session, organization_id, RAW, limit=8),
-            packs=queries.list_open_lots(session, organization_id, (LotKind.PACK,), limit=8),
-            questions=queries.list_questions(session, organization_id=organization_id, limit=5),
-            plain=plain,
-        )
-
-
-@bp.get("/deliveries")
-@require(Role.clerk)
-def deliveries() -> ResponseReturnValue:
-    """All deliveries, newest first."""
-    after = forms.read_uuid(request.args["after"]) if request.args.get("after") else None
-    with reading() as session:
-        rows = queries.list_deliveries(session, _own(), after=after)
-        following = rows[-1].delivery.id if len(rows) == 30 else None
-        return render_template("cooperative/deliveries.html", rows=rows, following=following, plain=plain)
-
-
-@bp.get("/deliveries/new")
-@require(Role.clerk)
-def new_delivery() -> ResponseReturnValue:
-    """The form of one household's delivery."""
-    return _delivery_page({}, {}), 200
-
-
-def _delivery_page(form: Mapping[str, Any], errors: Mapping[str, str], refusal: str = "") -> str:
-    organization_id = _own()
-    with reading() as session:
-        return render_template(
-            "cooperative/delivery_form.html",
-            households=list_households(session, organization_id, limit=200, search=request.args.get("q", "")),
-            products=queries.list_own_products(session, organization_id),
-            units=[(unit.value, _(unit.label)) for unit in forms.DELIVERY_UNITS],
-            form=form,
-            errors=errors,
-            refusal=refusal,
-        )
-
-
-@bp.post("/deliveries")
-@require(Role.clerk)
-def add_delivery() -> ResponseReturnValue:
-    """Record a delivery; what is refused stays on the form, with the way to ask the county."""
-    try:
-        return _add_delivery()
-    except Problem as problem:
-        if problem.status not in (409, 422):
-            raise
-        return _delivery_page(request.form, problem.by_field(_), problem.text(_)), problem.status
-
-
-@once
-def _add_delivery(session: Session) -> ResponseReturnValue:
-    read = forms.Reading(request.form)
-    household_id = read.read("household_id", forms.read_uuid, UUID(int=0))
-    sku = read.text("product_sku", _("请选择产品。"))
-    quantity, price = forms.read_quantity(read), forms.read_money(read, "agreed_price")
-    read.done()
-    product = find_product(session, sku)
-    if product is None or product.cooperative_id != _own():
-        raise Invalid("请选择本合作社的产品。", field="product_sku")
-    draft = DeliveryDraft(
-        organization_id=_own(),
-        household_id=household_id,
-        material=product.name.split("（")[0],
-        quantity=quantity,
-        agreed_price=price,
-        ear_tags=forms.read_ear_tags(request.form.get("ear_tags", "")),
-        grade=request.form.get("grade", "").strip()[:20],
-        product_sku=sku,
-    )
-    delivery = record_delivery(session, current_actor(), draft, clock.now())
-    if request.form.get("paid") == "1":
-        mark_paid(session, current_actor(), delivery_id=delivery.id, at=clock.now())
-    flash(_("已收货,交货凭证 %(code)s。", code=delivery.slip_code))
-    return redirect(url_for("cooperative.slip", code=delivery.slip_code))
-
-
-@bp.get("/deliveries/<code>")
-@require(Role.clerk)
-def slip(code: str) -> ResponseReturnValue:
-    """The slip (交货凭证) the household takes home."""
-    with reading() as session:
-        delivery = get_delivery(session, code)
-        lot = session.get_one(Lot, delivery.lot_id)
-        if lot.organization_id != _own():
-            raise NotFound("没有这张交货凭证。")
-        household = session.get_one(Household, delivery.household_id)
-        organization = get_organization(session, lot.organization_id)
-        return render_template(
-            "cooperative/slip.html", delivery=delivery, lot=lot, household=household, organization=organization, plain=plain
-        )
-
-
-@bp.post("/deliveries/<code>/paid")
-@require(Role.clerk)
-@once
-def paid(session: Session, code: str) -> ResponseReturnValue:
-    """Note that the household has its money."""
-    mark_paid(session, current_actor(), delivery_id=get_delivery(session, code).id, at=clock.now())
-    return redirect(url_for("cooperative.slip", code=code))
-
-
-@bp.get("/lots")
+@bp.get("")
 @require(Role.clerk)
 def lots() -> ResponseReturnValue:
     """What lies there, and the form that mixes deliveries into one lot."""
     with reading() as session:
         return render_template(
             "cooperative/lots.html",
-            raw=queries.list_open_lots(session, _own(), RAW),
-            packs=queries.list_open_lots(session, _own(), (LotKind.PACK,)),
-            by_products=queries.list_open_lots(session, _own(), (LotKind.BY_PRODUCT,)),
+            raw=queries.list_open_lots(session, own_cooperative(), RAW),
+            packs=queries.list_open_lots(session, own_cooperative(), (LotKind.PACK,)),
+            by_products=queries.list_open_lots(session, own_cooperative(), (LotKind.BY_PRODUCT,)),
             plain=plain,
         )
 
 
-@bp.post("/lots/mixed")
+@bp.post("/mixed")
 @require(Role.clerk)
 @once
 def mix(session: Session) -> ResponseReturnValue:
@@ -197,10 +76,10 @@ def mix(session: Session) -> ResponseReturnValue:
         at=clock.now(),
     )
     flash(_("已合并成批次 %(code)s。", code=lot.code))
-    return redirect(url_for("cooperative.work", code=lot.code))
+    return redirect(url_for("cooperative_lots.work", code=lot.code))
 
 
-@bp.get("/lots/<code>")
+@bp.get("/<code>")
 @require(Role.clerk)
 def work(code: str) -> ResponseReturnValue:
     """What can be done with a lot: papers, a step of processing, packing, labels."""
@@ -210,7 +89,7 @@ def work(code: str) -> ResponseReturnValue:
 def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str]) -> str:
     with reading() as session:
         lot = get_lot(session, code)
-        if lot.organization_id != _own():
+        if lot.organization_id != own_cooperative():
             raise NotFound("没有这个批次。")
         return render_template(
             "cooperative/work.html",
@@ -233,7 +112,7 @@ def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str]) ->
         )
 
 
-@bp.post("/lots/<code>/<any(processing, packing, papers, promise, activation):deed>")
+@bp.post("/<code>/<any(processing, packing, papers, promise, activation):deed>")
 @require(Role.clerk)
 def act_on_lot(code: str, deed: str) -> ResponseReturnValue:
     """One act on a lot; a refusal comes back on the same page with everything that was typed."""
@@ -248,9 +127,9 @@ def act_on_lot(code: str, deed: str) -> ResponseReturnValue:
 @once
 def _act_on_lot(session: Session, code: str, deed: str) -> ResponseReturnValue:
     lot = get_lot(session, code)
-    if lot.organization_id != _own():
+    if lot.organization_id != own_cooperative():
         raise NotFound("没有这个批次。")
-    return redirect(url_for("cooperative.work", code=_DEEDS[deed](session, lot)))
+    return redirect(url_for("cooperative_lots.work", code=_DEEDS[deed](session, lot)))
 
 
 def _process(session: Session, lot: Lot) -> str:
@@ -339,43 +218,3 @@ def _activate(session: Session, lot: Lot) -> str:
 
 
 _DEEDS = {"processing": _process, "packing": _pack, "papers": _add_paper, "promise": _promise, "activation": _activate}
-
-
-@bp.get("/questions")
-@require(Role.clerk, Role.county_officer)
-def questions() -> ResponseReturnValue:
-    """Questions to the county: a clerk sees the cooperative's, an officer the county's."""
-    actor = current_actor()
-    officer = actor.has(Role.county_officer)
-    with reading() as session:
-        if officer:
-            rows = queries.list_questions(session, counties=asking.list_counties_of(session, actor))
-        else:
-            rows = queries.list_questions(session, organization_id=_own())
-    return render_template("cooperative/questions.html", rows=rows, officer=officer)
-
-
-@bp.post("/questions")
-@require(Role.clerk)
-@once
-def ask(session: Session) -> ResponseReturnValue:
-    """Ask the county."""
-    asking.ask_county(
-        session,
-        current_actor(),
-        _own(),
-        refusal=request.form.get("refusal", ""),
-        question=request.form.get("question", ""),
-        at=clock.now(),
-    )
-    flash(_("已发给县里,答复会显示在这里。"))
-    return redirect(url_for("cooperative.questions"))
-
-
-@bp.post("/questions/<uuid:question_id>/answer")
-@require(Role.county_officer)
-@once
-def answer(session: Session, question_id: UUID) -> ResponseReturnValue:
-    """Answer as the county."""
-    asking.answer_question(session, current_actor(), question_id, request.form.get("answer", ""), at=clock.now())
-    return redirect(url_for("cooperative.questions"))

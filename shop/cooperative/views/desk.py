@@ -1,0 +1,184 @@
+"""The desk: today, what households deliver, the slip they take home, questions to the county."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from catalog.parties.access import current_actor, require
+from catalog.parties.models import Household, Role
+from catalog.parties.queries import get_organization, list_households
+from catalog.products.queries import find_product
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import Invalid, NotFound, Problem
+from kernel.quantity import plain
+from kernel.web import once
+from shop.cooperative import asking, forms, queries
+from shop.cooperative.views import RAW, own_cooperative
+from traceability.lots.harvesting import DeliveryDraft, mark_paid, record_delivery
+from traceability.lots.models import Lot
+from traceability.lots.queries import get_delivery
+from traceability.lots.states import LotKind
+
+bp = Blueprint("cooperative", __name__, url_prefix="/cooperative", template_folder="../templates")
+
+
+@bp.get("/")
+@require(Role.clerk)
+def home() -> ResponseReturnValue:
+    """Today at a glance: what came in, what lies there, what waits for labels."""
+    organization_id, today = own_cooperative(), clock.today_shanghai(clock.now())
+    with reading() as session:
+        return render_template(
+            "cooperative/home.html",
+            organization=get_organization(session, organization_id),
+            today=queries.list_deliveries(session, organization_id, on=today, limit=8),
+            recent=queries.list_deliveries(session, organization_id, limit=8),
+            raw=queries.list_open_lots(session, organization_id, RAW, limit=8),
+            packs=queries.list_open_lots(session, organization_id, (LotKind.PACK,), limit=8),
+            questions=queries.list_questions(session, organization_id=organization_id, limit=5),
+            plain=plain,
+        )
+
+
+@bp.get("/deliveries")
+@require(Role.clerk)
+def deliveries() -> ResponseReturnValue:
+    """All deliveries, newest first."""
+    after = forms.read_uuid(request.args["after"]) if request.args.get("after") else None
+    with reading() as session:
+        rows = queries.list_deliveries(session, own_cooperative(), after=after)
+        following = rows[-1].delivery.id if len(rows) == 30 else None
+        return render_template("cooperative/deliveries.html", rows=rows, following=following, plain=plain)
+
+
+@bp.get("/deliveries/new")
+@require(Role.clerk)
+def new_delivery() -> ResponseReturnValue:
+    """The form of one household's delivery."""
+    return _delivery_page({}, {}), 200
+
+
+def _delivery_page(form: Mapping[str, Any], errors: Mapping[str, str], refusal: str = "") -> str:
+    organization_id = own_cooperative()
+    with reading() as session:
+        return render_template(
+            "cooperative/delivery_form.html",
+            households=list_households(session, organization_id, limit=200, search=request.args.get("q", "")),
+            products=queries.list_own_products(session, organization_id),
+            units=[(unit.value, _(unit.label)) for unit in forms.DELIVERY_UNITS],
+            form=form,
+            errors=errors,
+            refusal=refusal,
+        )
+
+
+@bp.post("/deliveries")
+@require(Role.clerk)
+def add_delivery() -> ResponseReturnValue:
+    """Record a delivery; what is refused stays on the form, with the way to ask the county."""
+    try:
+        return _add_delivery()
+    except Problem as problem:
+        if problem.status not in (409, 422):
+            raise
+        return _delivery_page(request.form, problem.by_field(_), problem.text(_)), problem.status
+
+
+@once
+def _add_delivery(session: Session) -> ResponseReturnValue:
+    read = forms.Reading(request.form)
+    household_id = read.read("household_id", forms.read_uuid, UUID(int=0))
+    sku = read.text("product_sku", _("请选择产品。"))
+    quantity, price = forms.read_quantity(read), forms.read_money(read, "agreed_price")
+    read.done()
+    product = find_product(session, sku)
+    if product is None or product.cooperative_id != own_cooperative():
+        raise Invalid("请选择本合作社的产品。", field="product_sku")
+    draft = DeliveryDraft(
+        organization_id=own_cooperative(),
+        household_id=household_id,
+        material=product.name.split("（")[0],
+        quantity=quantity,
+        agreed_price=price,
+        ear_tags=forms.read_ear_tags(request.form.get("ear_tags", "")),
+        grade=request.form.get("grade", "").strip()[:20],
+        product_sku=sku,
+    )
+    delivery = record_delivery(session, current_actor(), draft, clock.now())
+    if request.form.get("paid") == "1":
+        mark_paid(session, current_actor(), delivery_id=delivery.id, at=clock.now())
+    flash(_("已收货,交货凭证 %(code)s。", code=delivery.slip_code))
+    return redirect(url_for("cooperative.slip", code=delivery.slip_code))
+
+
+@bp.get("/deliveries/<code>")
+@require(Role.clerk)
+def slip(code: str) -> ResponseReturnValue:
+    """The slip (交货凭证) the household takes home."""
+    with reading() as session:
+        delivery = get_delivery(session, code)
+        lot = session.get_one(Lot, delivery.lot_id)
+        if lot.organization_id != own_cooperative():
+            raise NotFound("没有这张交货凭证。")
+        household = session.get_one(Household, delivery.household_id)
+        organization = get_organization(session, lot.organization_id)
+        return render_template(
+            "cooperative/slip.html", delivery=delivery, lot=lot, household=household, organization=organization, plain=plain
+        )
+
+
+@bp.post("/deliveries/<code>/paid")
+@require(Role.clerk)
+@once
+def paid(session: Session, code: str) -> ResponseReturnValue:
+    """Note that the household has its money."""
+    mark_paid(session, current_actor(), delivery_id=get_delivery(session, code).id, at=clock.now())
+    return redirect(url_for("cooperative.slip", code=code))
+
+
+@bp.get("/questions")
+@require(Role.clerk, Role.county_officer)
+def questions() -> ResponseReturnValue:
+    """Questions to the county: a clerk sees the cooperative's, an officer the county's."""
+    actor = current_actor()
+    officer = actor.has(Role.county_officer)
+    with reading() as session:
+        if officer:
+            rows = queries.list_questions(session, counties=asking.list_counties_of(session, actor))
+        else:
+            rows = queries.list_questions(session, organization_id=own_cooperative())
+    return render_template("cooperative/questions.html", rows=rows, officer=officer)
+
+
+@bp.post("/questions")
+@require(Role.clerk)
+@once
+def ask(session: Session) -> ResponseReturnValue:
+    """Ask the county."""
+    asking.ask_county(
+        session,
+        current_actor(),
+        own_cooperative(),
+        refusal=request.form.get("refusal", ""),
+        question=request.form.get("question", ""),
+        at=clock.now(),
+    )
+    flash(_("已发给县里,答复会显示在这里。"))
+    return redirect(url_for("cooperative.questions"))
+
+
+@bp.post("/questions/<uuid:question_id>/answer")
+@require(Role.county_officer)
+@once
+def answer(session: Session, question_id: UUID) -> ResponseReturnValue:
+    """Answer as the county."""
+    asking.answer_question(session, current_actor(), question_id, request.form.get("answer", ""), at=clock.now())
+    return redirect(url_for("cooperative.questions"))

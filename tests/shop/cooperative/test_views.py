@@ -1,4 +1,5 @@
-"""A clerk's day through the doors: deliveries → one lot → sorted → packed → labels; refusals keep what was typed."""
+"""A clerk's day through the doors (shop.cooperative.views.desk and shop.cooperative.views.lots): deliveries → one lot → sorted → packed →
+labels; refusals keep what was typed."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class House:
 
     def _load_demo(self) -> None:
         from shop import wiring
-        from shop.demo.loading import prepare_installation
+        from shop.demo.loader import prepare_installation
 
         self._migrate()
         config = self.config(MAKING)

@@ -61,6 +61,8 @@ class Page:
         """All forms, in order."""
         reader = _FormReader()
         reader.feed(self.text)
+        for form in reader.forms:
+            form.action = form.action or self.path
         return reader.forms
 
     def form(self, action: str) -> Form:

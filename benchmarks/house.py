@@ -119,7 +119,7 @@ class House:
         config = self.config(MAKING)
         engine = wiring.connect(config, pool_size=2)
         try:
-            prepare_installation(config, say=say, explicit_url=None, demo=True, into_given=False)
+            prepare_installation(config, say=say)
         finally:
             engine.dispose()
 

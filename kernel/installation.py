@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -47,6 +47,11 @@ def beat(session: Session, name: str, *, at: datetime) -> None:
     """Note that ``name`` works."""
     statement = insert(Heartbeat).values(name=name, seen_at=at)
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"seen_at": statement.excluded.seen_at}))
+
+
+def forget_beats(session: Session) -> None:
+    """Forget who was seen working: nobody works at the start of a run, whatever a former one left behind."""
+    session.execute(delete(Heartbeat))
 
 
 def last_beat(session: Session, name: str) -> datetime | None:

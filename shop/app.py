@@ -11,22 +11,9 @@ from kernel import web
 from shop import health, wiring
 from shop.accounts.views import know_the_actor
 from shop.config import Config
-from shop.rooms import DOOR_MODULES, import_all
+from shop.rooms import DOOR_MODULES, import_all, import_models
 
 KERNEL = Path(web.__file__).parent
-BLUEPRINTS: tuple[str, ...] = (
-    "catalog.areas.views",
-    "catalog.parties.views.organizations",
-    "catalog.parties.views.keys",
-    "catalog.parties.views.households",
-    "catalog.parties.views.pairings",
-    "catalog.documents.views",
-    "catalog.products.views",
-    "catalog.prices.views",
-    "traceability.ledger.views",
-    "traceability.events.views",
-    "traceability.lots.views",
-)
 
 
 def create_app(config: Config, *, connect: bool = True, testing: bool = False) -> Flask:
@@ -60,6 +47,12 @@ def _add_checks(app: Flask, config: Config) -> None:
 def _blueprints(module: ModuleType) -> list[Blueprint]:
     """The blueprints a door module declares itself (``bp`` and its kin), each once."""
     return [value for value in vars(module).values() if isinstance(value, Blueprint) and value.import_name == module.__name__]
+
+
+def import_doors() -> None:
+    """Import all that the application is made of, without making it: what a web server does once before it forks its workers."""
+    import_models()
+    import_all(DOOR_MODULES)
 
 
 def create_served_app() -> Flask:

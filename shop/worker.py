@@ -1,4 +1,4 @@
-"""The Celery application: ``celery -A shop.worker worker`` and ``celery -A shop.worker beat``."""
+"""The Celery application: ``celery -A shop.worker:app worker`` and ``celery -A shop.worker:clock beat``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from celery.signals import worker_process_init, worker_ready
 
 from kernel import mail, tasks
 from kernel.files import FileStore
-from shop import wiring
 from shop.config import Config
-from shop.notices.tasks import use_mailer
-from shop.payments.cashier import open_cashier
-from shop.payments.tasks import use_cashier
-from shop.rooms import TASK_MODULES, import_all
-from traceability.scan.tasks import use_store
 
 BEAT = {
     "sweep": {"task": "kernel.sweep", "schedule": 5.0},
@@ -30,12 +24,25 @@ BEAT = {
 }
 
 
-def create_worker(config: Config) -> Celery:
-    """The configured Celery app with every task module imported."""
-    import_all(TASK_MODULES)
+def create_clock(config: Config) -> Celery:
+    """The Celery app as beat needs it: addresses and schedule, without importing a single room."""
     celery = tasks.configure(config.broker_url, config.result_url, queue=config.queue)
     celery.conf.beat_schedule = BEAT
     celery.conf.beat_schedule_filename = f"{config.data_dir}/beat-schedule"
+    return celery
+
+
+def create_worker(config: Config) -> Celery:
+    """The configured Celery app with every task module imported."""
+    from shop import wiring
+    from shop.notices.tasks import use_mailer
+    from shop.payments.cashier import open_cashier
+    from shop.payments.tasks import use_cashier
+    from shop.rooms import TASK_MODULES, import_all
+    from traceability.scan.tasks import use_store
+
+    import_all(TASK_MODULES)
+    celery = create_clock(config)
     use_mailer(mail.open_mailer(config.mail_url))
     use_cashier(open_cashier(config))
     use_store(FileStore(config.files_dir))
@@ -50,7 +57,9 @@ def _look_at_once(**_: object) -> None:
 
 
 def __getattr__(name: str) -> Celery:
-    """``celery -A shop.worker`` finds ``app`` here, made from this process's settings."""
+    """``celery -A shop.worker:app worker`` and ``celery -A shop.worker:clock beat`` find these, made from this process's settings."""
     if name == "app":
         return create_worker(Config.from_env())
+    if name == "clock":
+        return create_clock(Config.from_env())
     raise AttributeError(name)

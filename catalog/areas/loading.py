@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,8 @@ from kernel.db import Base
 from kernel.ids import uuid7
 
 log = structlog.get_logger()
+
+TABLES = ("areas", "provinces", "supported_lists", "supported_counties", "pairings", "reserve_shares")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,14 @@ def read_reference() -> Reference:
         tables.parse_pairings(text("pairings.csv")),
         tables.parse_reserve_shares(text("reserve_shares.csv")),
     )
+
+
+def digest_reference() -> str:
+    """Changes with the packaged tables or with how they are read: whoever loaded them may skip doing it again."""
+    folder, digest = files("catalog.areas"), hashlib.sha256()
+    for name in ("tables.py", "loading.py", *sorted(f"data/{table}.csv" for table in TABLES)):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def load_reference(session: Session, at: datetime) -> int:

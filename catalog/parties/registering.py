@@ -9,7 +9,6 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
-from pypinyin import Style, lazy_pinyin
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -170,7 +169,7 @@ def register_household(
         cooperative_id=cooperative_id,
         member_no=member_no,
         head_name=name,
-        pinyin_initials="".join(lazy_pinyin(name, style=Style.FIRST_LETTER)).lower(),
+        pinyin_initials=_initials(name),
         county_code=get_area(session, county_code).code,
         town=town.strip()[:40],
         village=village.strip()[:40],
@@ -181,6 +180,12 @@ def register_household(
     session.add(household)
     session.flush()
     return household
+
+
+def _initials(name: str) -> str:
+    from pypinyin import Style, lazy_pinyin  # a large dictionary: only who registers households loads it
+
+    return "".join(lazy_pinyin(name, style=Style.FIRST_LETTER)).lower()
 
 
 def register_place(

@@ -11,9 +11,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-import rjieba
-from pypinyin import Style, lazy_pinyin
-
 _RUN = re.compile(r"[㐀-鿿]+|[a-z0-9]+")
 LONGEST_RUN = 12
 LONGEST_QUERY = 60
@@ -42,8 +39,10 @@ def _latin(run: str) -> Iterable[str]:
 def _chinese(run: str) -> Iterable[str]:
     yield from run
     yield from (run[i : i + 2] for i in range(len(run) - 1))
-    yield from (word for word in rjieba.cut(run) if len(word) > 2)
+    yield from (word for word in _words(run) if len(word) > 2)
     # The whole run is read at once: the reading of 行 or 重 depends on its neighbours.
+    from pypinyin import Style, lazy_pinyin  # a large dictionary: only who indexes loads it
+
     syllables = lazy_pinyin(run)
     if len(syllables) != len(run):
         return
@@ -53,6 +52,12 @@ def _chinese(run: str) -> Iterable[str]:
         yield "".join(syllables[start:stop])
         if len(run) - start > 1:
             yield "".join(initials[start:stop])
+
+
+def _words(run: str) -> list[str]:
+    import rjieba  # a large dictionary: only who indexes or searches loads it
+
+    return list(rjieba.cut(run))
 
 
 def vector(texts: Mapping[str, str]) -> str:
@@ -78,7 +83,7 @@ def query(text: str) -> str | None:
         if run.isascii():
             parts[f"'{run[:40]}':*"] = None
             continue
-        words = list(rjieba.cut(run))
+        words = _words(run)
         singles_matter = all(len(word) == 1 for word in words)
         for word in words:
             if len(word) == 1 and not singles_matter:

@@ -14,15 +14,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from kernel import db
 from kernel.db import reading
-from shop import wiring
 from shop.cli.run import FOLDER as RUN_FOLDER
 from shop.config import RUN_FILE, Config, ConfigProblem
-from traceability.events.queries import list_changed
-from traceability.events.recording import KIND as EVENT_KIND
-from traceability.ledger import auditor, monitor
+from traceability.ledger import auditor, monitor, sealing
 from traceability.ledger.canonical import JSON, Entry, NotCanonical
 from traceability.ledger.keeper import KeyUnusable, ensure_key
 from traceability.ledger.note import COSIGNATURE, ED25519, BadNote
@@ -97,15 +96,22 @@ def witness_name(folder_name: str) -> str:
     return f"{folder_name}.shanhai.example"
 
 
+def connect_log(config: Config, *, pool_size: int) -> Engine:
+    """Connect a program that touches the log's own tables only: it starts in a third of the time that all rooms take."""
+    engine = db.connect(config.database_url, pool_size=pool_size)
+    sealing.use_data_key(config.data_key)
+    return engine
+
+
 def run_sequencer_program(config: Config) -> int:
     """The sequencer of this installation, until it is told to stop."""
-    wiring.connect(config, pool_size=2)
+    connect_log(config, pool_size=2)
     return until_stopped(lambda stop: run_sequencer(stop, origin_of(config)))
 
 
 def run_publisher_program(config: Config) -> int:
     """The publisher of this installation, until it is told to stop."""
-    wiring.connect(config, pool_size=4)
+    connect_log(config, pool_size=4)
     if config.witness_urls:
         write_demo_policy(config)
     options: dict[str, Any] = {"key_file": Path(config.log_key_file), "url": log_url(config), "witnesses": policy_file(config)}
@@ -166,6 +172,8 @@ def run_audit(*, url: str | None = None, policy: Path | None = None, state: Path
 
 
 def _audit_here() -> monitor.Report:
+    from shop import wiring
+
     config = this_installation()
     engine = wiring.connect(config, pool_size=2)
     try:
@@ -190,6 +198,9 @@ def audit_here(config: Config) -> monitor.Report:
 
 def _events_hold(session: Session, entries: Sequence[tuple[Entry, Mapping[str, JSON]]]) -> Iterable[tuple[UUID, str]]:
     """The chain from the log to the business rows: every event must still be what was logged."""
+    from traceability.events.queries import list_changed
+    from traceability.events.recording import KIND as EVENT_KIND
+
     logged = {entry.event_id: opened for entry, opened in entries if entry.kind == EVENT_KIND}
     return list_changed(session, logged).items()
 

@@ -1,7 +1,7 @@
 """``./shanhai run``: everything on this machine, with visible progress, until Ctrl-C.
 
-The order: check the machine → database and broker → migrate → fix the installation's name → demo data once → all programs → ready.
-Every step is safe to repeat, so a run that was killed at any moment is mended by the next one.
+The order: check the machine → database and broker → migrate → fix what this installation is → all programs, and meanwhile the demo data
+once → ready. Every step is safe to repeat, so a run that was killed at any moment is mended by the next one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from shop.config import Config, ConfigProblem
 FOLDER = Path(os.environ.get("SHANHAI_RUN_DIR") or Path(__file__).parents[2] / "var" / "run")
 DATABASE = "shanhai"
 WITNESSES = ("witness-east", "witness-west")
+PATIENCE = 120.0
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - asked for by --lan
 
 
 def register(commands: Any) -> None:
@@ -37,25 +41,20 @@ def register(commands: Any) -> None:
 def act(arguments: argparse.Namespace) -> int:
     """Start everything and keep it running."""
     started = time.monotonic()
-    port = check_given(os.environ)
+    port = check_given(os.environ, demo=arguments.demo)
     served = is_served(os.environ) and not arguments.demo
     given = served_config(os.environ) if served else None
-    host = "0.0.0.0" if arguments.lan else "127.0.0.1"  # noqa: S104 - asked for by --lan
-    check_machine(FOLDER, port)
+    host = EVERYWHERE if arguments.lan else "127.0.0.1"
+    check_machine(FOLDER, port, host=host)
+    run_file = FOLDER / "run.json"
     with Supervisor(FOLDER, say=say) as supervisor:
-        config = given or _start_local_parts(supervisor, arguments, port)
-        run_file = FOLDER / "run.json"
-        config.save(run_file)
-        _prepare(config, arguments)
-        _start_programs(supervisor, config, str(run_file), host)
-        supervisor.wait_ready(90)
-        _print_table(config)
-        if arguments.lan:
-            _print_qr(config.public_url)
-        say(f"Started in {time.monotonic() - started:.0f} s")
-        say(f"Shanhai is ready: {config.public_url}")
         try:
+            config = given or _start_local_parts(supervisor, arguments, port)
+            _start_everything(supervisor, config, arguments, run_file)
+            say(f"Started in {time.monotonic() - started:.0f} s")
+            say(f"Shanhai is ready: {config.public_url}")
             supervisor.run()
+            say("Stopping")
         finally:
             run_file.unlink(missing_ok=True)
     return 0
@@ -88,32 +87,44 @@ def _start_local_parts(supervisor: Supervisor, arguments: argparse.Namespace, po
     return local_config(env, FOLDER, database_url=database_url, broker=broker, host=host, demo=not arguments.empty, ports=ports)
 
 
-def _prepare(config: Config, arguments: argparse.Namespace) -> None:
-    """Migrate, fix what is fixed at first start, load reference data and the demo once."""
+def _start_everything(supervisor: Supervisor, config: Config, arguments: argparse.Namespace, run_file: Path) -> None:
+    """From servers that answer to a shop that is ready. The programs come up while the demo is loaded: two processors, half the wait."""
+    env, host = child_environment(str(run_file)), EVERYWHERE if arguments.lan else "127.0.0.1"
+    if config.local:
+        _start_neighbours(supervisor, config, env, host)
     say("Bringing the database up to date")
-    migrate(config.database_url)
+    migrate(config.database_url, only_if_empty=arguments.demo)
     from shop import wiring
-    from shop.demo.loader import prepare_installation
+    from shop.demo.keys import list_doors
+    from shop.demo.loader import fix_installation, load_demo
 
     engine = wiring.connect(config, pool_size=2)
-    prepare_installation(config, say=say, explicit_url=os.environ.get("PUBLIC_URL"), demo=config.demo, into_given=arguments.demo)
+    config = replace(config, demo=fix_installation(config, explicit_url=os.environ.get("PUBLIC_URL")))
+    config.save(run_file)
+    _start_programs(supervisor, config, env, host)
+    if config.demo:
+        load_demo(config, say=say)
+    supervisor.wait_ready(PATIENCE)
+    print_table(list_doors(config), say)
     engine.dispose()
+    if arguments.lan:
+        print_qr(config.public_url)
 
 
-def _start_programs(supervisor: Supervisor, config: Config, run_file: str, host: str) -> None:
-    env = child_environment(run_file)
-    if config.local:
-        _start_demo_programs(supervisor, config, env)
-    for part in ("sequencer", "publisher"):
-        supervisor.add(part, command_of(part, config), env=env)
-    supervisor.add("worker", command_of("worker", config), env=env)
-    supervisor.add("beat", command_of("beat", config), env=env)
+def _start_programs(supervisor: Supervisor, config: Config, env: dict[str, str], host: str) -> None:
+    """The programs of every installation, and the demo's witnesses. Web first: it takes longest."""
     ready = web_answers(f"http://127.0.0.1:{config.port}/readyz")
     supervisor.add("web", command_of("web", config, host=host), env=env, ready=ready)
+    for part in ("worker", "sequencer", "publisher", "beat"):
+        supervisor.add(part, command_of(part, config), env=env)
+    for name, url in zip(WITNESSES, config.witness_urls, strict=False):
+        port = url.rsplit(":", 1)[1]
+        witness = [sys.executable, "-m", "shop.cli", "witness", "serve", "--port", port, "--folder", str(FOLDER / name)]
+        supervisor.add(name, witness, env=env, ready=_listens(int(port)))
 
 
-def _start_demo_programs(supervisor: Supervisor, config: Config, env: dict[str, str]) -> None:
-    """The neighbours a demo needs: payment server, carrier, witnesses; each its own process."""
+def _start_neighbours(supervisor: Supervisor, config: Config, env: dict[str, str], host: str) -> None:
+    """The neighbours a demo needs, each its own process that knows nothing of ours: payment server and carrier."""
     own = f"http://127.0.0.1:{config.port}"
     python = [sys.executable, "-m"]
     if config.stripe_api_base:
@@ -122,18 +133,26 @@ def _start_demo_programs(supervisor: Supervisor, config: Config, env: dict[str, 
             *python, "shop.payments.twin", "--port", port, "--state", str(FOLDER / "payments.sqlite"),
             "--webhook-url", f"{own}/webhooks/stripe",
         ]  # fmt: skip
+        if host == EVERYWHERE:  # a phone opens the pay page too
+            twin += ["--host", host, "--public-url", f"http://{_lan_address()}:{port}"]
         secrets_env = {"STRIPE_SECRET_KEY": config.stripe_secret_key, "STRIPE_WEBHOOK_SECRET": config.stripe_webhook_secret}
         supervisor.add("payments", twin, env=env | secrets_env, ready=web_answers(f"{config.stripe_api_base}/healthz"))
-    for name, url in zip(WITNESSES, config.witness_urls, strict=False):
-        folder = FOLDER / name
-        supervisor.add(
-            name, [*python, "shop.cli", "witness", "serve", "--port", url.rsplit(":", 1)[1], "--folder", str(folder)], env=env
-        )
+    port = config.carrier_url.rsplit(":", 1)[1]
     carrier = [
-        *python, "logistics.shipments.carriers.fake", "--port", config.carrier_url.rsplit(":", 1)[1],
+        *python, "logistics.shipments.carriers.fake", "--port", port,
         "--push-url", f"{own}/webhooks/carriers/fake", "--pace", "1", "--state", str(FOLDER / "carrier.json"),
     ]  # fmt: skip
-    supervisor.add("carrier", carrier, env=env | {"FAKE_CARRIER_SALT": config.carrier_salt})
+    supervisor.add("carrier", carrier, env=env | {"FAKE_CARRIER_SALT": config.carrier_salt}, ready=_listens(int(port)))
+
+
+def _listens(port: int) -> Callable[[], bool]:
+    """A readiness question: does somebody take connections on `port`?"""
+
+    def ask() -> bool:
+        with socket.create_connection(("127.0.0.1", port), timeout=2):
+            return True
+
+    return ask
 
 
 def _lan_address() -> str:
@@ -146,26 +165,26 @@ def _lan_address() -> str:
         return str(probe.getsockname()[0])
 
 
-def _print_qr(url: str) -> None:
+def print_qr(url: str) -> None:
+    """A QR code in half-block characters; inverted, as terminals are dark."""
     import qrcode
 
-    code = qrcode.QRCode(border=2)
+    code = qrcode.QRCode(border=4)
     code.add_data(url)
     code.print_ascii(invert=True)
 
 
-def _print_table(config: Config) -> None:
-    from shop import wiring
-    from shop.demo.keys import list_doors
-
-    engine = wiring.connect(config, pool_size=1)
-    rows = list_doors(config)
-    engine.dispose()
-    if not rows:
-        return
-    width = max(len(row.what) for row in rows)
-    say("")
+def print_table(rows: list[Any], to: Callable[[str], None]) -> None:
+    """Every door with its login, in columns. Chinese characters take two columns of a terminal."""
+    width = max((_columns(row.what) for row in rows), default=0)
+    to("")
     for row in rows:
         login = f"  {row.login} / {row.password}" if row.login else ""
-        say(f"  {row.what:{width}}  {row.url}{login}")
-    say("")
+        to(f"  {row.what}{' ' * (width - _columns(row.what))}  {row.url}{login}")
+    to("")
+
+
+def _columns(text: str) -> int:
+    import unicodedata
+
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

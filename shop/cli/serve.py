@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from shop.config import RUN_FILE, Config
+
+ROOT = Path(__file__).parents[2]
+_CELERY = {"worker": ("shop.worker:app", "worker"), "beat": ("shop.worker:clock", "beat", "--pidfile=")}
 
 
 def register(commands: Any) -> None:
@@ -23,37 +28,48 @@ def act(arguments: argparse.Namespace) -> int:  # noqa: RET503 - the process is 
     """Become that process."""
     if arguments.part in ("sequencer", "publisher"):
         return _ledger_program(arguments.part)
-    config = Config.from_env()
-    command = command_of(arguments.part, config, host=arguments.host, workers=arguments.workers)
+    if arguments.part == "web":
+        return _serve_web(Config.from_env(), arguments.host, arguments.workers)
+    os.environ.setdefault("PYTHONPATH", str(ROOT))
+    command = [sys.executable, "-m", "celery", "-A", *_CELERY[arguments.part], "-l", "warning"]
+    if arguments.part == "worker":
+        command += ["-c", str(arguments.workers), "--without-gossip", "--without-mingle"]
     os.execv(command[0], command)
 
 
 def command_of(part: str, config: Config, *, host: str = "127.0.0.1", workers: int = 2) -> list[str]:
     """The command line of one part; settings travel by environment."""
-    python = [sys.executable, "-m"]
-    if part == "web":
-        return [
-            *python, "granian", "--interface", "wsgi", "--factory", "shop.app:create_served_app",
-            "--host", host, "--port", str(config.port), "--workers", str(workers), "--blocking-threads", "4",
-            "--backpressure", "64", "--no-ws", "--log-level", "warning", "--respawn-failed-workers",
-        ]  # fmt: skip
-    if part == "worker":
-        return [
-            *python,
-            "celery",
-            "-A",
-            "shop.worker",
-            "worker",
-            "-c",
-            str(workers),
-            "-l",
-            "warning",
-            "--without-gossip",
-            "--without-mingle",
-        ]
-    if part == "beat":
-        return [*python, "celery", "-A", "shop.worker", "beat", "-l", "warning", "--pidfile="]
-    return [*python, "shop.cli", "serve", part]
+    del config
+    command = [sys.executable, "-m", "shop.cli", "serve", part]
+    return (
+        command + (["--host", host] if part == "web" else []) + (["--workers", str(workers)] if part in ("web", "worker") else [])
+    )
+
+
+def _serve_web(config: Config, host: str, workers: int) -> int:
+    """Serve pages until stopped. Everything is imported once, before the workers are forked from this process: they share it."""
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    from shop.app import import_doors
+
+    import_doors()
+    gc.freeze()  # what is imported lives as long as the process: workers need not look at it, nor copy it
+    Server(
+        "shop.app:create_served_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=host,
+        port=config.port,
+        workers=workers,
+        blocking_threads=4,
+        backpressure=64,
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+    ).serve()
+    return 0
 
 
 def child_environment(run_file: str) -> dict[str, str]:

@@ -80,8 +80,12 @@ def load_secrets(folder: Path) -> dict[str, str]:
     return found
 
 
-def check_given(env: Mapping[str, str]) -> int:
-    """The port to listen on. Raises ConfigProblem when PORT is not a port number."""
+def check_given(env: Mapping[str, str], *, demo: bool = False) -> int:
+    """The port to listen on. Raises ConfigProblem when PORT is no port number, or the demo is asked for where real money is."""
+    if demo and env.get("STRIPE_SECRET_KEY", "").startswith("sk_live"):
+        raise ConfigProblem(
+            "STRIPE_SECRET_KEY is a live key: the demo would take real money; leave out --demo, or give a test key."
+        )
     text = env.get("PORT") or "8000"
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise ConfigProblem(f"PORT must be a number from 1 to 65535, not {text!r}.")

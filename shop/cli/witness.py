@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from shop import wiring
-from shop.cli.ledger import DEMO_ABOUT, log_vkey, until_stopped, witness_name
+from shop.cli.ledger import DEMO_ABOUT, connect_log, log_vkey, until_stopped, witness_name
 from shop.config import Config
 from traceability.ledger.witness import run_witness
 
@@ -37,7 +36,7 @@ def act(arguments: argparse.Namespace) -> int:
 
 def _own_log() -> str:
     config = Config.from_env()
-    engine = wiring.connect(config, pool_size=1)
+    engine = connect_log(config, pool_size=1)
     vkey = log_vkey(config)
     engine.dispose()
     return vkey

@@ -29,7 +29,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(config: Config) -> None:
-    prepare_installation(config, say=QUIET, explicit_url=None, demo=True, into_given=False)
+    prepare_installation(config, say=QUIET)
 
 
 def test_loading_twice_is_loading_once(config: Config, bound: None, few: None) -> None:

@@ -105,7 +105,7 @@ class House:
         bare[bare.index(APP)] = yardsticks.FACTORY
         ready = web_answers(f"http://127.0.0.1:{self.yardstick_port}/hello")
         self._supervisor.add("yardsticks", bare, env=env, ready=ready, cwd=ROOT)
-        self._supervisor.wait_ready(60)
+        self._supervisor.wait_ready(120)
         self._served = True
 
     def _migrate(self) -> None:

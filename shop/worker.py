@@ -16,9 +16,9 @@ BEAT = {
     "labels": {"task": "scan.draw_waiting", "schedule": 10.0},
     "old-scans": {"task": "scan.forget", "schedule": 86_400.0},
     "orders": {"task": "orders.expire", "schedule": 30.0},
-    "refunds": {"task": "payments.send_refunds", "schedule": 5.0},
-    "payments": {"task": "payments.read_unsettled", "schedule": 20.0},
-    "provider": {"task": "payments.catch_up", "schedule": 60.0},
+    "refunds": {"task": "payments.send_refunds", "schedule": 5.0, "options": {"expires": 30}},
+    "payments": {"task": "payments.read_unsettled", "schedule": 20.0, "options": {"expires": 30}},
+    "provider": {"task": "payments.catch_up", "schedule": 60.0, "options": {"expires": 60}},
     "holds": {"task": "stock.release_expired", "schedule": 30.0},
     "carriers": {"task": "shipments.sweep_requests", "schedule": 10.0},
 }

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -81,12 +81,18 @@ def import_statement(
     check_may_import(actor, seller_id)
     if not rows:
         raise Invalid("文件里没有流水,请检查导出的日期范围。", field="file")
+    _lock_books(session, seller_id)
     made = StatementImport(seller_id=seller_id, file_name=file_name[:120], lines=[], imported_by=actor.label, imported_at=at)
     session.add(made)
     session.flush()
     payments = _lock_candidates(session, rows)
     made.lines = [asdict(_take(session, made, row, payments)) for row in rows]
     return made
+
+
+def _lock_books(session: Session, seller_id: UUID) -> None:
+    """One import of a seller at a time: two files with the same new lines in other orders would wait for each other."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"statement\x1f{seller_id}", 0))))
 
 
 def _lock_candidates(session: Session, rows: Iterable[StatementRow]) -> dict[str, Payment]:

@@ -111,7 +111,10 @@ class Cashier:
         return True
 
     def send_refund(self, refund_id: UUID) -> None:
-        """Send one refund; what may have been sent before is looked for at the provider first."""
+        """Send one refund; what may have been sent before is looked for at the provider first.
+
+        Raises ProviderUnavailable; the refund then stays in flight and is looked at again later.
+        """
         with work() as session:
             claimed = refunding.claim_refund(session, refund_id, at=clock.now())
         if claimed is None:
@@ -125,7 +128,7 @@ class Cashier:
         except ProviderUnavailable:
             with work() as session:
                 refunding.note_unanswered(session, refund_id, refunding.NO_ANSWER)
-            return
+            raise
         except ProviderRefused as refused:
             self._read(claimed.payment_id, claimed.reference)
             with work() as session:

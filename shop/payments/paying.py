@@ -18,12 +18,14 @@ from kernel.money import Money
 from kernel.outbox import publish
 from shop.payments.gateway import ProviderPayment, ProviderStatus, Redirect
 from shop.payments.models import Payment, PaymentCaptured, Provider
+from shop.payments.queries import get_payment
 from shop.payments.refunding import import_refunds, lock_payment, note_refunded, request_refund
 from shop.payments.remittance import new_remittance_code
 from shop.payments.states import PaymentState
 
 __all__ = [
     "claim_payment", "count_capture", "lock_payment", "note_opened", "note_read", "note_refunded", "note_refused",
+    "pay_online_instead",
     "request_refund", "start_payment", "stop_payments",
 ]  # fmt: skip
 
@@ -61,6 +63,22 @@ def start_payment(
     session.add(payment)
     session.flush()
     return payment
+
+
+def pay_online_instead(session: Session, code: str, *, at: datetime) -> Payment:
+    """Replace a transfer nobody has made by a payment at the provider, for what is still missing.
+
+    Raises NotFound, Conflict when it is no open transfer.
+    """
+    order_code = get_payment(session, code).order_code
+    _lock_code(session, order_code)
+    for earlier in _list_waiting(session, order_code):
+        if earlier.code == code and earlier.provider is Provider.BANK_TRANSFER:
+            missing = Money(earlier.amount_fen - earlier.captured_fen, earlier.currency)
+            return start_payment(
+                session, order_code=order_code, seller_id=earlier.seller_id, amount=missing, provider=Provider.STRIPE, at=at
+            )
+    raise Conflict("这笔付款已经完成或关闭,请回到订单页查看。")
 
 
 def _lock_code(session: Session, order_code: str) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 import stripe
 
@@ -208,17 +207,6 @@ def pay_origins(config: Config, pay_url: str | None = None) -> list[str]:
     found = [config.stripe_api_base or HOSTED, pay_url or ""]
     parts = [urlsplit(url) for url in found if url]
     return sorted({f"{part.scheme}://{part.netloc}" for part in parts})
-
-
-def payment_server_answers(config: Config) -> str | None:
-    """Readiness: None when the local payment server answers. Stripe itself is not asked: its outage must not take the shop down."""
-    if not config.stripe_api_base:
-        return None
-    try:
-        with urlopen(f"{config.stripe_api_base}/healthz", timeout=2) as answer:  # noqa: S310 - our own setting
-            return None if answer.status == 200 else f"HTTP {answer.status}"
-    except OSError as error:
-        return f"{config.stripe_api_base}: {type(error).__name__}"
 
 
 def _status(session: stripe.checkout.Session) -> ProviderStatus:

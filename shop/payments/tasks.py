@@ -13,6 +13,7 @@ from kernel.errors import Problem
 from kernel.tasks import celery
 from shop.payments import reconciling, refunding
 from shop.payments.cashier import Cashier
+from shop.payments.gateway import ProviderUnavailable
 
 log = structlog.get_logger()
 _cashier: list[Cashier] = []
@@ -51,9 +52,12 @@ def catch_up() -> None:
 
 
 def _each(ids: Sequence[UUID], act: Callable[[UUID], None]) -> None:
-    """One row's trouble does not keep the others waiting."""
+    """One row's trouble does not keep the others waiting; a provider that does not answer is left alone until the next round."""
     for row_id in ids:
         try:
             act(row_id)
+        except ProviderUnavailable:
+            log.warning("the payment provider does not answer", row=str(row_id))
+            return
         except Problem as problem:
             log.warning("payment not settled yet", row=str(row_id), problem=problem.type)

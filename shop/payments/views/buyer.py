@@ -9,8 +9,6 @@ from sqlalchemy.orm import Session
 
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Conflict
-from kernel.money import Money
 from kernel.web import everyone, language, limiter, once
 from shop.payments import links, paying, queries
 from shop.payments.gateway import PaymentDeclined, ProviderRefused, ProviderUnavailable
@@ -96,18 +94,7 @@ def pay(code: str) -> ResponseReturnValue:
 def pay_online(session: Session, code: str) -> ResponseReturnValue:
     """Instead of a transfer, pay what is missing by wallet or card."""
     _token(code)
-    earlier = paying.lock_payment(session, queries.get_payment(session, code).id)
-    if earlier.provider is not Provider.BANK_TRANSFER or not earlier.waiting:
-        raise Conflict("这笔付款已经完成或关闭,请回到订单页查看。")
-    missing = Money(earlier.amount_fen - earlier.captured_fen, earlier.currency)
-    payment = paying.start_payment(
-        session,
-        order_code=earlier.order_code,
-        seller_id=earlier.seller_id,
-        amount=missing,
-        provider=Provider.STRIPE,
-        at=clock.now(),
-    )
+    payment = paying.pay_online_instead(session, code, at=clock.now())
     return redirect(links.pay_path(config().secret_key, payment.code), 303)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -213,6 +215,30 @@ def test_two_hundred_lines_without_a_wrong_match(session: Session, seller: Organ
     assert all(payment.captured_fen in (0, payment.amount_fen) for payment in payments)
 
 
+def test_without_the_sellers_lock_two_files_wait_for_each_other(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same new lines in opposite orders: the database ends the deadlock, one of the two imports is refused."""
+    with work() as session:
+        seller_id = make_organization(session, OrganizationKind.COOPERATIVE).id
+    both = threading.Barrier(2)
+    plain = bank_transfer._take
+
+    def waiting(session: Session, made: StatementImport, row: StatementRow, payments: Any) -> Any:
+        report = plain(session, made, row, payments)
+        if not both.broken and both.n_waiting < 2 and (made.id, "met") not in met:
+            met.add((made.id, "met"))
+            both.wait(20)
+        return report
+
+    met: set[tuple[UUID, str]] = set()
+    found = rows((1, "a"), (2, "b"))
+    orders = [found, list(reversed(found))]
+    with monkeypatch.context() as patch:
+        patch.setattr(bank_transfer, "_lock_books", lambda *_: None)
+        patch.setattr(bank_transfer, "_take", waiting)
+        assert together(2, lambda number: _import_committed(seller_id, orders[number])) == {"imported": 1, "OperationalError": 1}
+    assert together(2, lambda number: _import_committed(seller_id, orders[number])) == {"imported": 2}
+
+
 def _import_committed(seller_id: UUID, found: list[StatementRow]) -> str:
     with work() as session:
         import_statement(session, SYSTEM, seller_id, found, file_name="x.csv", at=DAY)
@@ -223,14 +249,15 @@ def test_ten_imports_of_one_file_at_once_count_once(database: str) -> None:
     with work() as session:
         seller = make_organization(session, OrganizationKind.COOPERATIVE)
         payments = [transfer(session, seller) for _ in range(5)]
-        found = rows(*[(10_000, payment.remittance_code or "") for payment in payments])
+        noise = [(number, "不认识") for number in range(1, 40)]
+        found = rows(*noise, *[(10_000, payment.remittance_code or "") for payment in payments])
         backwards = list(reversed(found))
     outcome = together(10, lambda number: _import_committed(seller.id, found if number % 2 else backwards))
     assert outcome == {"imported": 10}
     with work() as session:
         assert session.scalar(select(func.sum(Payment.captured_fen))) == 50_000
         assert (session.scalar(select(func.count(StatementLine.id))), session.scalar(select(func.count(StatementImport.id)))) == (
-            5,
+            44,
             10,
         )
         assert len(told(session)) == 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
@@ -363,7 +364,8 @@ def test_a_refund_whose_answer_got_lost_is_made_once(session: Session, cashier: 
     payment = paid(session, cashier, twin)
     refund = ask(session, payment, 2_500)
     twin.control("fault", {"mode": "lost", "times": 2, "path": "/v1/refunds"})
-    cashier.send_refund(refund.id)
+    with pytest.raises(ProviderUnavailable):
+        cashier.send_refund(refund.id)
     session.expire_all()
     assert (refund.state, refund.last_error) == (RefundState.SENT, "no_answer")
     assert list_due_refunds(session, at=clock.now()) == []
@@ -379,7 +381,8 @@ def test_a_refund_survives_a_provider_in_trouble(session: Session, cashier: Cash
     payment = paid(session, cashier, twin)
     refund = ask(session, payment, 10_000)
     twin.control("fault", {"mode": mode, "path": "/v1/refunds"})
-    cashier.send_refund(refund.id)
+    tasks.use_cashier(cashier)
+    tasks.send_refunds()
     twin.control("fault", {"mode": None})
     session.expire_all()
     assert refund.state is RefundState.SENT
@@ -411,3 +414,22 @@ def test_a_pending_refund_is_followed(session: Session, cashier: Cashier, twin: 
     cashier.catch_up()
     session.expire_all()
     assert (refund.state, payment.refunded_fen) == (RefundState.FAILED, 0)
+
+
+def test_a_silent_provider_is_asked_once_a_round(
+    session: Session, cashier: Cashier, twin: TwinProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten refunds and a provider that takes ten seconds to say nothing must not keep a worker busy for minutes."""
+    payment = paid(session, cashier, twin)
+    asked: list[UUID] = []
+
+    def silent(refund_id: UUID) -> None:
+        asked.append(refund_id)
+        raise ProviderUnavailable()
+
+    monkeypatch.setattr(cashier, "send_refund", silent)
+    for amount in range(1, 11):
+        ask(session, payment, amount)
+    tasks.use_cashier(cashier)
+    tasks.send_refunds()
+    assert len(asked) == 1

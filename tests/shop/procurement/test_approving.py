@@ -146,11 +146,11 @@ def test_without_the_guard_one_would(session: Session, office: Office, at: datet
     assert request.state is RequestState.APPROVED
 
 
-@pytest.mark.parametrize("role", [Role.requester, Role.inspector, Role.finance])
-def test_other_roles_do_not_approve(session: Session, office: Office, role: Role) -> None:
+def test_other_roles_do_not_approve(session: Session, office: Office) -> None:
     request = make_submitted(session, office)
-    with pytest.raises((Forbidden, NotFound)):
-        approve(session, make_actor(session, role, office.organization), request)
+    for role in (Role.requester, Role.inspector, Role.finance):
+        with pytest.raises((Forbidden, NotFound)):
+            approve(session, make_actor(session, role, office.organization), request)
 
 
 def test_other_organisations_find_nothing(session: Session, office: Office) -> None:

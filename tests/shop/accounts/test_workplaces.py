@@ -46,5 +46,6 @@ def test_a_portal_says_who_is_signed_in_and_the_ways_out(app: Flask, client: Fla
     assert clerk.name in page
     assert 'action="/sign-out"' in page
     assert '<a href="/">' in page
+    assert page.count('href="/cooperative/"') == 2, "the brand and the portal's own list: not offered a third time"
     stock = client.get("/stock/").text
     assert 'href="/cooperative/"' in stock, "from another portal back to one's own"

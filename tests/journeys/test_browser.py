@@ -1,0 +1,217 @@
+"""Three people's errands in Chromium on a phone 360 px wide: a consumer buys and scans, an organisation orders, a clerk takes in.
+
+Every page on the way fits the screen, keeps the content security policy and says nothing in the console.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.journeys.conftest import Running
+
+pytestmark = pytest.mark.browser
+
+PHONE = 360
+PATIENCE = 30_000.0  # ms; a step may wait for a reaction of the worker
+ORDER = re.compile(r"ORD-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}")
+LOT = re.compile(r"LOT-[0-9A-Z-]+")
+
+expect.set_options(timeout=PATIENCE)
+
+
+class Visitor:
+    """One person with a browser of their own; what the console says is kept."""
+
+    def __init__(self, browser: Browser, running: Running) -> None:
+        self._running = running
+        context = browser.new_context(viewport={"width": PHONE, "height": 740}, locale="zh-CN", base_url=running.url)
+        context.set_default_timeout(PATIENCE)
+        self.page = context.new_page()
+        self.said: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+
+    def sign_in(self, login: str) -> Page:
+        """Sign in as a demo person."""
+        self.open("/sign-in")
+        self.fill(name=login, password=self._running.password(login))
+        self.press("登录")
+        expect(self.page).not_to_have_url(re.compile("/sign-in"))
+        return self.page
+
+    def open(self, path: str) -> None:
+        """Go to a page."""
+        self.page.goto(path)
+        self.look()
+
+    def press(self, name: str | re.Pattern[str]) -> None:
+        """Press a button, or a link that looks like one, of the main part; it leads to another page."""
+        main = self.page.locator("main")
+        exact = isinstance(name, str)
+        self.follow(main.get_by_role("button", name=name, exact=exact).or_(main.get_by_role("link", name=name, exact=exact)).first)
+
+    def follow(self, what: Locator) -> None:
+        """Click on what leads to another page, and look at that."""
+        with self.page.expect_navigation():
+            what.click()
+        self.look()
+
+    def fill(self, **values: str) -> None:
+        """Fill fields by their names, as the forms send them."""
+        for name, value in values.items():
+            field = self.page.locator(f"main [name={name}]")
+            if field.evaluate("field => field.localName") == "select":
+                field.select_option(value)
+            else:
+                field.fill(value)
+
+    def see(self, text: str | re.Pattern[str]) -> None:
+        """The text stands in the main part."""
+        expect(self.page.locator("main")).to_contain_text(text)
+
+    def await_text(self, text: str | re.Pattern[str], place: str = "main") -> None:
+        """Load the page again until the text stands in the place: it comes by a reaction."""
+        deadline = time.monotonic() + PATIENCE / 1000
+        while not re.search(text, self.page.locator(place).inner_text()) and time.monotonic() < deadline:
+            self.page.wait_for_timeout(500)
+            self.page.reload()
+        expect(self.page.locator(place)).to_contain_text(text)
+        self.look()
+
+    def look(self) -> None:
+        """The page is whole: nothing sticks out of the screen, nothing was said in the console."""
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= PHONE, self.page.url
+        assert self.said == [], self.page.url
+
+
+Visit = Callable[[], Visitor]
+
+
+@pytest.fixture
+def visit(browser: Browser, running: Running, tmp_path: Path) -> Iterator[Visit]:
+    """Makes visitors; each leaves a picture of the last page."""
+    visitors: list[Visitor] = []
+
+    def make() -> Visitor:
+        visitors.append(Visitor(browser, running))
+        return visitors[-1]
+
+    yield make
+    for number, visitor in enumerate(visitors):
+        visitor.page.screenshot(path=tmp_path / f"{number}.png", full_page=True)
+        visitor.page.context.close()
+
+
+def test_a_consumer_finds_lamb_and_pays(visit: Visit) -> None:
+    consumer = visit()
+    page = consumer.sign_in("consumer")
+    page.get_by_role("searchbox", name="搜索").fill("滩羊")
+    consumer.follow(page.get_by_role("search").get_by_role("button", name="搜索"))
+    consumer.follow(page.locator("main a[href='/products/P001']").first)
+    consumer.press("加入购物篮")
+    consumer.open("/basket")
+    consumer.see("盐池滩羊")
+    consumer.press("去结算")
+    consumer.open("/checkout?new=1")
+    consumer.fill(
+        recipient="海小鲜", phone="13800138000", province_code="350000", city="福州市", district="鼓楼区", street="示例路 8 号"
+    )
+    consumer.press("用这个地址")
+    page.get_by_label("我知道生鲜商品不支持七天无理由退货").check()
+    consumer.press("提交订单")
+    consumer.see("待付款")
+    order = page.url.split("?")[0]
+    consumer.press("去付款")
+    consumer.press(re.compile("^去付款 ¥"))
+    page.get_by_label("银行卡", exact=True).check()
+    page.get_by_label("测试卡号").fill("4242 4242 4242 4242")
+    consumer.look()
+    consumer.press(re.compile("^支付 ¥"))
+    consumer.open(order)
+    consumer.await_text("已付款", "main header")
+
+
+def test_a_stranger_unfolds_the_story_of_a_box(visit: Visit, running: Running) -> None:
+    rows = json.loads(running.command("demo", "keys", "--json").stdout)
+    stranger = visit()
+    stranger.open(next(row["url"] for row in rows if "/21/" in row["url"]))
+    folds = stranger.page.locator("main .folds > details")
+    assert folds.count() >= 5
+    for fold in folds.all():
+        inside = fold.locator(":scope > .in")
+        expect(inside).to_be_hidden()
+        fold.locator(":scope > summary").click()
+        expect(inside).to_be_visible()
+        stranger.look()
+
+
+def test_an_organisation_asks_approves_and_orders(visit: Visit) -> None:
+    requester, approver = visit(), visit()
+    page = requester.sign_in("requester")
+    requester.open("/procurement/requests/new")
+    page.get_by_role("radio", name="食堂").check()
+    requester.fill(title="食堂十二月肉类")
+    requester.press("下一步:选商品和地址")
+    path = page.url.split("?")[0]
+    page.locator("[name=sku-1]").select_option("P001")
+    page.locator("[name=boxes-1]").fill("2")
+    requester.fill(
+        recipient="林采购",
+        phone="13800138001",
+        province_code="350000",
+        city="福州市",
+        district="鼓楼区",
+        street="示例机关食堂 1 号门",
+    )
+    requester.press("保存并算价")
+    requester.press("提交审批")
+    requester.see("审批中")
+    approver.sign_in("approver")
+    approver.open(path)
+    approver.see("预算还可用")
+    approver.page.locator("main [name=remark]").fill("同意")
+    approver.press("批准")
+    requester.open(path)
+    requester.await_text(ORDER)
+
+
+def test_a_clerk_takes_in_two_deliveries_and_mixes_them(visit: Visit) -> None:
+    clerk = visit()
+    page = clerk.sign_in("clerk")
+    tag = 91_000_000 + int(time.time()) % 4_000_000 * 2
+    lots = []
+    for number in range(2):
+        clerk.open("/cooperative/deliveries/new")
+        page.locator("[name=household_id]").select_option(index=number + 1)
+        clerk.fill(product_sku="P001", unit="head", quantity="1", ear_tags=f"3640323{tag + number:08d}", agreed_price="1200.00")
+        clerk.press("确认收货")
+        clerk.see("交货凭证")
+        clerk.see("¥1,200.00")
+        found = LOT.search(page.locator("main").inner_text())
+        assert found is not None
+        lots.append(found[0])
+    clerk.open("/cooperative/lots")
+    for lot in lots:
+        page.get_by_role("checkbox", name=f"选择 {lot}").check()
+    clerk.press("合并所选批次")
+    mixed = LOT.search(page.locator("main").inner_text())
+    assert mixed is not None
+    assert mixed[0] not in lots
+    clerk.see("2 头")
+
+
+@pytest.mark.parametrize("fault", ["<p style='color:red'>inline</p>", "<table><td><pre>" + "wide " * 100 + "</table>"])
+def test_a_broken_page_is_noticed(visit: Visit, fault: str) -> None:
+    guest = visit()
+    guest.open("/")
+    guest.page.evaluate("fault => document.querySelector('main').insertAdjacentHTML('beforeend', fault)", fault)
+    guest.page.wait_for_timeout(500)
+    with pytest.raises(AssertionError):
+        guest.look()

@@ -191,9 +191,9 @@ def test_a_clerk_takes_in_two_deliveries_and_mixes_them(visit: Visit) -> None:
         clerk.open("/cooperative/deliveries/new")
         page.locator("[name=household_id]").select_option(index=number + 1)
         clerk.fill(product_sku="P001", unit="head", quantity="1", ear_tags=f"3640323{tag + number:08d}", agreed_price="1200.00")
-        clerk.press("确认收货")
+        clerk.follow(page.locator("main form[action='/cooperative/deliveries'] button"))
         clerk.see("交货凭证")
-        clerk.see("¥1,200.00")
+        clerk.see(re.compile("1,200"))
         found = LOT.search(page.locator("main").inner_text())
         assert found is not None
         lots.append(found[0])

@@ -21,11 +21,26 @@ def first_of_each(items: Iterable[T], looks: Callable[[T], str], limit: int) -> 
 
 def spread(items: Sequence[T], looks: Callable[[T], str]) -> list[T]:
     """The same items, moved as little as needed so that neighbours look different wherever that is possible."""
-    left, laid = list(items), list[T]()
-    while left:
-        place = next((i for i, item in enumerate(left) if not laid or looks(item) != looks(laid[-1])), 0)
-        laid.append(left.pop(place))
+    laid: list[T] = []
+    held: list[T] = []
+    for item in items:
+        if laid and looks(item) == looks(laid[-1]):
+            held.append(item)
+            continue
+        laid.append(item)
+        if held and looks(held[0]) != looks(item):
+            laid.append(held.pop(0))
+    for item in held:
+        laid.insert(_gap(laid, looks, looks(item)), item)
     return laid
+
+
+def _gap(laid: Sequence[T], looks: Callable[[T], str], look: str) -> int:
+    """A place, the last one first, where something of that look stands beside none like it; the end when there is none."""
+    for place in range(len(laid), -1, -1):
+        if all(looks(item) != look for item in laid[max(place - 1, 0) : place + 1]):
+            return place
+    return len(laid)
 
 
 def months_until(months: Sequence[int], month: int) -> int:

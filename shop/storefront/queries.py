@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from catalog.areas.codes import province_of
 from catalog.areas.models import Area
@@ -26,6 +26,7 @@ from logistics.stock.models import StockLot
 from logistics.stock.queries import available, list_offers_today
 from shop.storefront.arrangement import first_of_each, months_until, spread
 from shop.storefront.models import Page
+from shop.storefront.wording import CATEGORY_LABELS
 
 OFFERS_LOOKED_AT = 300
 
@@ -90,29 +91,32 @@ def list_shelf(
     A cursor that was tampered with starts again.
     """
     on = today_shanghai(at)
+    retail = select(PriceList.id).where(PriceList.code == RETAIL, valid_on(PriceList, on)).limit(1)
     query = (
         select(Product, Price.fen)
         .join(Price, Price.product_id == Product.id)
-        .join(PriceList, PriceList.id == Price.price_list_id)
-        .where(PriceList.code == RETAIL, Price.min_quantity == 1, valid_on(Price, on), valid_on(PriceList, on))
+        .where(Price.price_list_id == retail.scalar_subquery(), Price.min_quantity == 1, valid_on(Price, on))
         .where(sellable_on(on), *_conditions(filters, on))
     )
-    sign = -1 if sort == "dear" else 1
     cursor = _cursor(after, priced=bool(sort))
+    query = _after(query, sort, cursor) if cursor is not None else query
     if sort:
-        keys = (Price.fen * sign, Product.sku)
-        if cursor is not None:
-            query = query.where(tuple_(*keys) > tuple_(cursor[0] * sign, cursor[1]))
-        query = query.order_by(*keys)
-    else:
-        if cursor is not None:
-            query = query.where(Product.sku > cursor[1])
-        query = query.order_by(Product.sku)
-    rows = session.execute(query.limit(limit + 1)).all()
+        query = query.order_by(Price.fen if sort == "cheap" else Price.fen.desc())
+    rows = session.execute(query.order_by(Product.sku).limit(limit + 1)).all()
     products = [product for product, _ in rows[:limit]]
     shown = show_products(session, products if sort else spread(products, looks), at)
     last = rows[limit - 1] if len(rows) > limit else None
     return Shelf(shown, f"{last[1] if sort else ''}~{last[0].sku}" if last else None)
+
+
+def _after(query: Select[Product, int], sort: str, cursor: tuple[int, str]) -> Select[Product, int]:
+    """Only what comes after the cursor. The plain bound on the price beside the exact condition lets an index begin there."""
+    fen, sku = cursor
+    if sort == "cheap":
+        return query.where(Price.fen >= fen, or_(Price.fen > fen, Product.sku > sku))
+    if sort == "dear":
+        return query.where(Price.fen <= fen, or_(Price.fen < fen, Product.sku > sku))
+    return query.where(Product.sku > sku)
 
 
 def _cursor(after: str | None, *, priced: bool) -> tuple[int, str] | None:
@@ -177,14 +181,24 @@ def list_calendar(session: Session, *, limit: int = 400) -> Sequence[Product]:
 
 
 def list_kinds(session: Session) -> Sequence[str]:
-    """The kinds of goods on the shelf, the fullest first."""
-    query = select(Product.category).where(Product.state == ProductState.ON_SALE).group_by(Product.category)
-    return session.scalars(query.order_by(func.count().desc(), Product.category)).all()
+    """The kinds of goods on the shelf, in the order of ``CATEGORY_LABELS``, others after them."""
+    order = list(CATEGORY_LABELS)
+    return sorted(_list_distinct(session, Product.category), key=lambda kind: order.index(kind) if kind in order else len(order))
+
+
+def _list_distinct(session: Session, column: InstrumentedAttribute[str]) -> Sequence[str]:
+    """The values a column has among products on the shelf, jumping from one to the next along its index: few steps for many rows."""
+    on_sale = Product.state == ProductState.ON_SALE
+    first = select(func.min(column).label("value")).where(on_sale)
+    seen = first.cte("seen", recursive=True)
+    following = select(func.min(column)).where(on_sale, column > seen.c.value).correlate(seen).scalar_subquery()
+    seen = seen.union_all(select(following).where(seen.c.value.is_not(None)))
+    return session.scalars(select(seen.c.value).where(seen.c.value.is_not(None))).all()
 
 
 def list_counties(session: Session) -> list[tuple[Area, list[Area]]]:
     """Counties with something on the shelf, province by province."""
-    codes = session.scalars(select(Product.county_code).where(Product.state == ProductState.ON_SALE).distinct()).all()
+    codes = _list_distinct(session, Product.county_code)
     areas = list_areas(session, [*codes, *(province_of(code) for code in codes)])
     found: dict[str, list[Area]] = {}
     for code in sorted(codes):

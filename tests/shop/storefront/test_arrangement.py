@@ -21,6 +21,7 @@ def neighbours(items: list[str]) -> int:
 def test_alike_ones_are_moved_apart_and_the_rest_stays() -> None:
     assert spread(["a", "a", "b", "c"], same) == ["a", "b", "a", "c"]
     assert spread(["a", "b", "c"], same) == ["a", "b", "c"]
+    assert spread(["b", "c", "a", "a"], same) == ["b", "a", "c", "a"]
     assert spread(["a", "a"], same) == ["a", "a"], "nothing else there is"
 
 

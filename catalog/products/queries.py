@@ -149,19 +149,22 @@ def sellable_on(on: date) -> ColumnElement[bool]:
     need = func.jsonb_array_elements_text(Product.needs).table_valued("value").alias("need")
     kind = need.c.value
     maker, seller = aliased(Organization), aliased(Organization)
-    maker_code = select(maker.code).where(maker.id == func.coalesce(Product.processor_id, Product.cooperative_id)).scalar_subquery()
-    seller_code = select(seller.code).where(seller.id == Product.seller_id).scalar_subquery()
+    # Each part says by name what it belongs to: left to itself SQLAlchemy would look for the papers of any product.
+    makers = select(maker.code).where(maker.id == func.coalesce(Product.processor_id, Product.cooperative_id))
+    maker_code = makers.correlate(Product).scalar_subquery()
+    seller_code = select(seller.code).where(seller.id == Product.seller_id).correlate(Product).scalar_subquery()
     organization_kinds = [*SELLER_KINDS, *MAKER_KINDS]
     subject_kind = case((kind.in_(organization_kinds), "organization"), else_="product")
     subject_code = case((kind.in_(list(SELLER_KINDS)), seller_code), (kind.in_(list(MAKER_KINDS)), maker_code), else_=Product.sku)
     _, day_ends = day_shanghai(on)
-    held = exists().where(
+    paper = select(literal(1)).where(
         Document.kind == kind,
         Document.subject_kind == subject_kind,
         Document.subject_code == subject_code,
         valid_on(Document, on),
         or_(Document.revoked_at.is_(None), Document.revoked_at >= day_ends),
     )
+    held = exists(paper.correlate(Product, need))
     lacking = exists(select(literal(1)).select_from(need).where(kind.in_([*organization_kinds, *PRODUCT_KINDS]), ~held))
     return and_(Product.state == ProductState.ON_SALE, ~lacking)
 

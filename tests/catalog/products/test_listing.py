@@ -114,6 +114,18 @@ def test_the_makers_permit_is_asked_of_the_maker(session: Session, at: datetime)
     assert list_products(session, on=TODAY) == [product]
 
 
+def test_another_products_papers_do_not_count(session: Session, at: datetime) -> None:
+    """With several products about, each is judged by its own papers: the list asks the same as the sentence does."""
+    good, bad = make_product(session), make_product(session)
+    (paper,) = (d for d in listing.list_shown_documents(session, bad, TODAY) if d.subject_kind is SubjectKind.PRODUCT)
+    issuing.revoke_document(session, SYSTEM, document_id=paper.id, reason="x", at=at)
+    assert list_products(session, on=TODAY) == [good]
+    cooperative = get_organization(session, good.cooperative_id)
+    (licence,) = (d for d in listing.list_shown_documents(session, good, TODAY) if d.subject_code == cooperative.code)
+    issuing.revoke_document(session, SYSTEM, document_id=licence.id, reason="x", at=at)
+    assert list_products(session, on=TODAY) == []
+
+
 def test_a_lot_needs_its_own_papers(session: Session) -> None:
     product = make_product(session, needs=[DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION])
     assert list_products(session, on=TODAY) == [product]

@@ -1,4 +1,8 @@
-"""The portal's doors: which role may come in where, and what bad input gets."""
+"""The portal's doors: which role may come in where, and what bad input gets.
+
+They are shop.procurement.views.portal, shop.procurement.views.requests, shop.procurement.views.acceptance,
+shop.procurement.views.settlements and shop.procurement.views.money.
+"""
 
 from __future__ import annotations
 

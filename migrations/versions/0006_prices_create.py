@@ -60,6 +60,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_prices_price')),
     info={'extra_ddl': [("ALTER TABLE prices_price ADD CONSTRAINT ex_prices_price_period EXCLUDE USING gist (price_list_id WITH =, product_id WITH =, min_quantity WITH =, daterange(valid_from, valid_to, '[]') WITH &&)", 'ALTER TABLE prices_price DROP CONSTRAINT ex_prices_price_period')]}
     )
+    op.create_index('ix_prices_price_fen', 'prices_price', ['price_list_id', 'min_quantity', 'fen'], unique=False)
     op.create_index('ix_prices_price_product_id', 'prices_price', ['product_id', 'price_list_id', 'min_quantity'], unique=False)
     op.execute("ALTER TABLE prices_price ADD CONSTRAINT ex_prices_price_period EXCLUDE USING gist (price_list_id WITH =, product_id WITH =, min_quantity WITH =, daterange(valid_from, valid_to, '[]') WITH &&)")
 

@@ -190,7 +190,6 @@ def fill_shelves(*, say: Say, at: datetime) -> None:
 
 def _plan(session: Session, sample: SampleProduct, at: datetime) -> growing.Plan:
     full = int(sample.sku[1:]) <= FULL_HISTORIES
-    days = 4 if sample.shelf_life_days <= 45 else 24
     product = session.scalars(select(Product).where(Product.sku == sample.sku)).one()
     cooperative = session.get_one(Organization, product.cooperative_id)
     households = session.scalars(
@@ -205,5 +204,13 @@ def _plan(session: Session, sample: SampleProduct, at: datetime) -> growing.Plan
         households=households,
         hub=hub,
         boxes=growing.FULL_BOXES if full else growing.BOXES,
-        start=(at - timedelta(days=days)).replace(hour=1, minute=0, second=0, microsecond=0),
+        start=_start(sample, at),
     )
+
+
+def _start(sample: SampleProduct, at: datetime) -> datetime:
+    """When the first household delivered: long ago for what keeps, just so long that the boxes lie ready for what does not."""
+    if sample.shelf_life_days <= 7:
+        return at - timedelta(hours=30)
+    days = 4 if sample.shelf_life_days <= 45 else 24
+    return (at - timedelta(days=days)).replace(hour=1, minute=0, second=0, microsecond=0)

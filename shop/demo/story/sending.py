@@ -53,9 +53,17 @@ def ship(teller: Teller, order_code: str, *, measure: bool = False) -> tuple[str
 
 
 def _tasks(packer: Browser, order_code: str) -> list[str]:
-    listed = packer.get("/packing/")
-    codes = sorted(set(re.findall(r"/packing/(SHP-[0-9A-Z-]+)", listed.text)))
-    return [code for code in codes if _belongs(code, order_code)]
+    """The shipments of an order on the packer's list, page after page."""
+    found: list[str] = []
+    path: str | None = "/packing/"
+    while path:
+        listed = packer.get(path)
+        found += [
+            code for code in dict.fromkeys(re.findall(r"/packing/(SHP-[0-9A-Z-]+)", listed.text)) if _belongs(code, order_code)
+        ]
+        following = re.search(r'href="([^"]*[?&;]after=[^"]*)"', listed.text)
+        path = following[1].replace("&amp;", "&") if following and not found else None
+    return found
 
 
 def _belongs(code: str, order_code: str) -> bool:

@@ -62,9 +62,15 @@ def sign_in_page() -> ResponseReturnValue:
     return render_template("accounts/sign_in.html", next=local_target(request.args.get("next")), form={}, errors={})
 
 
+def _name_tried() -> str:
+    """Guessing one account's password is slowed down wherever it comes from."""
+    return f"sign-in:{signing.normalise_login(request.form.get('name', ''))[:80]}"
+
+
 @bp.post("/sign-in")
 @everyone
-@limiter.limit("20 per minute")
+@limiter.limit("60 per minute")
+@limiter.limit("10 per minute", key_func=_name_tried)
 def sign_in() -> ResponseReturnValue:
     target = local_target(request.form.get("next"))
     try:

@@ -47,6 +47,13 @@ def test_a_wrong_name_and_a_wrong_password_read_the_same(client: FlaskClient, pe
     assert name in answer.text, "what was typed stays"
 
 
+def test_guessing_one_account_is_slowed_down(client: FlaskClient, person: Person) -> None:
+    tried = [sign_in(client, "guessed@example.cn", "wrong-password").status_code for _ in range(12)]
+    assert tried[:10] == [422] * 10
+    assert tried[10:] == [429] * 2
+    assert sign_in(client).status_code == 302, "another account is not locked out"
+
+
 def test_signing_out_ends_the_session_on_the_server(client: FlaskClient, person: Person, session: Session) -> None:
     sign_in(client)
     client.post("/sign-out")

@@ -113,13 +113,15 @@ class House:
 
     def _load_demo(self) -> None:
         from shop import wiring
-        from shop.demo.loader import prepare_installation
+        from shop.cli.fixing import fix_installation
+        from shop.demo.loader import load_demo
 
         self._migrate()
         config = self.config(MAKING)
         engine = wiring.connect(config, pool_size=2)
         try:
-            prepare_installation(config, say=say)
+            fix_installation(config)
+            load_demo(config, say=say)
         finally:
             engine.dispose()
 

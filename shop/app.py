@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from flask import Blueprint, Flask
+from sqlalchemy.orm import configure_mappers
 
 from kernel import web
 from shop import health, wiring
@@ -53,6 +54,7 @@ def import_doors() -> None:
     """Import all that the application is made of, without making it: what a web server does once before it forks its workers."""
     import_models()
     import_all(DOOR_MODULES)
+    configure_mappers()
 
 
 def create_served_app() -> Flask:

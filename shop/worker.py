@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 from celery.signals import worker_process_init, worker_ready
+from sqlalchemy.orm import configure_mappers
 
 from kernel import mail, tasks
 from kernel.files import FileStore
@@ -42,6 +43,7 @@ def create_worker(config: Config) -> Celery:
     from traceability.scan.tasks import use_store
 
     import_all(TASK_MODULES)
+    configure_mappers()  # once, before the pool forks
     celery = create_clock(config)
     use_mailer(mail.open_mailer(config.mail_url))
     use_cashier(open_cashier(config))

@@ -166,8 +166,14 @@ class Supervisor:
                 time.sleep(0.2)
 
     def stop(self) -> None:
-        """Stop every part in reverse order, then whatever they left; harmless when called twice."""
+        """Stop all programs at once, then every part in reverse order, then whatever they left; harmless when called twice.
+
+        The servers were added first, so they outlive the programs that still write to them while they finish.
+        """
         self._stopping = True
+        for part in self._parts:
+            if isinstance(part.service, Program):
+                part.service.ask()
         with contextlib.ExitStack() as stops:  # last in, first out; one that fails does not keep the others from stopping
             for part in self._parts:
                 stops.callback(part.service.stop)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from sqlalchemy.orm import Session
 from kernel import db
 from kernel.db import reading
 from shop.cli.run import FOLDER as RUN_FOLDER
+from shop.cli.witness import DEMO_ABOUT, until_stopped, witness_name
 from shop.config import RUN_FILE, Config, ConfigProblem
 from traceability.ledger import auditor, monitor, sealing
 from traceability.ledger.canonical import JSON, Entry, NotCanonical
@@ -32,8 +31,8 @@ from traceability.ledger.verify import Refused, parse_policy, verify_proof
 from traceability.ledger.witness import KEY_FILE
 
 POLICY_NAME = "witnesses.policy"
+REFUSALS = (LogBehind, LogBroken, KeyUnusable, Refused, BadNote)
 DEMO_WITNESSES = ("witness-east", "witness-west")  # folder names; shop/cli/run.py starts one for each of Config.witness_urls
-DEMO_ABOUT = "演示见证者，与本站同一运营者"
 
 
 def register(commands: Any) -> None:
@@ -91,11 +90,6 @@ def write_demo_policy(config: Config) -> None:
     policy_file(config).write_text("\n".join([*lines, ""]), "utf-8")
 
 
-def witness_name(folder_name: str) -> str:
-    """Key name of a demo witness; never a name that exists."""
-    return f"{folder_name}.shanhai.example"
-
-
 def connect_log(config: Config, *, pool_size: int) -> Engine:
     """Connect a program that touches the log's own tables only: it starts in a third of the time that all rooms take."""
     engine = db.connect(config.database_url, pool_size=pool_size)
@@ -106,7 +100,7 @@ def connect_log(config: Config, *, pool_size: int) -> Engine:
 def run_sequencer_program(config: Config) -> int:
     """The sequencer of this installation, until it is told to stop."""
     connect_log(config, pool_size=2)
-    return until_stopped(lambda stop: run_sequencer(stop, origin_of(config)))
+    return until_stopped(lambda stop: run_sequencer(stop, origin_of(config)), *REFUSALS)
 
 
 def run_publisher_program(config: Config) -> int:
@@ -115,19 +109,7 @@ def run_publisher_program(config: Config) -> int:
     if config.witness_urls:
         write_demo_policy(config)
     options: dict[str, Any] = {"key_file": Path(config.log_key_file), "url": log_url(config), "witnesses": policy_file(config)}
-    return until_stopped(lambda stop: run_publisher(stop, config.log_dir, **options))
-
-
-def until_stopped(program: Callable[[threading.Event], None]) -> int:
-    """Run until SIGTERM or SIGINT; a refusal becomes one clear sentence and exit code 1."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        program(stop)
-    except (LogBehind, LogBroken, KeyUnusable, Refused, BadNote, OSError) as error:
-        raise ConfigProblem(str(error)) from error
-    return 0
+    return until_stopped(lambda stop: run_publisher(stop, config.log_dir, **options), *REFUSALS)
 
 
 def run_verify(proof: Path, policy: Path, entry: Path | None = None) -> int:

@@ -94,14 +94,20 @@ def _start_everything(supervisor: Supervisor, config: Config, arguments: argpars
         _start_neighbours(supervisor, config, env, host)
     say("Bringing the database up to date")
     migrate(config.database_url, only_if_empty=arguments.demo)
-    from shop import wiring
-    from shop.demo.keys import list_doors
-    from shop.demo.loader import fix_installation, load_demo
+    from shop.cli.fixing import fix_installation
+    from shop.cli.ledger import connect_log, log_vkey
 
-    engine = wiring.connect(config, pool_size=2)
+    engine = connect_log(config, pool_size=1)
     config = replace(config, demo=fix_installation(config, explicit_url=os.environ.get("PUBLIC_URL")))
     config.save(run_file)
-    _start_programs(supervisor, config, env, host)
+    _start_programs(supervisor, config, env, host, log_vkey(config))
+    engine.dispose()
+
+    from shop import wiring  # the rooms take a while to import: the programs, which do the same, are on their way by now
+    from shop.demo.keys import list_doors
+    from shop.demo.loader import load_demo
+
+    engine = wiring.connect(config, pool_size=2)
     if config.demo:
         load_demo(config, say=say)
     supervisor.wait_ready(PATIENCE)
@@ -111,7 +117,7 @@ def _start_everything(supervisor: Supervisor, config: Config, arguments: argpars
         print_qr(config.public_url)
 
 
-def _start_programs(supervisor: Supervisor, config: Config, env: dict[str, str], host: str) -> None:
+def _start_programs(supervisor: Supervisor, config: Config, env: dict[str, str], host: str, vkey: str) -> None:
     """The programs of every installation, and the demo's witnesses. Web first: it takes longest."""
     ready = web_answers(f"http://127.0.0.1:{config.port}/readyz")
     supervisor.add("web", command_of("web", config, host=host), env=env, ready=ready)
@@ -119,7 +125,19 @@ def _start_programs(supervisor: Supervisor, config: Config, env: dict[str, str],
         supervisor.add(part, command_of(part, config), env=env)
     for name, url in zip(WITNESSES, config.witness_urls, strict=False):
         port = url.rsplit(":", 1)[1]
-        witness = [sys.executable, "-m", "shop.cli", "witness", "serve", "--port", port, "--folder", str(FOLDER / name)]
+        witness = [
+            sys.executable,
+            "-m",
+            "shop.cli",
+            "witness",
+            "serve",
+            "--port",
+            port,
+            "--folder",
+            str(FOLDER / name),
+            "--log",
+            vkey,
+        ]
         supervisor.add(name, witness, env=env, ready=_listens(int(port)))
 
 

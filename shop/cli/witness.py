@@ -1,14 +1,20 @@
-"""``./shanhai witness serve``: a witness; best run by somebody else than the shop, on another machine."""
+"""``./shanhai witness serve``: a witness; best run by somebody else than the shop, on another machine. Needs no database."""
 
 from __future__ import annotations
 
 import argparse
+import signal
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shop.cli.ledger import DEMO_ABOUT, connect_log, log_vkey, until_stopped, witness_name
-from shop.config import Config
+from shop.config import Config, ConfigProblem
+from traceability.ledger.keeper import KeyUnusable
+from traceability.ledger.note import BadNote
 from traceability.ledger.witness import run_witness
+
+DEMO_ABOUT = "演示见证者，与本站同一运营者"
 
 
 def register(commands: Any) -> None:
@@ -26,15 +32,34 @@ def register(commands: Any) -> None:
 
 
 def act(arguments: argparse.Namespace) -> int:
-    """Serve until stopped. Without --log it watches the log of the installation on this machine, as the demo's witnesses do."""
+    """Serve until stopped. Without --log it watches the log of the installation on this machine."""
     logs = arguments.log or [_own_log()]
     name = arguments.name or witness_name(arguments.folder.name)
     about = arguments.about or (name if arguments.log else DEMO_ABOUT)
     options: dict[str, Any] = {"name": name, "logs": logs, "host": arguments.host, "port": arguments.port, "about": about}
-    return until_stopped(lambda stop: run_witness(stop, arguments.folder, **options))
+    return until_stopped(lambda stop: run_witness(stop, arguments.folder, **options), KeyUnusable, BadNote)
+
+
+def witness_name(folder_name: str) -> str:
+    """Key name of a demo witness; never a name that exists."""
+    return f"{folder_name}.shanhai.example"
+
+
+def until_stopped(program: Callable[[threading.Event], None], *refusals: type[Exception]) -> int:
+    """Run until SIGTERM or SIGINT; a refusal becomes one clear sentence and exit code 1."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        program(stop)
+    except (OSError, *refusals) as error:
+        raise ConfigProblem(str(error)) from error
+    return 0
 
 
 def _own_log() -> str:
+    from shop.cli.ledger import connect_log, log_vkey
+
     config = Config.from_env()
     engine = connect_log(config, pool_size=1)
     vkey = log_vkey(config)

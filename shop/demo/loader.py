@@ -1,4 +1,4 @@
-"""Prepare an installation at start: what is fixed for good, reference data, and the demo once (then kept fresh).
+"""Load the demo once, then keep it fresh.
 
 Each step is its own transaction and looks first whether it was done, so a start that was killed goes on where it stopped.
 """
@@ -12,12 +12,10 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.areas.loading import digest_reference, load_reference
 from catalog.parties.models import SYSTEM, Household, Organization, Place, PlaceKind
 from catalog.products.models import Product
 from kernel import clock, installation
 from kernel.db import reading, work
-from kernel.errors import Conflict
 from kernel.money import Money
 from kernel.quantity import Unit
 from logistics.shipments.connecting import connect_carrier
@@ -36,47 +34,8 @@ from traceability.lots.ruling import set_capacity_rule
 from traceability.lots.states import Basis
 
 Say = Callable[[str], None]
-CONTENTS, PEOPLE, PRODUCTS = "contents", "demo_people", "demo_products"
+PEOPLE, PRODUCTS = "demo_people", "demo_products"
 FULL_HISTORIES = 20
-
-
-def fix_installation(config: Config, *, explicit_url: str | None = None) -> bool:
-    """Fix what this installation is, load reference data, and answer whether it is a demo.
-
-    Raises Conflict, with nothing written, when an explicit address differs from the fixed one, when the demo would go into a shop in use,
-    or when a real shop is asked for where the demo lies.
-    """
-    at = clock.now()
-    with work() as session:
-        fixed = installation.fix(session, "public_url", config.public_url, at=at)
-        if explicit_url and explicit_url.rstrip("/") != fixed:
-            raise Conflict("PUBLIC_URL was fixed at first start to %(url)s and cannot change.", params={"url": fixed})
-        demo = _fix_contents(session, config, at)
-        if config.local:
-            installation.forget_beats(session)  # whoever is ready now shows it anew
-        reference = f"reference-{digest_reference()}"
-        if installation.find_fact(session, reference) is None:
-            load_reference(session, at)
-            installation.fix(session, reference, "loaded", at=at)
-    return demo
-
-
-def _fix_contents(session: Session, config: Config, at: datetime) -> bool:
-    kept = installation.find_fact(session, CONTENTS)
-    if kept is None:
-        used = session.scalar(select(Organization.id).limit(1)) is not None
-        if config.demo and used and installation.find_fact(session, PEOPLE) is None:
-            raise Conflict("This database is in use, so the demo was not loaded into it.")
-        kept = installation.fix(session, CONTENTS, "demo" if config.demo else "empty", at=at)
-    if kept == "demo" and not config.demo:
-        raise Conflict("The demo lies in this database, so no real shop can start on it: give an empty one.")
-    return kept == "demo"
-
-
-def prepare_installation(config: Config, *, say: Say) -> None:
-    """Both steps at once, for benchmarks and tests."""
-    if fix_installation(config):
-        load_demo(config, say=say)
 
 
 def load_demo(config: Config, *, say: Say) -> None:

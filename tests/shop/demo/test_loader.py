@@ -11,10 +11,11 @@ from catalog.products.models import Product
 from kernel import clock
 from kernel.db import reading
 from logistics.stock.queries import available
+from shop.cli.fixing import fix_installation
 from shop.config import Config
 from shop.demo import loader
 from shop.demo.catalogue import list_samples
-from shop.demo.loader import fill_shelves, in_season, prepare_installation
+from shop.demo.loader import fill_shelves, in_season, load_demo
 from traceability.lots.models import Lot
 
 QUIET = lambda _line: None  # noqa: E731
@@ -29,7 +30,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(config: Config) -> None:
-    prepare_installation(config, say=QUIET)
+    fix_installation(config)
+    load_demo(config, say=QUIET)
 
 
 def test_loading_twice_is_loading_once(config: Config, bound: None, few: None) -> None:

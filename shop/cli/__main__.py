@@ -43,8 +43,6 @@ def main(argv: list[str]) -> int:
 
 
 def _guarded(arguments: argparse.Namespace) -> int:
-    from sqlalchemy.exc import OperationalError
-
     from kernel.errors import Problem
     from kernel.local import MachineProblem
     from shop.config import ConfigProblem
@@ -55,13 +53,24 @@ def _guarded(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"shanhai: {problem}\n")
         for error in getattr(problem, "errors", ()):
             sys.stderr.write(f"  {error.field}: {error.text(str)}\n")
-    except OperationalError as problem:
-        first = str(problem.orig).strip().splitlines()[0] if problem.orig else "no answer"
-        sys.stderr.write(f"shanhai: the database does not answer: {first}\n")
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return 130
+    except Exception as problem:
+        sentence = _of_the_database(problem)
+        if sentence is None:
+            raise
+        sys.stderr.write(f"shanhai: {sentence}\n")
     return 1
+
+
+def _of_the_database(problem: Exception) -> str | None:
+    """The sentence for a database that is away; looked up late, as many commands never import the library."""
+    library = sys.modules.get("sqlalchemy.exc")
+    if library is None or not isinstance(problem, library.OperationalError):
+        return None
+    first = str(problem.orig).strip().splitlines()[0] if problem.orig else "no answer"
+    return f"the database does not answer: {first}"
 
 
 if __name__ == "__main__":

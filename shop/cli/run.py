@@ -20,6 +20,7 @@ from kernel.local import Postgres, Supervisor, Valkey, check_machine, free_port,
 from shop.cli.migrate import migrate
 from shop.cli.serve import child_environment, command_of
 from shop.cli.settling import check_given, is_served, local_config, served_config
+from shop.cli.witness import DEMO_ABOUT
 from shop.config import Config, ConfigProblem
 
 FOLDER = Path(os.environ.get("SHANHAI_RUN_DIR") or Path(__file__).parents[2] / "var" / "run")
@@ -119,6 +120,7 @@ def _start_everything(supervisor: Supervisor, config: Config, arguments: argpars
 
 def _start_programs(supervisor: Supervisor, config: Config, env: dict[str, str], host: str, vkey: str) -> None:
     """The programs of every installation, and the demo's witnesses. Web first: it takes longest."""
+    python = [sys.executable, "-m"]
     ready = web_answers(f"http://127.0.0.1:{config.port}/readyz")
     supervisor.add("web", command_of("web", config, host=host), env=env, ready=ready)
     for part in ("worker", "sequencer", "publisher", "beat"):
@@ -126,18 +128,9 @@ def _start_programs(supervisor: Supervisor, config: Config, env: dict[str, str],
     for name, url in zip(WITNESSES, config.witness_urls, strict=False):
         port = url.rsplit(":", 1)[1]
         witness = [
-            sys.executable,
-            "-m",
-            "shop.cli",
-            "witness",
-            "serve",
-            "--port",
-            port,
-            "--folder",
-            str(FOLDER / name),
-            "--log",
-            vkey,
-        ]
+            *python, "shop.cli", "witness", "serve", "--port", port, "--folder", str(FOLDER / name), "--log", vkey,
+            "--about", DEMO_ABOUT,
+        ]  # fmt: skip
         supervisor.add(name, witness, env=env, ready=_listens(int(port)))
 
 

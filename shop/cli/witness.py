@@ -52,7 +52,9 @@ def until_stopped(program: Callable[[threading.Event], None], *refusals: type[Ex
         signal.signal(number, lambda *_: stop.set())
     try:
         program(stop)
-    except (OSError, *refusals) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, *refusals)):
+            raise
         raise ConfigProblem(str(error)) from error
     return 0
 

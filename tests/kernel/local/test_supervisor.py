@@ -67,19 +67,45 @@ def test_says_what_it_does_and_logs_what_they_print(supervisor: Supervisor, said
     until(lambda: log.read_text() == "good morning\n")
 
 
-def test_stops_in_reverse_order(tmp_path: Path) -> None:
+class Server:
+    """A service as PostgreSQL is one: its stop is noted."""
+
+    def __init__(self, name: str, order: Path) -> None:
+        self.name, self.order = name, order
+
+    def start(self) -> None:
+        """It is up at once."""
+
+    def stop(self) -> None:
+        with self.order.open("a") as out:
+            out.write(f"{self.name} ")
+
+    def alive(self) -> bool:
+        return True
+
+
+def test_stops_the_programs_together_and_then_the_servers_in_reverse_order(tmp_path: Path) -> None:
     order = tmp_path / "order"
-    bell = "import signal, sys, time\ndef end(*_):\n  {write}  sys.exit()\nsignal.signal(15, end)\nprint('up')\ntime.sleep(600)"
+    write = WRITE.format(path=str(order), text="{text}").strip()
+    bell = f"""
+import signal, sys, time
+def end(*_):
+    {write.format(text="'asked '")}
+    time.sleep(1.0)
+    {write.format(text="'ended '")}
+    sys.exit()
+signal.signal(15, end)
+print("up")
+time.sleep(600)
+"""
     with Supervisor(tmp_path / "var", say=lambda line: None) as supervisor:
+        for name in ("database", "broker"):
+            supervisor.keep(name, Server(name, order))
         for name in ("first", "second", "third"):
             log = tmp_path / "var" / "logs" / f"{name}.log"
-            supervisor.add(
-                name,
-                [sys.executable, "-c", bell.format(write=WRITE.format(path=str(order), text=repr(name + " ")))],
-                ready=lambda log=log: log.read_text() != "",
-            )
+            supervisor.add(name, [sys.executable, "-c", bell], ready=lambda log=log: log.read_text() != "")
         supervisor.wait_ready(20)
-    assert order.read_text() == "third second first "
+    assert order.read_text() == "asked asked asked ended ended ended broker database "
 
 
 def test_kills_what_ignores_the_request_and_what_left_the_group(tmp_path: Path) -> None:

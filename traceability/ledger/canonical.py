@@ -39,8 +39,10 @@ def encode_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def decode_base64(text: str, size: int | None = None) -> bytes:
-    """Read base64, refusing spaces, missing padding and stray last bits; `size` demands that many bytes."""
+def decode_base64(text: JSON, size: int | None = None) -> bytes:
+    """Read base64, refusing spaces, missing padding, stray last bits and what is no text; `size` demands that many bytes."""
+    if not isinstance(text, str):
+        raise NotCanonical("base64 is text")
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error) as error:
@@ -136,7 +138,7 @@ def decode_entry(data: bytes) -> Entry:
             kind=kind,
             at=datetime.fromisoformat(str(fields["at"])),
             public=public,
-            commitments={field: decode_base64(str(value), 32) for field, value in commitments.items()},
+            commitments={field: decode_base64(value, 32) for field, value in commitments.items()},
         )
     except ValueError as error:
         raise NotCanonical(f"an entry that cannot be read: {error}") from error

@@ -112,8 +112,8 @@ def decode_extra(data: bytes) -> tuple[bytes, dict[str, Disclosure]]:
         for name, item in opened.items():
             if not isinstance(item, dict) or set(item) != {"salt", "value"}:
                 raise Refused("extra: an opened field has a salt and a value")
-            disclosed[name] = Disclosure(decode_base64(str(item["salt"]), SALT_SIZE), item["value"])
-        return decode_base64(str(fields["entry"])), disclosed
+            disclosed[name] = Disclosure(decode_base64(item["salt"], SALT_SIZE), item["value"])
+        return decode_base64(fields["entry"]), disclosed
     except NotCanonical as error:
         raise Refused(f"extra: {error}") from error
 

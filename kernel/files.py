@@ -43,7 +43,7 @@ class FileStore:
         content = read_bounded(stream, max_bytes)
         media_type = sniff(content)
         if media_type not in allowed:
-            raise Invalid("这种文件格式用不了,请换成页面上写明的格式。", field="file")
+            raise Invalid("这种文件格式用不了，请换成页面上写明的格式。", field="file")
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         if not path.exists():
@@ -73,9 +73,9 @@ def read_bounded(stream: IO[bytes], max_bytes: int = MAX_BYTES) -> bytes:
     """All bytes of ``stream``. Raises Invalid when empty, TooLarge beyond ``max_bytes``."""
     content = stream.read(max_bytes + 1)
     if not content:
-        raise Invalid("这个文件是空的,请重新选择。", field="file")
+        raise Invalid("这个文件是空的，请重新选择。", field="file")
     if len(content) > max_bytes:
-        raise TooLarge("文件太大了,最大 %(limit)s MB。", params={"limit": max_bytes // (1024 * 1024)}, field="file")
+        raise TooLarge("文件太大了，最大 %(limit)s MB。", params={"limit": max_bytes // (1024 * 1024)}, field="file")
     return content
 
 

@@ -47,10 +47,10 @@ def claim(session: Session, scope: str, key: str, print_: str) -> ClaimedKey | N
     """
     locked = session.scalar(select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"{scope}\n{key}", 0))))
     if not locked:
-        raise Conflict("上一次提交还在处理,请稍候再试。")
+        raise Conflict("上一次提交还在处理，请稍候再试。")
     earlier = session.get(ClaimedKey, (scope, key))
     if earlier is not None and earlier.fingerprint != print_:
-        raise Invalid("这个表单已用别的内容提交过,请刷新页面后重新填写。", field="idempotency_key")
+        raise Invalid("这个表单已用别的内容提交过，请刷新页面后重新填写。", field="idempotency_key")
     return earlier
 
 

@@ -76,7 +76,7 @@ class SmtpMailer:
                     smtp.login(self._user, self._password)
                 smtp.send_message(message)
         except (OSError, smtplib.SMTPException) as error:
-            raise Unavailable("邮件服务暂时连不上,稍后会自动重发。") from error
+            raise Unavailable("邮件服务暂时连不上，稍后会自动重发。") from error
 
 
 def open_mailer(url: str) -> Mailer:

@@ -187,7 +187,7 @@ def once(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseRetu
     def wrapped(*args: Any, **kwargs: Any) -> ResponseReturnValue:
         key = request.headers.get("Idempotency-Key") or request.form.get("idempotency_key", "")
         if not (8 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-            raise Invalid("缺少防重复提交的编号,请刷新页面后再提交。", field="idempotency_key")
+            raise Invalid("缺少防重复提交的编号，请刷新页面后再提交。", field="idempotency_key")
         scope = f"{getattr(g, 'actor_key', '')}|{request.endpoint}"
         print_ = idempotency.fingerprint(request.method.encode(), request.path.encode(), _body_for_fingerprint())
         with work() as open_session:
@@ -280,16 +280,16 @@ def show_problem(problem: Problem) -> ResponseReturnValue:
 
 
 def _csrf_problem(_error: CSRFError) -> ResponseReturnValue:
-    return show_problem(Invalid("页面放得太久了,为了安全请刷新后再提交一次。"))
+    return show_problem(Invalid("页面放得太久了，为了安全请刷新后再提交一次。"))
 
 
 _HTTP_TEXTS = {
-    400: "请求的内容看不懂,请返回上一页重试。",
-    404: "没有找到这个页面。请检查网址,或从首页重新进入。",
+    400: "请求的内容看不懂，请返回上一页重试。",
+    404: "没有找到这个页面。请检查网址，或从首页重新进入。",
     405: "这个地址不支持这种操作。",
-    413: "上传的文件太大了,请压缩到 10 MB 以内再传。",
+    413: "上传的文件太大了，请压缩到 10 MB 以内再传。",
     415: "不支持这种内容格式。",
-    429: "操作太频繁了,请过一分钟再试。",
+    429: "操作太频繁了，请过一分钟再试。",
 }
 
 _HTTP_TITLES = {404: NotFound.title, 413: TooLarge.title, 429: "请慢一点"}
@@ -298,7 +298,7 @@ _HTTP_TITLES = {404: NotFound.title, 413: TooLarge.title, 429: "请慢一点"}
 def _http_problem(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error.get_response()
-    problem = Problem(_HTTP_TEXTS.get(error.code, "暂时无法完成,请稍后再试。"))
+    problem = Problem(_HTTP_TEXTS.get(error.code, "暂时无法完成，请稍后再试。"))
     problem.status = error.code
     problem.title = _HTTP_TITLES.get(error.code, problem.title)
     answer = make_response(show_problem(problem))

@@ -41,7 +41,7 @@ def open_pairing(
         Pairing.valid_from <= (valid_to or date.max),
     )
     if session.scalar(clash.limit(1)) is not None:
-        raise Conflict("这两个地区在这段时间里已有结对记录,请先结束原来的记录。")
+        raise Conflict("这两个地区在这段时间里已有结对记录，请先结束原来的记录。")
     pairing = Pairing(
         relation=relation.strip(),
         level=west.level,
@@ -65,7 +65,7 @@ def end_pairing(session: Session, pairing_id: UUID, last_day: date) -> Pairing:
     if last_day < pairing.valid_from:
         raise Invalid("结束日期不能早于开始日期。", field="last_day")
     if pairing.valid_to is not None and pairing.valid_to < last_day:
-        raise Conflict("这条结对记录已经结束,不能延长;请新建一条记录。")
+        raise Conflict("这条结对记录已经结束，不能延长；请新建一条记录。")
     pairing.valid_to = last_day
     session.flush()
     return pairing

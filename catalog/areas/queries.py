@@ -42,7 +42,7 @@ def get_area(session: Session, code: str) -> Area:
     """The area with this code. Raises NotFound."""
     area = find_area(session, code)
     if area is None:
-        raise NotFound("没有代码为“%(code)s”的行政区划,请核对六位代码。", params={"code": code[:12]})
+        raise NotFound("没有代码为“%(code)s”的行政区划，请核对六位代码。", params={"code": code[:12]})
     return area
 
 

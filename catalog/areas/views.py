@@ -35,7 +35,7 @@ def asked_day() -> date:
     try:
         return date.fromisoformat(text) if text else clock.today_shanghai(clock.now())
     except ValueError:
-        raise Invalid("日期“%(text)s”不正确,请写成 2026-01-31 的形式。", params={"text": text[:20]}, field="on") from None
+        raise Invalid("日期“%(text)s”不正确，请写成 2026-01-31 的形式。", params={"text": text[:20]}, field="on") from None
 
 
 @bp.get("/")

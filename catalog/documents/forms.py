@@ -85,5 +85,5 @@ def _day(field: str, errors: list[FieldError]) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        errors.append(FieldError(field, "日期“%(text)s”不正确,请写成 2026-01-31 的形式。", {"text": text[:20]}))
+        errors.append(FieldError(field, "日期“%(text)s”不正确，请写成 2026-01-31 的形式。", {"text": text[:20]}))
         return None

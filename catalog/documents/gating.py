@@ -19,10 +19,10 @@ from kernel.clock import today_shanghai
 from kernel.errors import Gettext, Term, fill
 
 REASON_TEXTS = {
-    "later": "%(paper)s(%(code)s)要到 %(day)s 才生效。",
-    "over": "%(paper)s(%(code)s)已于 %(day)s 到期。",
-    "revoked": "%(paper)s(%(code)s)已被撤销。",
-    "none": "缺少%(paper)s(%(code)s)。",
+    "later": "%(paper)s（%(code)s）要到 %(day)s 才生效。",
+    "over": "%(paper)s（%(code)s）已于 %(day)s 到期。",
+    "revoked": "%(paper)s（%(code)s）已被撤销。",
+    "none": "缺少%(paper)s（%(code)s）。",
 }
 Need: TypeAlias = tuple[DocumentKind, SubjectKind, str]
 

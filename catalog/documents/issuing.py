@@ -187,7 +187,7 @@ def issue_promise_certificate(
         Document.revoked_at.is_(None),
     )
     if session.scalar(standing) is not None:
-        raise Conflict("这个批次已开过承诺达标合格证;如有错误,请先撤销再重开。")
+        raise Conflict("这个批次已开过承诺达标合格证；如有错误，请先撤销再重开。")
     today = today_shanghai(at)
     document = Document(
         kind=DocumentKind.PROMISE_CERTIFICATE,
@@ -287,5 +287,5 @@ def _text(text: str, field: str, longest: int = 120) -> str:
     if not tidy:
         raise Invalid("这一项必须填写。", field=field)
     if len(tidy) > longest:
-        raise Invalid("内容太长了,最多 %(most)s 个字。", params={"most": longest}, field=field)
+        raise Invalid("内容太长了，最多 %(most)s 个字。", params={"most": longest}, field=field)
     return tidy

@@ -47,8 +47,8 @@ def require(*roles: Role) -> Callable[[F], F]:
 
 def _refuse(actor: Actor) -> ResponseReturnValue:
     if actor.signed_in or actor.roles:
-        raise Forbidden("您的账号没有打开这一页的权限。请换账号登录,或请管理员添加权限。")
+        raise Forbidden("您的账号没有打开这一页的权限。请换账号登录，或请管理员添加权限。")
     if wants_json():
-        raise Unauthorized("请先登录,或带上有效的接口密钥。")
+        raise Unauthorized("请先登录，或带上有效的接口密钥。")
     here = request.full_path.rstrip("?") if request.method == "GET" else "/"
     return redirect(f"{SIGN_IN}?next={quote(here)}")

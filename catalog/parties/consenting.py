@@ -53,7 +53,7 @@ def withdraw_consent(session: Session, actor: Actor, *, household_id: UUID, scop
     household = _locked(session, actor, household_id)
     standing = _standing(session, household.id, scope)
     if standing is None:
-        raise NotFound("这一户没有这项同意,无需撤回。")
+        raise NotFound("这一户没有这项同意，无需撤回。")
     standing.withdrawn_at = at
     session.flush()
     publish(session, ConsentChanged(household.id, scope, False), at=at)

@@ -33,7 +33,7 @@ def issue_key(
     if session.get(Organization, organization_id) is None:
         raise NotFound("没有这个单位。")
     if not name.strip():
-        raise Invalid("请给密钥起个名字,说明谁在用。", field="name")
+        raise Invalid("请给密钥起个名字，说明谁在用。", field="name")
     if not scopes or set(scopes) - set(SCOPES):
         raise Invalid("请至少选一项接口权限。", field="scopes")
     if expires_at is not None and expires_at <= at:

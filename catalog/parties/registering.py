@@ -29,7 +29,7 @@ from kernel import gs1
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_code
 
-CAPACITY_LABELS = {"land_mu": "耕地(亩)", "heads": "存栏(只、头)", "hives": "蜂群(群)"}
+CAPACITY_LABELS = {"land_mu": "耕地（亩）", "heads": "存栏（只、头）", "hives": "蜂群（群）"}
 LONGEST = 120
 
 
@@ -227,14 +227,14 @@ def parse_phone(text: str, field: str = "phone") -> str:
     """A mainland mobile number, eleven digits (YD/T 1-series numbering: 1[3-9]), tidied. Raises Invalid."""
     number = re.sub(r"[\s\-]", "", unicodedata.normalize("NFKC", text)).removeprefix("+86")
     if not re.fullmatch(r"1[3-9][0-9]{9}", number):
-        raise Invalid("手机号“%(text)s”不对,应为 11 位数字。", params={"text": text[:30]}, field=field)
+        raise Invalid("手机号“%(text)s”不对，应为 11 位数字。", params={"text": text[:30]}, field=field)
     return number
 
 
 def _parse_email(text: str) -> str:
     address = unicodedata.normalize("NFKC", text).strip().lower()
     if len(address) > 254 or not re.fullmatch(r"[^@\s<>\"']+@[^@\s<>\"']+\.[^@\s<>\"'.]+", address):
-        raise Invalid("邮箱“%(text)s”不对,请检查后重填。", params={"text": text[:60]}, field="email")
+        raise Invalid("邮箱“%(text)s”不对，请检查后重填。", params={"text": text[:60]}, field="email")
     return address
 
 
@@ -243,7 +243,7 @@ def _text(text: str, field: str, longest: int = LONGEST) -> str:
     if not tidy:
         raise Invalid("这一项必须填写。", field=field)
     if len(tidy) > longest:
-        raise Invalid("内容太长了,最多 %(most)s 个字。", params={"most": longest}, field=field)
+        raise Invalid("内容太长了，最多 %(most)s 个字。", params={"most": longest}, field=field)
     return tidy
 
 
@@ -256,6 +256,6 @@ def _capacity(given: Mapping[str, str | Decimal | int]) -> dict[str, str]:
         except InvalidOperation:
             amount = Decimal(-1)
         if key not in CAPACITY_LABELS or not amount.is_finite() or not 0 <= amount <= 1_000_000:
-            raise Invalid("土地、牲畜或蜂群的数量不对,请填写不小于 0 的数字。", field=key)
+            raise Invalid("土地、牲畜或蜂群的数量不对，请填写不小于 0 的数字。", field=key)
         capacity[key] = f"{amount:f}"
     return capacity

@@ -76,13 +76,13 @@ class Actor:
         """Raises Forbidden unless the actor has ``role`` there."""
         if not self.has(role, organization_id):
             raise Forbidden(
-                "您的账号没有“%(role)s”权限,不能这样做。请换账号登录,或请管理员添加权限。", params={"role": _term(role)}
+                "您的账号没有“%(role)s”权限，不能这样做。请换账号登录，或请管理员添加权限。", params={"role": _term(role)}
             )
 
     def must_any(self, roles: Mapping[Role, UUID | None]) -> None:
         """Raises Forbidden unless the actor has one of ``roles`` (each in its organisation, None for any)."""
         if not any(self.has(role, where) for role, where in roles.items()):
-            raise Forbidden("您的账号没有做这件事的权限。请换账号登录,或请管理员添加权限。")
+            raise Forbidden("您的账号没有做这件事的权限。请换账号登录，或请管理员添加权限。")
 
     def organizations_with(self, role: Role) -> list[UUID]:
         """The organisations in which the actor has ``role``."""
@@ -93,7 +93,7 @@ class Actor:
         found = self.organizations_with(role)
         if not found:
             raise Forbidden(
-                "您的账号没有“%(role)s”权限,不能这样做。请换账号登录,或请管理员添加权限。", params={"role": _term(role)}
+                "您的账号没有“%(role)s”权限，不能这样做。请换账号登录，或请管理员添加权限。", params={"role": _term(role)}
             )
         return found[0]
 

@@ -81,7 +81,7 @@ def set_price(
     ).all()
     if len(overlapping) > 1 or (overlapping and overlapping[0].valid_from >= valid_from):
         raise Conflict(
-            "这段时间已定过价(从 %(day)s 起),请换一个开始日期。",
+            "这段时间已定过价（从 %(day)s 起），请换一个开始日期。",
             params={"day": f"{overlapping[-1].valid_from}"},
             field="valid_from",
         )
@@ -140,7 +140,7 @@ def set_freight(
     )
     if before is not None:
         if before.valid_from >= valid_from:
-            raise Conflict("这段时间已设过运费,请换一个开始日期。", field="valid_from")
+            raise Conflict("这段时间已设过运费，请换一个开始日期。", field="valid_from")
         before.valid_to = valid_from - timedelta(days=1)
         session.flush()
     template = FreightTemplate(
@@ -177,7 +177,7 @@ def _list_for(session: Session, actor: Actor, code: str) -> PriceList:
 def _check_price(price: Money, min_quantity: int, valid_from: date, valid_to: date | None) -> None:
     errors = []
     if not Money(0) < price <= DEAREST:
-        errors.append(FieldError("price", "价格要大于 0,且不超过 %(most)s。", {"most": str(DEAREST)}))
+        errors.append(FieldError("price", "价格要大于 0，且不超过 %(most)s。", {"most": str(DEAREST)}))
     if not 1 <= min_quantity <= 100_000:
         errors.append(FieldError("min_quantity", "起订数量要在 1 到 100000 之间。"))
     if valid_to is not None and valid_to < valid_from:

@@ -26,7 +26,7 @@ def find_price(session: Session, product_id: UUID, quantity: int, on: date, pric
     """The price of one box when ``quantity`` boxes are bought on that day: the highest tier reached. Raises NoPrice."""
     price = find_prices(session, {product_id: quantity}, on, price_list_code).get(product_id)
     if price is None:
-        raise NoPrice("这个产品今天没有定价,暂时不能购买。")
+        raise NoPrice("这个产品今天没有定价，暂时不能购买。")
     return price
 
 

@@ -15,12 +15,12 @@ from kernel.money import Money
 
 ZERO = Money(0)
 REASON_TEXTS = {
-    "goods": "%(name)s:%(price)s × %(quantity)s",
-    "discount": "优惠:%(label)s",
-    "carried_by_seller": "包邮,运费由销售方承担",
+    "goods": "%(name)s：%(price)s × %(quantity)s",
+    "discount": "优惠：%(label)s",
+    "carried_by_seller": "包邮，运费由销售方承担",
     "cold": "冷链包装和运输",
     "free": "满 %(over)s 免运费",
-    "weight": "运费 %(kg)s 千克:首重 %(first)s,续重 %(steps)s × %(step)s",
+    "weight": "运费 %(kg)s 千克：首重 %(first)s，续重 %(steps)s × %(step)s",
 }
 MOST_BOXES = 100_000
 
@@ -233,7 +233,7 @@ def _carry(
     if rule is None:
         return ZERO, (Reason(REASON_TEXTS["carried_by_seller"], {}, ZERO),)
     if not rule.deliverable:
-        raise NotDeliverable("“%(name)s”不送到这个省份,请换地址或移出购物车。", params={"name": lines[0].line.name})
+        raise NotDeliverable("“%(name)s”不送到这个省份，请换地址或移出购物车。", params={"name": lines[0].line.name})
     grams = sum(item.line.grams * item.line.quantity for item in lines)
     goods = total(item.payable for item in lines)
     reasons = [_weight_reason(rule, grams, goods)]

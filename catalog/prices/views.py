@@ -119,7 +119,7 @@ def _set_price(session: Session, sku: str) -> ResponseReturnValue:
     else:
         errors.append(FieldError("min_quantity", "起订数量请填整数。"))
     if valid_from != date.min and valid_from < clock.today_shanghai(clock.now()):
-        errors.append(FieldError("valid_from", "不能改过去的价格,请从今天或以后开始。"))
+        errors.append(FieldError("valid_from", "不能改过去的价格，请从今天或以后开始。"))
     if errors:
         raise Invalid("请先改正标出的内容。", errors=errors)
     pricing.set_price(
@@ -131,5 +131,5 @@ def _set_price(session: Session, sku: str) -> ResponseReturnValue:
         min_quantity=least,
         price_list_code=form.get("list", RETAIL),
     )
-    flash(_("从 %(day)s 起,%(name)s 每份 %(price)s。", day=valid_from, name=product.name, price=str(price)), "ok")
+    flash(_("从 %(day)s 起，%(name)s 每份 %(price)s。", day=valid_from, name=product.name, price=str(price)), "ok")
     return redirect(url_for(".show", sku=sku, list=form.get("list", RETAIL)))

@@ -179,10 +179,10 @@ def _wording_errors(texts: dict[str, str], needs: Sequence[str]) -> list[FieldEr
     errors = []
     for field, text in texts.items():
         if words := find_forbidden(text):
-            errors.append(FieldError(field, "商品文字里不能用“%(words)s”,请改写。", {"words": "、".join(words)}))
+            errors.append(FieldError(field, "商品文字里不能用“%(words)s”，请改写。", {"words": "、".join(words)}))
         for word, kind in find_claims(text).items():
             if kind.value not in needs:
-                errors.append(FieldError(field, "写“%(word)s”要有相应的证书,请先在所需证书里选上。", {"word": word}))
+                errors.append(FieldError(field, "写“%(word)s”要有相应的证书，请先在所需证书里选上。", {"word": word}))
     return errors
 
 

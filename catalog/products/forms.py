@@ -27,7 +27,7 @@ def read_product_form(cooperative_id: UUID, county_code: str, *, demo: bool) -> 
     amount = _amount(unit or Unit.PIECE, errors)
     days = form.get("shelf_life_days", "")
     if not (days.isascii() and days.isdigit() and len(days) < 6):
-        errors.append(FieldError("shelf_life_days", "保质期请填天数,例如 365。"))
+        errors.append(FieldError("shelf_life_days", "保质期请填天数，例如 365。"))
     needs = [kind for kind in DocumentKind if kind.value in form.getlist("needs")]
     months = [int(month) for month in form.getlist("season_months") if month.isascii() and month.isdigit() and len(month) < 3]
     if errors or unit is None or temperature is None:

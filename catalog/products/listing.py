@@ -35,7 +35,7 @@ def put_on_sale(session: Session, actor: Actor, product: Product, at: datetime) 
     if missing:
         reasons = "".join(paper.reason_text for paper in missing)
         each = [FieldError("papers", paper.reason, paper.params) for paper in missing]
-        raise NotForSale("“%(name)s”还不能上架:%(reasons)s", params={"name": product.name, "reasons": reasons}, errors=each)
+        raise NotForSale("“%(name)s”还不能上架：%(reasons)s", params={"name": product.name, "reasons": reasons}, errors=each)
     return move(session, actor, product, ProductState.ON_SALE, "", at)
 
 
@@ -68,7 +68,7 @@ def must_be_on_sale(session: Session, products: Sequence[Product], on: date) -> 
     for product in products:
         if reasons[product.id]:
             params = {"name": product.name, "reasons": "".join(reasons[product.id])}
-            raise NotForSale("“%(name)s”今天不能销售:%(reasons)s", params=params)
+            raise NotForSale("“%(name)s”今天不能销售：%(reasons)s", params=params)
 
 
 def find_missing_papers(session: Session, products: Sequence[Product], on: date) -> dict[UUID, list[MissingPaper]]:

@@ -17,9 +17,9 @@ FLOW = States(
     ends=[ProductState.ON_SALE, ProductState.DELISTED],
     labels={
         ProductState.DRAFT: "草稿",
-        ProductState.APPLIED: "已申请,待县级推荐",
-        ProductState.COUNTY_RECOMMENDED: "县级已推荐,待平台审核",
-        ProductState.APPROVED: "审核通过,待上架",
+        ProductState.APPLIED: "已申请，待县级推荐",
+        ProductState.COUNTY_RECOMMENDED: "县级已推荐，待平台审核",
+        ProductState.APPROVED: "审核通过，待上架",
         ProductState.ON_SALE: "在售",
         ProductState.DELISTED: "已下架",
     },

@@ -130,7 +130,7 @@ def _create(session: Session) -> ResponseReturnValue:
         raise Invalid("请先让运营人员补上合作社所在的县。")
     draft = read_product_form(cooperative.id, cooperative.county_code, demo=bool(current_app.config["SHANHAI"].demo))
     product = describing.create_product(session, actor, draft, clock.now())
-    flash(_("已建好“%(name)s”,货号 %(sku)s。", name=product.name, sku=product.sku), "ok")
+    flash(_("已建好“%(name)s”，货号 %(sku)s。", name=product.name, sku=product.sku), "ok")
     return redirect(url_for(".show", sku=product.sku))
 
 
@@ -212,7 +212,7 @@ def _step(session: Session, sku: str) -> ResponseReturnValue:
             listing.take_off_sale(session, actor, product, at, note)
         case _:
             raise Invalid("请从列出的选项里选一个。", field="do")
-    flash(_("“%(name)s”现在是:%(state)s", name=product.name, state=_(FLOW.label(product.state))), "ok")
+    flash(_("“%(name)s”现在是：%(state)s", name=product.name, state=_(FLOW.label(product.state))), "ok")
     return redirect(url_for(".show", sku=sku))
 
 
@@ -260,7 +260,7 @@ def _own(session: Session, sku: str) -> Product:
     product = get_product(session, sku)
     if not may_see(session, current_actor(), product):
         if product.state is ProductState.ON_SALE:
-            raise Forbidden("您的账号没有做这件事的权限。请换账号登录,或请管理员添加权限。")
+            raise Forbidden("您的账号没有做这件事的权限。请换账号登录，或请管理员添加权限。")
         raise NotFound("没有货号为“%(sku)s”的产品。", params={"sku": sku[:40]})
     return product
 

@@ -26,7 +26,7 @@ def register_logger(
     actor.must_any({Role.packer: organization_id, Role.operator: None})
     name = name.strip()
     if not 1 <= len(name) <= 60:
-        raise Invalid("请给记录仪起一个名字,不超过 60 字。", field="name")
+        raise Invalid("请给记录仪起一个名字，不超过 60 字。", field="name")
     token = new_token()
     if calibrated_on is not None and calibrated_on > today_shanghai(at):
         raise Invalid("校准日期不能在未来。", field="calibrated_on")
@@ -68,7 +68,7 @@ def assign_logger(
         raise ValueError("a logger goes into a shipment or a place")
     logger = _lock(session, actor, code)
     if logger.retired_at is not None:
-        raise Conflict("这台记录仪已停用,请换一台。")
+        raise Conflict("这台记录仪已停用，请换一台。")
     _take_out(session, logger, at)
     assignment = Assignment(
         logger_id=logger.id, shipment_code=shipment_code, place_id=place_id, cold_class=cold_class, from_at=at, until_at=None
@@ -101,6 +101,6 @@ def _take_out(session: Session, logger: Logger, at: datetime) -> None:
     if current is None:
         return
     if at <= current.from_at:
-        raise Conflict("这台记录仪刚刚才放进去,请过一会儿再移动它。")
+        raise Conflict("这台记录仪刚刚才放进去，请过一会儿再移动它。")
     current.until_at = at
     session.flush()

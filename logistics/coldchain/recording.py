@@ -64,7 +64,7 @@ def get_logger(session: Session, token: str) -> Logger:
     """The logger that a token belongs to. Raises Unauthorized for an unknown token, Forbidden for a retired logger."""
     logger = session.scalar(select(Logger).where(Logger.token_hash == hash_token(token)))
     if logger is None:
-        raise Unauthorized("记录仪的密钥不对,请在冷链页面重新生成。")
+        raise Unauthorized("记录仪的密钥不对，请在冷链页面重新生成。")
     if logger.retired_at is not None:
         raise Forbidden("这台记录仪已停用。")
     return logger
@@ -103,7 +103,7 @@ def _check(measured: Sequence[Measured], at: datetime) -> None:
         if not LOWEST <= reading.celsius <= HIGHEST:
             raise Invalid("温度 %(celsius)s 不在可能的范围内。", params={"celsius": reading.celsius}, field="celsius")
         if reading.at > at + AHEAD:
-            raise Invalid("记录时间在未来,请校准记录仪的时钟。", field="at")
+            raise Invalid("记录时间在未来，请校准记录仪的时钟。", field="at")
 
 
 def _refuse_contradictions(session: Session, logger: Logger, measured: Sequence[Measured]) -> None:
@@ -114,7 +114,7 @@ def _refuse_contradictions(session: Session, logger: Logger, measured: Sequence[
     )
     for reading in measured:
         if kept[reading.at] != reading.celsius:
-            raise Conflict("同一时间已有另一个温度值,原记录不能改。请检查记录仪。")
+            raise Conflict("同一时间已有另一个温度值，原记录不能改。请检查记录仪。")
 
 
 def _assignments_between(session: Session, logger: Logger, first: datetime, last: datetime) -> Sequence[Assignment]:

@@ -68,17 +68,17 @@ def _no_number(text: str) -> Decimal:
 
 def _parse_one(row: Any) -> Measured:
     if not isinstance(row, Mapping) or not isinstance(row.get("at"), str):
-        raise Invalid("每条温度记录都要有 at(时间)和 celsius(摄氏度)。", field="readings")
+        raise Invalid("每条温度记录都要有 at（时间）和 celsius（摄氏度）。", field="readings")
     celsius = row.get("celsius")
     if not isinstance(celsius, str | Decimal):
-        raise Invalid("celsius 应是数字,例如 -18.5。", field="celsius")
+        raise Invalid("celsius 应是数字，例如 -18.5。", field="celsius")
     try:
         degrees = Decimal(celsius)
         if not degrees.is_finite():
             raise InvalidOperation
         return Measured(clock.parse_iso(row["at"], "at"), degrees.quantize(Decimal("0.01")))
     except InvalidOperation as error:
-        raise Invalid("celsius 应是数字,例如 -18.5。", field="celsius") from error
+        raise Invalid("celsius 应是数字，例如 -18.5。", field="celsius") from error
 
 
 @bp.get("/")
@@ -116,7 +116,7 @@ def assign(session: Session, code: str) -> ResponseReturnValue:
         cold_class = ColdClass(request.form.get("cold_class", ""))
         place_id = UUID(request.form["place"]) if not shipment_code else None
     except (ValueError, KeyError) as error:
-        raise Invalid("请选择温层,并填写运单内部编号或选择地点。", field="shipment") from error
+        raise Invalid("请选择温层，并填写运单内部编号或选择地点。", field="shipment") from error
     assign_logger(session, current_actor(), code, cold_class, clock.now(), shipment_code=shipment_code, place_id=place_id)
     flash(_("记录仪已放入。"), "ok")
     return redirect(url_for("coldchain.board"))

@@ -35,7 +35,7 @@ def read_box_code(text: str) -> BoxCode:
         return BoxCode(_typed_serial(parts[-1]))
     pairs = dict(zip(parts[-2::-2], parts[::-2], strict=False))
     if "21" not in pairs:
-        raise Invalid("这个二维码里没有单盒编号,请扫盒上的溯源码。", field="code")
+        raise Invalid("这个二维码里没有单盒编号，请扫盒上的溯源码。", field="code")
     gtin = str(parse_gtin(pairs["01"], "code")) if "01" in pairs else None
     lot = str(parse_lot(pairs["10"], "code")) if "10" in pairs else None
     return BoxCode(str(parse_serial(pairs["21"], "code")), gtin, lot)

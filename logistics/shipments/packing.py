@@ -56,7 +56,7 @@ def open_shipments(
     """
     allocated = [box for box in list_allocations(session, order_code) if line_codes is None or box.line_code in line_codes]
     if not allocated:
-        raise Conflict("订单 %(order)s 没有分配到库存,不能打包。", params={"order": order_code})
+        raise Conflict("订单 %(order)s 没有分配到库存，不能打包。", params={"order": order_code})
     known = _known_tasks(session, order_code)
     groups: dict[tuple[UUID, UUID, str], list[AllocatedBoxes]] = defaultdict(list)
     products = {p.id: p for p in session.scalars(select(Product).where(Product.id.in_({box.product_id for box in allocated})))}
@@ -175,7 +175,7 @@ def close_shipment(session: Session, actor: Actor, shipment_code: str, at: datet
     missing = [row for row in list_progress(session, shipment.id) if row.scanned < row.task.quantity]
     if missing:
         raise Conflict(
-            "还差 %(count)s 盒没有扫:%(names)s。",
+            "还差 %(count)s 盒没有扫：%(names)s。",
             params={
                 "count": sum(row.task.quantity - row.scanned for row in missing),
                 "names": "、".join(sorted({row.product_name for row in missing})),
@@ -206,7 +206,7 @@ def cancel_shipments(session: Session, order_code: str) -> int:
         if shipment.state is ShipmentState.CANCELLED:
             continue
         if shipment.state is not ShipmentState.PACKING:
-            raise Conflict("订单 %(order)s 已经打包发出,不能取消,请走售后。", params={"order": order_code})
+            raise Conflict("订单 %(order)s 已经打包发出，不能取消，请走售后。", params={"order": order_code})
         shipment.state = ShipmentState.CANCELLED
         tasks = select(PackingTask.id).where(PackingTask.shipment_id == shipment.id)
         for item in session.scalars(select(ParcelItem).where(ParcelItem.task_id.in_(tasks))):

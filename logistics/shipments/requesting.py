@@ -51,7 +51,7 @@ def request_pickup(session: Session, shipment: Shipment, carrier: str, at: datet
     """Ask a carrier that gives out waybills to fetch a closed shipment. Raises Invalid for a carrier that does not."""
     account = _account(session, carrier)
     if not get_adapter(account.adapter).fetches:
-        raise Invalid("这家承运商不接受自动下单,请填写面单上的运单号。", field="waybill")
+        raise Invalid("这家承运商不接受自动下单，请填写面单上的运单号。", field="waybill")
     return _ask(session, shipment, carrier, RequestKind.PICKUP, at)
 
 
@@ -59,11 +59,11 @@ def type_waybill(session: Session, actor: Actor, shipment_code: str, carrier: st
     """The packer typed the waybill of a label; the carrier is asked to tell us about it. Raises Invalid, Conflict, NotFound, Forbidden."""
     waybill = waybill.strip().upper()
     if not 6 <= len(waybill) <= 32 or not waybill.isascii() or not waybill.isalnum():
-        raise Invalid("运单号应为 6 至 32 位字母和数字,请核对面单。", field="waybill")
+        raise Invalid("运单号应为 6 至 32 位字母和数字，请核对面单。", field="waybill")
     _account(session, carrier)
     shipment = lock_shipment(session, actor, shipment_code)
     if shipment.state is not ShipmentState.PACKED or shipment.waybill is not None:
-        raise Conflict("这一单还没有封箱,或已经有运单号了。")
+        raise Conflict("这一单还没有封箱，或已经有运单号了。")
     _set_waybill(session, shipment, carrier, waybill, at)
     return _ask(session, shipment, carrier, RequestKind.FOLLOW, at)
 
@@ -152,7 +152,7 @@ def record_answer(session: Session, request_id: UUID, waybill: str | None, at: d
 def _set_waybill(session: Session, shipment: Shipment, carrier: str, waybill: str, at: datetime) -> None:
     taken = session.scalar(select(Shipment.code).where(Shipment.carrier == carrier, Shipment.waybill == waybill))
     if taken is not None:
-        raise Conflict("运单号 %(waybill)s 已用在发货单 %(code)s 上,请核对。", params={"waybill": waybill, "code": taken})
+        raise Conflict("运单号 %(waybill)s 已用在发货单 %(code)s 上，请核对。", params={"waybill": waybill, "code": taken})
     shipment.carrier, shipment.waybill = carrier, waybill
     session.flush()
     refresh_shipment(session, shipment, at)

@@ -32,7 +32,7 @@ def lock_shipment(session: Session, actor: Actor, shipment_code: str) -> Shipmen
 def must_be_open(shipment: Shipment) -> None:
     """Raises Conflict unless the shipment is still being packed."""
     if shipment.state is not ShipmentState.PACKING:
-        raise Conflict("这一单现在是“%(state)s”,不能再改动。", params={"state": SHIPMENT_FLOW.label(shipment.state)})
+        raise Conflict("这一单现在是“%(state)s”，不能再改动。", params={"state": SHIPMENT_FLOW.label(shipment.state)})
 
 
 def scan_item(session: Session, actor: Actor, shipment_code: str, code_text: str, at: datetime) -> ParcelItem:
@@ -46,7 +46,7 @@ def scan_item(session: Session, actor: Actor, shipment_code: str, code_text: str
     code = read_box_code(code_text)
     item = find_item(session, code.serial)
     if item is None:
-        raise NotFound("没有编号为 %(serial)s 的盒子,请核对标签,一次只扫一盒。", params={"serial": code.serial})
+        raise NotFound("没有编号为 %(serial)s 的盒子，请核对标签，一次只扫一盒。", params={"serial": code.serial})
     lot = session.get_one(Lot, item.lot_id)
     task = _matching_task(session, shipment, item, lot)
     _check_box(session, item, lot, at)
@@ -64,7 +64,7 @@ def scan_item(session: Session, actor: Actor, shipment_code: str, code_text: str
         insert(ParcelItem).values(row).on_conflict_do_nothing(index_elements=["trade_item_id"]).returning(ParcelItem)
     )
     if placed is None:
-        raise Conflict("编号 %(serial)s 的盒子已经装进一个包裹了,请换一盒。", params={"serial": item.serial})
+        raise Conflict("编号 %(serial)s 的盒子已经装进一个包裹了，请换一盒。", params={"serial": item.serial})
     return placed
 
 
@@ -76,25 +76,27 @@ def _matching_task(session: Session, shipment: Shipment, item: TradeItem, lot: L
         if row.scanned < row.task.quantity:
             return session.get_one(PackingTask, row.task.id)
     if same_lot:
-        raise Conflict("批次 %(lot)s 的盒数已经够了,这盒请放回。", params={"lot": lot.code})
+        raise Conflict("批次 %(lot)s 的盒数已经够了，这盒请放回。", params={"lot": lot.code})
     if any(row.sku == lot.product_sku for row in progress):
         wanted = "、".join(row.lot_code for row in progress if row.sku == lot.product_sku)
-        raise Conflict("这盒属于批次 %(lot)s,这一单要发的是批次 %(wanted)s,请换一盒。", params={"lot": lot.code, "wanted": wanted})
+        raise Conflict(
+            "这盒属于批次 %(lot)s，这一单要发的是批次 %(wanted)s，请换一盒。", params={"lot": lot.code, "wanted": wanted}
+        )
     wanted = "、".join(sorted({row.product_name for row in progress}))
-    raise Conflict("这盒是“%(name)s”,这一单要装的是“%(wanted)s”。", params={"name": lot.material, "wanted": wanted})
+    raise Conflict("这盒是“%(name)s”，这一单要装的是“%(wanted)s”。", params={"name": lot.material, "wanted": wanted})
 
 
 def _check_box(session: Session, item: TradeItem, lot: Lot, at: datetime) -> None:
     """Raises Conflict for a box that may not leave: used, void, or of a lot that is stopped."""
     if item.state in (ItemState.SOLD, ItemState.RECEIVED):
-        raise Conflict("编号 %(serial)s 的盒子已经发给别人了,请核对标签。", params={"serial": item.serial})
+        raise Conflict("编号 %(serial)s 的盒子已经发给别人了，请核对标签。", params={"serial": item.serial})
     if item.state is ItemState.VOID:
-        raise Conflict("编号 %(serial)s 的标签已作废,请换一盒。", params={"serial": item.serial})
+        raise Conflict("编号 %(serial)s 的标签已作废，请换一盒。", params={"serial": item.serial})
     if item.state is ItemState.MADE:
-        raise Conflict("编号 %(serial)s 的标签还没有打印,请先打印并贴好。", params={"serial": item.serial})
+        raise Conflict("编号 %(serial)s 的标签还没有打印，请先打印并贴好。", params={"serial": item.serial})
     blocked = is_blocked(session, lot.id, today_shanghai(at))
     if blocked:
-        raise Conflict("批次 %(lot)s 现在不能发货:%(reason)s", params={"lot": lot.code, "reason": blocked})
+        raise Conflict("批次 %(lot)s 现在不能发货：%(reason)s", params={"lot": lot.code, "reason": blocked})
 
 
 def remove_item(session: Session, actor: Actor, shipment_code: str, serial: str) -> None:

@@ -73,7 +73,7 @@ SHIPMENT_FLOW = States(
     },
     labels={
         _S.PACKING: "待打包",
-        _S.PACKED: "已封箱,等待揽收",
+        _S.PACKED: "已封箱，等待揽收",
         _S.DISPATCHED: "运输中",
         _S.OUT_FOR_DELIVERY: "派送中",
         _S.PROBLEM: "运输异常",

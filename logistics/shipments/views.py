@@ -47,7 +47,7 @@ def waiting() -> ResponseReturnValue:
     try:
         state, after_key = SHOWN[shown], UUID(after) if after else None
     except (KeyError, ValueError) as error:
-        raise Invalid("这个列表不存在,请从打包首页重新进入。") from error
+        raise Invalid("这个列表不存在，请从打包首页重新进入。") from error
     with reading() as session:
         rows = queries.list_waiting(session, current_actor().organizations_with(Role.packer), state, after_key, PAGE)
     following = rows[-1].shipment.id if len(rows) == PAGE else None
@@ -87,7 +87,7 @@ def shipment(code: str) -> ResponseReturnValue:
 def scan(session: Session, code: str) -> ResponseReturnValue:
     """One box goes into the parcel."""
     item = scan_item(session, current_actor(), code, request.form.get("code", ""), clock.now())
-    flash(_("已装入:%(serial)s", serial=item.serial), "ok")
+    flash(_("已装入：%(serial)s", serial=item.serial), "ok")
     return redirect(url_for("packing.shipment", code=code))
 
 
@@ -107,7 +107,7 @@ def remove(session: Session, code: str) -> ResponseReturnValue:
 def another_parcel(session: Session, code: str) -> ResponseReturnValue:
     """One more carton."""
     parcel = add_parcel(session, current_actor(), code)
-    flash(_("已加一个箱子:第 %(number)s 箱。之后扫的盒子装进这一箱。", number=parcel.number), "ok")
+    flash(_("已加一个箱子：第 %(number)s 箱。之后扫的盒子装进这一箱。", number=parcel.number), "ok")
     return redirect(url_for("packing.shipment", code=code))
 
 
@@ -119,9 +119,9 @@ def close(session: Session, code: str) -> ResponseReturnValue:
     carrier, waybill = request.form.get("carrier", ""), request.form.get("waybill", "")
     asked = send_off(session, current_actor(), code, carrier, waybill, clock.now())
     _call_soon(session, asked)
-    flash(_("已封箱,等待揽收。"), "ok")
+    flash(_("已封箱，等待揽收。"), "ok")
     if waybill.strip() and looks_odd(carrier, waybill.strip().upper()):
-        flash(_("运单号 %(waybill)s 不像这家承运商的号码,请再核对一遍面单。", waybill=waybill.strip().upper()), "warn")
+        flash(_("运单号 %(waybill)s 不像这家承运商的号码，请再核对一遍面单。", waybill=waybill.strip().upper()), "warn")
     return redirect(url_for("packing.shipment", code=code))
 
 

@@ -49,7 +49,7 @@ def dispatch(
             row = row_of_lot.get(lot_of[serial])
             allocation = promised.get((line_code, row.id)) if row else None
             if allocation is None or allocation.open <= 0:
-                raise Conflict("编号 %(serial)s 的这盒不属于这一单应发的批次或数量,请换一盒。", params={"serial": serial})
+                raise Conflict("编号 %(serial)s 的这盒不属于这一单应发的批次或数量，请换一盒。", params={"serial": serial})
             allocation.dispatched += 1
             leaving[lot_of[serial]].append(serial)
     session.flush()
@@ -61,9 +61,9 @@ def _lots_of(session: Session, serials: Sequence[str]) -> dict[str, UUID]:
     found = dict(session.execute(select(TradeItem.serial, TradeItem.lot_id).where(TradeItem.serial.in_(serials))).all())
     for serial in serials:
         if serial not in found:
-            raise Conflict("没有编号为 %(serial)s 的单品,请核对标签。", params={"serial": serial})
+            raise Conflict("没有编号为 %(serial)s 的单品，请核对标签。", params={"serial": serial})
     if len(set(serials)) != len(serials):
-        raise Conflict("同一盒被登记了两次,请刷新页面后核对。")
+        raise Conflict("同一盒被登记了两次，请刷新页面后核对。")
     return found
 
 
@@ -78,7 +78,7 @@ def _promised(
 def _leave(session: Session, actor: Actor, row: StockLot, serials: Sequence[str], at: datetime, reference: str) -> None:
     boxes = len(serials)
     if not change(session, row.id, on_hand=-boxes, allocated=-boxes, dispatched=boxes):
-        raise Conflict("库存数量对不上,请先盘点再发货。")
+        raise Conflict("库存数量对不上，请先盘点再发货。")
     _activate(session, actor, row.lot_id, serials, at)
     balancing.dispatch_items(session, row.lot_id, serials, at, actor)
     session.add(

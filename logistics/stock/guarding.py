@@ -31,7 +31,7 @@ def lock_stock(session: Session, condition: ColumnElement[bool]) -> Sequence[Sto
     try:
         return session.scalars(query).all()
     except OperationalError as error:
-        raise Unavailable("现在下单的人太多,请过几秒再试一次。") from error
+        raise Unavailable("现在下单的人太多，请过几秒再试一次。") from error
 
 
 def in_key_order(query: Select[StockLot]) -> Select[StockLot]:

@@ -35,10 +35,10 @@ def hold(session: Session, holder: str, wants: Mapping[UUID, int], until: dateti
     for product_id, quantity in wants.items():
         most = limit_for(shelf.left(product_id))
         if quantity > most:
-            raise Conflict("这种商品现在最多能为您保留 %(most)s 盒,请减少数量,或直接下单。", params={"most": most})
+            raise Conflict("这种商品现在最多能为您保留 %(most)s 盒，请减少数量，或直接下单。", params={"most": most})
         taken = shelf.take(product_id, quantity, counter="held")
         if sum(taken.values()) < quantity:
-            raise Conflict("这种商品刚刚被别人买走了,请刷新页面看看还有多少。")
+            raise Conflict("这种商品刚刚被别人买走了，请刷新页面看看还有多少。")
         held[product_id] = quantity
         session.add_all(
             Hold(holder=holder, product_id=product_id, stock_lot_id=row_id, quantity=boxes, until=until)

@@ -41,7 +41,7 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
     elsewhere = session.scalar(select(func.coalesce(func.sum(StockLot.on_hand), 0)).where(StockLot.lot_id == lot_id)) or 0
     if elsewhere + boxes > lot.left.amount:
         raise Conflict(
-            "批次 %(lot)s 只有 %(left)s 盒还没有入库,不能再收 %(boxes)s 盒。请点数后重新填写。",
+            "批次 %(lot)s 只有 %(left)s 盒还没有入库，不能再收 %(boxes)s 盒。请点数后重新填写。",
             params={"lot": lot.code, "left": int(lot.left.amount) - elsewhere, "boxes": boxes},
         )
     assert change(session, row.id, on_hand=boxes)
@@ -58,7 +58,7 @@ def _shelf_of(session: Session, lot_id: UUID, place_id: UUID, at: datetime) -> S
         raise NotFound("没有这个批次。")
     product = session.scalar(select(Product).where(Product.sku == lot.product_sku)) if lot.kind is LotKind.PACK else None
     if product is None:
-        raise Invalid("批次 %(lot)s 不是装盒批次,不能入库销售。请先装盒。", params={"lot": lot.code}, field="lot")
+        raise Invalid("批次 %(lot)s 不是装盒批次，不能入库销售。请先装盒。", params={"lot": lot.code}, field="lot")
     row = {
         "id": uuid7(),
         "lot_id": lot_id,
@@ -88,9 +88,9 @@ def discard_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: S
     actor.must_any({Role.packer: place.organization_id, Role.clerk: place.organization_id, Role.operator: None})
     boxes = len(serials)
     if not boxes:
-        raise Invalid("请写明报损的是哪几盒,一行一个编号。", field="serials")
+        raise Invalid("请写明报损的是哪几盒，一行一个编号。", field="serials")
     if not change(session, stock_lot_id, on_hand=-boxes):
-        raise Conflict("这里只有 %(free)s 盒没有被订单占用,不能报损 %(boxes)s 盒。", params={"free": rows[0].free, "boxes": boxes})
+        raise Conflict("这里只有 %(free)s 盒没有被订单占用，不能报损 %(boxes)s 盒。", params={"free": rows[0].free, "boxes": boxes})
     # Whoever keeps the shelf may write off what lies on it, though the lot belongs to another organisation.
     keeper, quantity = replace(actor, system=True), Quantity(Decimal(boxes), Unit.BOX)
     balancing.record_loss(session, keeper, lot_id=rows[0].lot_id, quantity=quantity, reason=reason, at=at, serials=serials)

@@ -100,9 +100,9 @@ def _out_of_stock(session: Session, short: Sequence[tuple[Line, int]]) -> OutOfS
     for (line_code, product_id, quantity), left in short:
         params: dict[str, object] = {"name": names.get(product_id, ""), "left": left, "wanted": quantity}
         if left:
-            errors.append(FieldError(line_code, "“%(name)s”现在只剩 %(left)s 盒,您要了 %(wanted)s 盒,请减少数量。", params))
+            errors.append(FieldError(line_code, "“%(name)s”现在只剩 %(left)s 盒，您要了 %(wanted)s 盒，请减少数量。", params))
         else:
-            errors.append(FieldError(line_code, "“%(name)s”刚刚卖完了,请换一种或改天再来。", params))
+            errors.append(FieldError(line_code, "“%(name)s”刚刚卖完了，请换一种或改天再来。", params))
     problem = OutOfStock(errors[0].message, params=errors[0].params, errors=errors)
     problem.left = {product_id: left for (_, product_id, _), left in short}
     return problem

@@ -161,7 +161,7 @@ def parse_id(text: str | None, field: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError as error:
-        raise Invalid("这个选项已经失效,请刷新页面后重新选择。", field=field) from error
+        raise Invalid("这个选项已经失效，请刷新页面后重新选择。", field=field) from error
 
 
 def parse_boxes(text: str) -> int:

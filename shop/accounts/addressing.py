@@ -35,7 +35,7 @@ def check_address(session: Session, typed: Mapping[str, str]) -> dict[str, str]:
     if not 1 <= len(values["recipient"]) <= 40:
         errors.append(FieldError("recipient", "请填写收货人姓名。"))
     if not _PHONE.match(values["phone"]):
-        errors.append(FieldError("phone", "请填写 11 位手机号,或带区号的座机。"))
+        errors.append(FieldError("phone", "请填写 11 位手机号，或带区号的座机。"))
     area = find_area(session, values["province_code"])
     if area is None or area.level is not Level.PROVINCE:
         errors.append(FieldError("province_code", "请选择省份。"))

@@ -22,7 +22,7 @@ from shop.accounts.models import Login, SignInSession
 
 STAYS = timedelta(days=30)
 MIN_PASSWORD = 10
-TAKEN = "这个手机号或邮箱已经注册过,请直接登录。"
+TAKEN = "这个手机号或邮箱已经注册过，请直接登录。"
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP password storage, argon2id minimum
 _NOBODY = _hasher.hash("nobody-has-this-password")
 _PHONE = re.compile(r"^1[3-9][0-9]{9}$")
@@ -79,7 +79,7 @@ def sign_in(session: Session, *, name: str, password: str, at: datetime) -> str:
     except (VerifyMismatchError, InvalidHashError):
         login = None
     if login is None:
-        raise Invalid("账号或密码不对,请检查后再试。", field="password")
+        raise Invalid("账号或密码不对，请检查后再试。", field="password")
     return open_session(session, login.person_id, at=at)
 
 

@@ -13,7 +13,7 @@ HUNDRED_YUAN = Money(10_000)
 def check_parts(parts: Mapping[str, int], payees: Sequence[str]) -> dict[str, int]:
     """Parts of 100 yuan in fen. Raises Invalid unless they are whole, not negative, of known payees, and 10,000 together."""
     if unknown := set(parts) - set(payees):
-        raise Invalid("不认识的收款方:%(payee)s。", params={"payee": sorted(unknown)[0]}, field="parts")
+        raise Invalid("不认识的收款方：%(payee)s。", params={"payee": sorted(unknown)[0]}, field="parts")
     if any(type(fen) is not int or fen < 0 for fen in parts.values()) or sum(parts.values()) != HUNDRED_YUAN.minor:
         raise Invalid("每 100 元的各部分加起来要正好是 100 元。", field="parts")
     return {payee: fen for payee, fen in parts.items() if fen}

@@ -35,7 +35,7 @@ def set_shares(
     standing = find_shares(session, product.id, at=at)
     if standing is not None:
         if standing.valid_from >= today:
-            raise Conflict("今天已经改过一次分配,明天再改。")
+            raise Conflict("今天已经改过一次分配，明天再改。")
         standing.valid_to = today - timedelta(days=1)
         session.flush()
     rule = ShareRule(product_id=product.id, parts=checked, basis=basis.strip(), set_by=actor.label, valid_from=today)

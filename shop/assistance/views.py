@@ -68,7 +68,7 @@ def _day(name: str, default: date) -> date:
     except ValueError as error:
         raise Invalid("日期请写成 2026-11-22 这样。", field=name) from error
     if not date(2000, 1, 1) <= found <= clock.today_shanghai(clock.now()) + timedelta(days=366):
-        raise Invalid("日期超出范围,请重新选择。", field=name)
+        raise Invalid("日期超出范围，请重新选择。", field=name)
     return found
 
 
@@ -77,4 +77,4 @@ def _after() -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError as error:
-        raise Invalid("页码不对,请从第一页重新进入。") from error
+        raise Invalid("页码不对，请从第一页重新进入。") from error

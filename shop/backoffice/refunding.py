@@ -36,13 +36,13 @@ def propose_refund(
     order = lock_order(session, order_code)
     payment = get_payment(session, payment_code)
     if payment.order_code not in {part.code for part in order.sub_orders}:
-        raise NotFound("没有这笔付款,请检查编号。")
+        raise NotFound("没有这笔付款，请检查编号。")
     if amount.minor <= 0:
         raise Invalid("退款金额要大于 0。", field="amount")
     if not reason.strip():
         raise Invalid("请写明退款原因。", field="reason")
     if amount.minor > payment.refundable_fen:
-        raise Conflict("最多还能退 %(left)s,请减少退款金额。", params={"left": Money(payment.refundable_fen)}, field="amount")
+        raise Conflict("最多还能退 %(left)s，请减少退款金额。", params={"left": Money(payment.refundable_fen)}, field="amount")
     proposal = RefundProposal(
         code=new_code("RFD"), order_code=order.code, payment_id=payment.id, amount_fen=amount.minor, reason=reason.strip()[:500],
         needs_second=needs_second_person(session, order.code, amount), state=ProposalState.WAITING, proposed_by=actor.person_id,
@@ -74,7 +74,7 @@ def decide_refund(session: Session, actor: Actor, code: str, *, agree: bool, at:
     if proposal is None:
         raise NotFound("没有这张退款单。")
     if not is_second(proposal, actor):
-        raise Forbidden("这笔退款超过限额,要由另一位运营人员复核。")
+        raise Forbidden("这笔退款超过限额，要由另一位运营人员复核。")
     if proposal.state is not ProposalState.WAITING:
         raise Conflict("这张退款单已经处理过了。")
     proposal.decided_by, proposal.decided_at = actor.person_id, at

@@ -22,7 +22,7 @@ def retry_parked(session: Session, actor: Actor, row_id: UUID, *, at: datetime) 
     actor.must(Role.operator)
     row = session.get(outbox.OutboxRow, row_id)
     if row is None or row.state is not outbox.Delivery.PARKED:
-        raise NotFound("这条事件没有停下,或已经处理。")
+        raise NotFound("这条事件没有停下，或已经处理。")
     tries = row.tries
     outbox.retry_parked(session, row_id)
     after = {"state": "pending", "event": row.event, "reaction": row.reaction}

@@ -24,7 +24,7 @@ def add_boxes(session: Session, owner: Owner, sku: str, boxes: int, *, at: datet
     """
     product = get_product(session, sku)
     if product.state is not ProductState.ON_SALE:
-        raise Conflict("“%(name)s”已经下架,不能加入购物篮。", params={"name": product.name})
+        raise Conflict("“%(name)s”已经下架，不能加入购物篮。", params={"name": product.name})
     basket = _open_basket(session, owner, at)
     line = _find_line(session, basket, product)
     return _write(session, basket, product, boxes + (line.quantity if line else 0), at)
@@ -90,7 +90,7 @@ def _write(session: Session, basket: Basket, product: Product, boxes: int, at: d
     if line is None:
         count = session.scalar(select(func.count()).select_from(BasketLine).where(BasketLine.basket_id == basket.id)) or 0
         if count >= MOST_LINES:
-            raise Conflict("购物篮里最多放 %(most)s 种商品,请先结算一部分。", params={"most": MOST_LINES})
+            raise Conflict("购物篮里最多放 %(most)s 种商品，请先结算一部分。", params={"most": MOST_LINES})
         line = BasketLine(basket_id=basket.id, product_id=product.id, quantity=boxes, added_at=at)
         session.add(line)
     line.quantity = boxes

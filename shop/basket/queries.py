@@ -153,7 +153,7 @@ def _why_not(
     reasons = why_not_on_sale_many(session, [product for product, _ in lines], on, gettext)
     prices = find_prices(session, {product.id: quantity for product, quantity in lines}, on)
     return {
-        product.id: reasons[product.id] or ([] if product.id in prices else [gettext("今天没有定价,暂时不能购买。")])
+        product.id: reasons[product.id] or ([] if product.id in prices else [gettext("今天没有定价，暂时不能购买。")])
         for product, _ in lines
     }
 

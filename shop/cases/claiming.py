@@ -32,7 +32,7 @@ def get_own_order(session: Session, actor: Actor, order_code: str) -> Order:
     """One's own order. Raises NotFound."""
     order = get_order(session, order_code)
     if not is_own(order, actor):
-        raise NotFound("没有这张订单,请检查订单号。")
+        raise NotFound("没有这张订单，请检查订单号。")
     return order
 
 
@@ -42,7 +42,7 @@ def get_own_line(session: Session, actor: Actor, order_code: str, line_code: str
     for line in order.lines:
         if line.code == line_code:
             return order, line
-    raise NotFound("没有这张订单,请检查订单号。")
+    raise NotFound("没有这张订单，请检查订单号。")
 
 
 def in_time(order: Order, at: datetime) -> bool:

@@ -101,7 +101,7 @@ def check_words(text: str) -> str:
     """The trimmed text. Raises Invalid when there is none or too much."""
     words = text.strip()
     if not 1 <= len(words) <= LONGEST:
-        raise Invalid("请写清楚情况,最多 %(most)s 个字。", params={"most": LONGEST}, field="text")
+        raise Invalid("请写清楚情况，最多 %(most)s 个字。", params={"most": LONGEST}, field="text")
     return words
 
 
@@ -110,7 +110,7 @@ def _lock(session: Session, actor: Actor, code: str) -> tuple[Case, Side]:
     case = session.scalar(query)
     side = side_of(case, actor) if case is not None else None
     if case is None or side is None:
-        raise NotFound("没有这张工单,请检查工单号。")
+        raise NotFound("没有这张工单，请检查工单号。")
     return case, side
 
 

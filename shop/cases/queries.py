@@ -27,7 +27,7 @@ def get_case(session: Session, code: str, actor: Actor) -> Case:
     """The case when the actor may see it. Raises NotFound."""
     case = session.scalar(select(Case).where(Case.code == code))
     if case is None or not may_see(case, actor):
-        raise NotFound("没有这张工单,请检查工单号。")
+        raise NotFound("没有这张工单，请检查工单号。")
     return case
 
 

@@ -55,5 +55,5 @@ STATES = States(
         CaseState.CLOSED: {CaseState.OPEN},
     },
     ends=(CaseState.CLOSED,),
-    labels={CaseState.OPEN: "待处理", CaseState.WAITING: "已答复,等对方回复", CaseState.CLOSED: "已结案"},
+    labels={CaseState.OPEN: "待处理", CaseState.WAITING: "已答复，等对方回复", CaseState.CLOSED: "已结案"},
 )

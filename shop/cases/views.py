@@ -149,7 +149,7 @@ def _ask(session: Session) -> ResponseReturnValue:
         raise Invalid("请选择问题的类型。", field="kind")
     order_code = form.get("order", "").strip()
     case = claiming.ask_about_order(session, current_actor(), order_code, kind, text=form.get("text", ""), at=clock.now())
-    flash(_("工单已提交,我们会尽快答复。"), "ok")
+    flash(_("工单已提交，我们会尽快答复。"), "ok")
     return redirect(url_for(".show", code=case.code))
 
 
@@ -186,7 +186,7 @@ def claim_damage(order: str, line: str) -> ResponseReturnValue:
 def _claim_damage(session: Session, photo: StoredFile | None, order: str, line: str) -> ResponseReturnValue:
     text = request.form.get("text", "")
     case = claiming.claim_damage(session, current_actor(), order, line, text=text, photo=photo, at=clock.now())
-    flash(_("售后申请已提交,我们会在 24 小时内答复。"), "ok")
+    flash(_("售后申请已提交，我们会在 24 小时内答复。"), "ok")
     return redirect(url_for(".show", code=case.code))
 
 

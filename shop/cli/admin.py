@@ -66,7 +66,7 @@ def check_strength(password: str, login: str) -> None:
     kinds = sum((any(c.isalpha() for c in password), any(c.isdigit() for c in password), any(not c.isalnum() for c in password)))
     guessable = login.strip().casefold() in password.casefold() or "shanhai" in password.casefold()
     if kinds < LEAST_KINDS or len(set(password)) < LEAST_DIFFERENT or guessable:
-        raise Invalid("密码太容易猜到:请混用字母、数字和符号,不要用账号或“shanhai”。", field="password")
+        raise Invalid("密码太容易猜到：请混用字母、数字和符号，不要用账号或“shanhai”。", field="password")
 
 
 def create_operator(session: Session, *, name: str, login: str, password: str, organization: str, at: datetime) -> Person:

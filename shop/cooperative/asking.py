@@ -20,7 +20,7 @@ def ask_county(
     actor.must(Role.clerk, organization_id)
     organization = session.get_one(Organization, organization_id)
     if not 4 <= len(question.strip()) <= 500:
-        raise Invalid("请写清楚要县里核定什么,4 到 500 字。", field="question")
+        raise Invalid("请写清楚要县里核定什么，4 到 500 字。", field="question")
     row = CountyQuestion(
         organization_id=organization_id,
         county_code=organization.county_code or "",
@@ -44,7 +44,7 @@ def answer_question(session: Session, actor: Actor, question_id: UUID, answer: s
     if row.answered_at is not None:
         raise Conflict("这个问题已经答复过了。")
     if not 2 <= len(answer.strip()) <= 500:
-        raise Invalid("请填写答复,2 到 500 字。", field="answer")
+        raise Invalid("请填写答复，2 到 500 字。", field="answer")
     row.answer, row.answered_by, row.answered_at = answer.strip(), actor.name or actor.label, at
     session.flush()
     return row

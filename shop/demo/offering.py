@@ -56,14 +56,14 @@ def make_products(session: Session, samples: Sequence[SampleProduct], *, at: dat
             season_note=sample.season,
             picture=picture_of(sample.sku),
             vat_class=sample.vat_class,
-            description=f"产自{sample.county},由合作社统一收购、分级、装箱,每一箱都有自己的编号,扫码可查。",
+            description=f"产自{sample.county}，由合作社统一收购、分级、装箱，每一箱都有自己的编号，扫码可查。",
             description_en=f"Grown in {sample.county_code}; bought, graded and packed by the cooperative. Each box has its own code.",
             is_demo=True,
         )
         product = describing.create_product(session, SYSTEM, draft, at)
         recognising.apply(session, SYSTEM, product, at)
-        recognising.recommend(session, SYSTEM, product, at, "演示:已核查产地和产能")
-        recognising.approve(session, SYSTEM, product, at, "演示:资料齐全")
+        recognising.recommend(session, SYSTEM, product, at, "演示：已核查产地和产能")
+        recognising.approve(session, SYSTEM, product, at, "演示：资料齐全")
         make_papers(session, product, number, begin, today + timedelta(days=400), at=at)
         pricing.set_price(
             session, SYSTEM, product_id=product.id, price=Money(sample.price_fen), valid_from=begin, price_list_code=RETAIL

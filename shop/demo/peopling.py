@@ -119,7 +119,7 @@ def _organization(
         county_code=county,
         address="示例路 1 号",
         contact_phone="13800000000",
-        licence_note="示例营业执照,不是真实证照",
+        licence_note="示例营业执照，不是真实证照",
         is_demo=True,
         at=at,
     )

@@ -41,13 +41,13 @@ def record_issued(
     number = _read_number(session, invoice, invoice_number, "invoice_number", errors)
     if amount != Money(invoice.amount_fen):
         params = {"asked": Money(invoice.amount_fen).format(), "typed": amount.format()}
-        errors.append(FieldError("amount", "价税合计应为 %(asked)s,您填的是 %(typed)s。请核对发票。", params))
+        errors.append(FieldError("amount", "价税合计应为 %(asked)s，您填的是 %(typed)s。请核对发票。", params))
     if (buyer_tax_number.strip().upper() or None) != invoice.tax_number:
-        errors.append(FieldError("buyer_tax_number", "购买方税号和申请的不一样,请核对发票。"))
+        errors.append(FieldError("buyer_tax_number", "购买方税号和申请的不一样，请核对发票。"))
     if issued_on > today_shanghai(at):
         errors.append(FieldError("issued_on", "开票日期不能晚于今天。"))
     if errors:
-        raise Invalid("发票和申请对不上,没有登记。", errors=errors)
+        raise Invalid("发票和申请对不上，没有登记。", errors=errors)
     invoice.move(InvoiceState.ISSUED)
     invoice.invoice_number, invoice.issued_on = number, issued_on
     invoice.recorded_by, invoice.recorded_at = actor.label, at
@@ -68,7 +68,7 @@ def record_red(
     errors: list[FieldError] = []
     number = _read_number(session, invoice, red_number, "red_number", errors)
     if not invoice.issued_on <= red_on <= today_shanghai(at):
-        errors.append(FieldError("red_on", "红字发票的日期要在开票之后,且不晚于今天。"))
+        errors.append(FieldError("red_on", "红字发票的日期要在开票之后，且不晚于今天。"))
     if not reason.strip():
         errors.append(FieldError("reason", "请填写红冲原因。"))
     if errors:

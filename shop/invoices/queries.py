@@ -44,7 +44,7 @@ def get_invoice(session: Session, code: str, actor: Actor, *, lock: bool = False
         query = query.with_for_update().execution_options(populate_existing=True)
     invoice = session.scalar(query)
     if invoice is None:
-        raise NotFound("没有这个开票申请,请检查申请号。")
+        raise NotFound("没有这个开票申请，请检查申请号。")
     return invoice
 
 

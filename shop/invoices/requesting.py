@@ -49,7 +49,7 @@ def request_invoice(session: Session, actor: Actor, draft: InvoiceDraft, *, at: 
     # The number first: its lock puts two requests for one thing in a row, so that the second sees the first.
     number = take_number(session, seller.id)
     if find_live(session, draft.subject_code) is not None:
-        raise Conflict("这一笔已经申请过开票。要改抬头,请先撤回原来的申请;已开票的,请联系销售方红冲。")
+        raise Conflict("这一笔已经申请过开票。要改抬头，请先撤回原来的申请；已开票的，请联系销售方红冲。")
     invoice = InvoiceRequest(
         code=f"KP-{seller.code}-{number:06d}",
         seller_id=seller.id,
@@ -84,16 +84,16 @@ def _check(draft: InvoiceDraft, *, demo: bool) -> tuple[str, str | None, str]:
     errors = []
     title, email, tax_number = " ".join(draft.title.split()), draft.email.strip(), None
     if not 1 <= len(title) <= LONGEST:
-        errors.append(FieldError("title", "请填写发票抬头,最多 %(most)s 个字。", {"most": LONGEST}))
+        errors.append(FieldError("title", "请填写发票抬头，最多 %(most)s 个字。", {"most": LONGEST}))
     if email and (len(email) > 254 or not _MAIL.fullmatch(email)):
-        errors.append(FieldError("email", "收票邮箱不对,请检查后重填。"))
+        errors.append(FieldError("email", "收票邮箱不对，请检查后重填。"))
     if draft.title_kind is TitleKind.ORGANIZATION:
         try:
             tax_number = parse_number(NumberKind.USCC, draft.tax_number, demo=demo, field="tax_number")
         except Problem as problem:
             errors += problem.errors
     if draft.amount.minor <= 0:
-        errors.append(FieldError("amount", "金额为 0,不需要开票。"))
+        errors.append(FieldError("amount", "金额为 0，不需要开票。"))
     if errors:
         raise Invalid("开票资料有几处需要改一下。", errors=errors)
     return title, tax_number, email

@@ -40,4 +40,4 @@ def _after() -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError as error:
-        raise Invalid("页码不对,请从第一页重新进入。") from error
+        raise Invalid("页码不对，请从第一页重新进入。") from error

@@ -20,7 +20,7 @@ def lock_order(session: Session, code: str) -> Order:
     """The order, locked until the transaction ends. Raises NotFound."""
     order = session.scalar(select(Order).where(Order.code == code).with_for_update())
     if order is None:
-        raise NotFound("没有这张订单,请检查订单号。")
+        raise NotFound("没有这张订单，请检查订单号。")
     return order
 
 
@@ -29,7 +29,7 @@ def check_buyer(order: Order, actor: Actor) -> None:
     own = actor.person_id is not None and order.buyer_person_id == actor.person_id
     organization = order.buyer_organization_id is not None and order.buyer_organization_id in actor.roles
     if not (own or organization or actor.operator):
-        raise NotFound("没有这张订单,请检查订单号。")
+        raise NotFound("没有这张订单，请检查订单号。")
 
 
 def cancel_order(session: Session, actor: Actor, code: str, *, reason: str, at: datetime) -> Order:
@@ -42,7 +42,7 @@ def cancel_order(session: Session, actor: Actor, code: str, *, reason: str, at: 
     if order.state is OrderState.CANCELLED:
         return order
     if any(line.shipped for line in order.lines):
-        raise Conflict("订单已经发货,不能直接取消。收到后可以申请售后。")
+        raise Conflict("订单已经发货，不能直接取消。收到后可以申请售后。")
     order.move(OrderState.CANCELLED)
     packing.cancel_shipments(session, order.code)
     reserving.deallocate(session, order.code)
@@ -57,7 +57,7 @@ def confirm_on_terms(session: Session, actor: Actor, code: str, *, at: datetime)
         assert order.buyer_organization_id is not None
         actor.must(Role.requester, order.buyer_organization_id)
     if not order.on_terms:
-        raise Conflict("这张订单不是先货后款,请先付款。")
+        raise Conflict("这张订单不是先货后款，请先付款。")
     if order.state is OrderState.PLACED:
         order.move(OrderState.CONFIRMED)
         publish(session, OrderConfirmed(order.code, at), at=at)

@@ -29,7 +29,7 @@ def start_part_payment(
     check_buyer(order, actor)
     part = next((part for part in order.sub_orders if part.code == part_code), None)
     if part is None:
-        raise NotFound("没有这张订单,请检查订单号。")
+        raise NotFound("没有这张订单，请检查订单号。")
     if not waits_for_money(order) or part.paid_fen >= part.payable_fen:
         raise Conflict("这张订单现在没有要付的款项。")
     due = Money(part.payable_fen - part.paid_fen)

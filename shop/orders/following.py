@@ -97,7 +97,7 @@ def accept_goods(session: Session, actor: Actor, order_code: str, received: Mapp
     assert order.buyer_organization_id is not None, "consumers confirm receipt instead"
     actor.must(Role.inspector, order.buyer_organization_id)
     if order.state is not OrderState.DELIVERED:
-        raise Conflict("货物签收后才能验收,且只能验收一次。")
+        raise Conflict("货物签收后才能验收，且只能验收一次。")
     errors = []
     for line in order.lines:
         got = received.get(line.code)

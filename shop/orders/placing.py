@@ -38,7 +38,7 @@ class PriceChanged(Conflict):
     title = "价格有变化"
 
     def __init__(self, now: Money) -> None:
-        super().__init__("价格刚刚有变化,现在合计 %(now)s。请确认后再下单。", params={"now": now.format()})
+        super().__init__("价格刚刚有变化，现在合计 %(now)s。请确认后再下单。", params={"now": now.format()})
         self.now = now
 
 
@@ -99,9 +99,9 @@ def _same_buyer(order: Order, actor: Actor, draft: OrderDraft) -> Order:
 def _check(draft: OrderDraft) -> None:
     errors = []
     if not draft.lines:
-        raise Invalid("购物篮是空的,请先选商品。")
+        raise Invalid("购物篮是空的，请先选商品。")
     if len(draft.lines) > MAX_LINES:
-        raise Invalid("一张订单最多 %(count)s 种商品,请分开下单。", params={"count": MAX_LINES})
+        raise Invalid("一张订单最多 %(count)s 种商品，请分开下单。", params={"count": MAX_LINES})
     for sku, boxes in draft.lines.items():
         if type(boxes) is not int or not 1 <= boxes <= MAX_BOXES:
             errors.append(FieldError(sku, "数量要在 1 到 %(most)s 之间。", {"most": MAX_BOXES}))

@@ -53,7 +53,7 @@ def price_lines(
     lines = []
     for sku, product in products.items():
         if product.id not in prices:
-            raise NoPrice("“%(name)s”今天没有定价,暂时不能购买。", params={"name": product.name})
+            raise NoPrice("“%(name)s”今天没有定价，暂时不能购买。", params={"name": product.name})
         lines.append(
             QuoteLine(
                 sku=sku,
@@ -74,5 +74,5 @@ def find_wanted(session: Session, wants: Mapping[str, int]) -> dict[str, Product
     found = {product.sku: product for product in session.scalars(select(Product).where(Product.sku.in_(wants)))}
     for sku in wants:
         if sku not in found:
-            raise NotFound("没有货号为“%(sku)s”的产品,请从购物篮移除。", params={"sku": sku[:40]})
+            raise NotFound("没有货号为“%(sku)s”的产品，请从购物篮移除。", params={"sku": sku[:40]})
     return {sku: found[sku] for sku in wants}

@@ -21,7 +21,7 @@ def get_order(session: Session, code: str, actor: Actor | None = None) -> Order:
     """The whole order in three queries; with ``actor`` only when it is theirs to see. Raises NotFound."""
     order = session.scalar(select(Order).where(Order.code == code).options(_WHOLE))
     if order is None:
-        raise NotFound("没有这张订单,请检查订单号。")
+        raise NotFound("没有这张订单，请检查订单号。")
     if actor is not None:
         check_buyer(order, actor)
     return order

@@ -47,5 +47,5 @@ def cancel(session: Session, code: str) -> ResponseReturnValue:
 def receive(session: Session, code: str) -> ResponseReturnValue:
     """The buyer says that it arrived."""
     order = following.confirm_receipt(session, current_actor(), code)
-    flash(_("已确认收货,谢谢。"), "ok")
+    flash(_("已确认收货，谢谢。"), "ok")
     return redirect(f"/orders/{order.code}")

@@ -80,7 +80,7 @@ def import_statement(
     """
     check_may_import(actor, seller_id)
     if not rows:
-        raise Invalid("文件里没有流水,请检查导出的日期范围。", field="file")
+        raise Invalid("文件里没有流水，请检查导出的日期范围。", field="file")
     _lock_books(session, seller_id)
     made = StatementImport(seller_id=seller_id, file_name=file_name[:120], lines=[], imported_by=actor.label, imported_at=at)
     session.add(made)
@@ -173,7 +173,7 @@ def assign_line(session: Session, actor: Actor, line_id: UUID, code: str, *, at:
         raise NotFound("没有这条流水。")
     check_may_import(actor, line.seller_id)
     if line.payment_id is not None:
-        raise Conflict("这条流水已经入账,请刷新页面查看。")
+        raise Conflict("这条流水已经入账，请刷新页面查看。")
     wanted = [c.code for c in list_candidates(code)]
     query = select(Payment.id).where(
         (Payment.code == code.strip().upper()) | Payment.remittance_code.in_(wanted),
@@ -181,7 +181,7 @@ def assign_line(session: Session, actor: Actor, line_id: UUID, code: str, *, at:
     )  # fmt: skip
     found = session.scalars(query).all()
     if len(found) != 1:
-        raise Invalid("没有找到这笔转账付款,请核对汇款识别码。", field="code")
+        raise Invalid("没有找到这笔转账付款，请核对汇款识别码。", field="code")
     payment = lock_payment(session, found[0])
     line.payment_id, line.verdict, line.assigned_by = payment.id, Verdict.ASSIGNED, actor.label
     _count(session, payment, line.amount_fen, booked=day_shanghai(line.booked_on)[0], at=at)

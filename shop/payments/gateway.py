@@ -123,7 +123,7 @@ class ProviderRefused(Conflict):
     title = "支付渠道拒绝了请求"
 
     def __init__(self, code: str) -> None:
-        super().__init__("支付渠道没有接受这个请求(%(code)s),请刷新后查看最新状态。", params={"code": code})
+        super().__init__("支付渠道没有接受这个请求（%(code)s），请刷新后查看最新状态。", params={"code": code})
         self.code = code
 
 
@@ -133,7 +133,7 @@ class ProviderUnavailable(Unavailable):
     title = "支付渠道暂时没有回应"
 
     def __init__(self) -> None:
-        super().__init__("支付渠道暂时没有回应,不会重复扣款,请稍后再试。")
+        super().__init__("支付渠道暂时没有回应，不会重复扣款，请稍后再试。")
 
 
 class BadSignature(Forbidden):
@@ -142,7 +142,7 @@ class BadSignature(Forbidden):
     title = "签名不符"
 
     def __init__(self) -> None:
-        super().__init__("通知的签名不符或已过时,已拒绝。")
+        super().__init__("通知的签名不符或已过时，已拒绝。")
 
 
 class Gateway(Protocol):

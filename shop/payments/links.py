@@ -24,7 +24,7 @@ def sign(secret_key: str, payment_code: str) -> str:
 def check(secret_key: str, payment_code: str, token: str) -> None:
     """Raises NotFound for a token that is not this payment's: a stranger learns nothing, not even that the payment exists."""
     if not hmac.compare_digest(sign(secret_key, payment_code).encode(), token.encode()):
-        raise NotFound("付款链接不完整或已失效,请从订单页重新进入。")
+        raise NotFound("付款链接不完整或已失效，请从订单页重新进入。")
 
 
 def pay_path(secret_key: str, payment_code: str) -> str:

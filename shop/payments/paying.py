@@ -78,7 +78,7 @@ def pay_online_instead(session: Session, code: str, *, at: datetime) -> Payment:
             return start_payment(
                 session, order_code=order_code, seller_id=earlier.seller_id, amount=missing, provider=Provider.STRIPE, at=at
             )
-    raise Conflict("这笔付款已经完成或关闭,请回到订单页查看。")
+    raise Conflict("这笔付款已经完成或关闭，请回到订单页查看。")
 
 
 def _lock_code(session: Session, order_code: str) -> None:
@@ -169,7 +169,7 @@ def note_read(session: Session, payment_id: UUID, truth: ProviderPayment, *, at:
     """
     payment = lock_payment(session, payment_id)
     if truth.order_code != payment.order_code or payment.provider_reference not in (None, truth.reference):
-        raise Conflict("支付渠道的答复与这笔付款对不上,已记录,请联系客服。")
+        raise Conflict("支付渠道的答复与这笔付款对不上，已记录，请联系客服。")
     payment.provider_reference = truth.reference
     newly = newly_captured(payment, truth)
     if newly > 0:
@@ -209,7 +209,7 @@ def count_capture(session: Session, payment: Payment, amount_fen: int, *, method
         .execution_options(synchronize_session=False)
     )
     if counted is None:
-        raise Conflict("这笔付款正在入账,请稍候再试。")
+        raise Conflict("这笔付款正在入账，请稍候再试。")
     session.refresh(payment, ["captured_fen"])
     if payment.captured_fen >= payment.amount_fen and payment.state is not PaymentState.CAPTURED:
         payment.move(PaymentState.CAPTURED)

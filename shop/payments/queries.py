@@ -28,7 +28,7 @@ def get_payment(session: Session, code: str) -> Payment:
     """Raises NotFound."""
     payment = session.scalar(select(Payment).where(Payment.code == code))
     if payment is None:
-        raise NotFound("没有这笔付款,请检查编号。")
+        raise NotFound("没有这笔付款，请检查编号。")
     return payment
 
 

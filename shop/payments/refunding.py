@@ -51,7 +51,7 @@ def request_refund(
     earlier = session.scalar(select(Refund).where(Refund.request_key == request_key))
     if earlier is not None:
         if (earlier.payment_id, earlier.amount_fen) != (payment_id, amount.minor):
-            raise Conflict("这个退款申请已用别的金额提交过,请刷新后查看。")
+            raise Conflict("这个退款申请已用别的金额提交过，请刷新后查看。")
         return earlier
     if amount.minor <= 0 or amount.currency != payment.currency:
         raise Invalid("退款金额要大于 0。", field="amount")
@@ -67,7 +67,7 @@ def request_refund(
 
 def _reserve(session: Session, payment: Payment, amount_fen: int) -> None:
     if amount_fen > payment.refundable_fen:
-        raise Conflict("最多还能退 %(left)s,请减少退款金额。", params={"left": Money(payment.refundable_fen)}, field="amount")
+        raise Conflict("最多还能退 %(left)s，请减少退款金额。", params={"left": Money(payment.refundable_fen)}, field="amount")
     _count(session, payment, amount_fen)
 
 
@@ -244,15 +244,15 @@ def note_paid_back(session: Session, actor: Actor, refund_id: UUID, bank_referen
     actor.must_any({Role.operator: None, Role.finance: payment.seller_id})
     reference = bank_reference.strip()
     if not 4 <= len(reference) <= 64:
-        raise Invalid("请填写银行回单上的流水号,4 到 64 个字。", field="reference")
+        raise Invalid("请填写银行回单上的流水号，4 到 64 个字。", field="reference")
     if payment.provider is not Provider.BANK_TRANSFER:
-        raise Conflict("这笔钱不是转账来的,会由支付渠道原路退回,不用另外转账。")
+        raise Conflict("这笔钱不是转账来的，会由支付渠道原路退回，不用另外转账。")
     if refund.state is RefundState.DONE and refund.provider_reference == f"bank:{reference}":
         return refund
     if session.scalar(select(Refund.id).where(Refund.provider_reference == f"bank:{reference}")):
-        raise Conflict("这个流水号已经登记在另一笔退款上,请核对。", field="reference")
+        raise Conflict("这个流水号已经登记在另一笔退款上，请核对。", field="reference")
     if refund.state is not RefundState.REQUESTED:
-        raise Conflict("这笔退款已经办过了,请刷新页面查看。")
+        raise Conflict("这笔退款已经办过了，请刷新页面查看。")
     refund.provider_reference = f"bank:{reference}"
     _finish(session, payment, refund, at)
     return refund

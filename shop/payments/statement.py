@@ -61,7 +61,7 @@ def read_statement(content: bytes) -> list[StatementRow]:
     head, places = _find_head(table)
     body = [(number, cells) for number, cells in table if number > head and any(cells)]
     if len(body) > MAX_ROWS:
-        raise TooLarge("一次最多导入 %(limit)s 行,请按日期分成几个文件。", params={"limit": MAX_ROWS}, field="file")
+        raise TooLarge("一次最多导入 %(limit)s 行，请按日期分成几个文件。", params={"limit": MAX_ROWS}, field="file")
     seen: Counter[tuple[str, ...]] = Counter()
     return [_row(number, cells, places, seen) for number, cells in body]
 
@@ -79,7 +79,7 @@ def _decode(content: bytes) -> str:
             continue
         if "\x00" not in text:
             return text
-    raise Invalid("这个文件不是 CSV 文本。请在网银里导出 CSV,或用表格软件另存为 CSV 再上传。", field="file")
+    raise Invalid("这个文件不是 CSV 文本。请在网银里导出 CSV，或用表格软件另存为 CSV 再上传。", field="file")
 
 
 def _table(text: str) -> list[tuple[int, list[str]]]:

@@ -250,7 +250,7 @@ def speaking(call: str) -> Iterator[None]:
         yield
     except stripe.CardError as error:
         _note(call, error)
-        raise PaymentDeclined("银行或钱包没有同意这笔付款,请换一种方式再试。") from None
+        raise PaymentDeclined("银行或钱包没有同意这笔付款，请换一种方式再试。") from None
     except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
         _note(call, error)
         raise ProviderRefused(error.code or type(error).__name__) from None

@@ -33,7 +33,7 @@ def submit_request(session: Session, actor: Actor, code: str, *, expected_fen: i
     if request.state is RequestState.REFUSED:
         request.move(RequestState.DRAFT)
     if not request.deliveries:
-        raise Invalid("请至少选一种商品,并填写盒数。", field="lines")
+        raise Invalid("请至少选一种商品，并填写盒数。", field="lines")
     if refresh_quote(session, request, at=at) or request.total_fen != expected_fen:
         return False
     request.move(RequestState.SUBMITTED)
@@ -80,10 +80,10 @@ def decide(
     steps = list_steps(session, request)
     step = next((step for step in steps if step.state is StepState.WAITING), None)
     if request.state is not RequestState.SUBMITTED or step is None:
-        raise Conflict("这份申请现在不在审批中,可能刚由别人处理了。请刷新后查看。")
+        raise Conflict("这份申请现在不在审批中，可能刚由别人处理了。请刷新后查看。")
     check_duty(request, steps, step, actor)
     if not seen_content(request, step, content_hash):
-        raise Conflict("申请内容在您打开以后有变化,请刷新后重新审阅。")
+        raise Conflict("申请内容在您打开以后有变化，请刷新后重新审阅。")
     if not approve and not remark.strip():
         raise Invalid("退回要写明原因。", field="remark")
     assert actor.person_id is not None

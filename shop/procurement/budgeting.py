@@ -42,7 +42,7 @@ def set_budget(
     """Set the year's budget for a purpose; a finance officer may. Raises Forbidden, Invalid, Conflict (less than is used)."""
     actor.must(Role.finance, organization_id)
     if not Money(0) <= amount <= DEAREST:
-        raise Invalid("预算金额不对,请填写 0 到 %(most)s 之间的金额。", params={"most": DEAREST.format()}, field="amount")
+        raise Invalid("预算金额不对，请填写 0 到 %(most)s 之间的金额。", params={"most": DEAREST.format()}, field="amount")
     if not 2020 <= year <= 2100 or purpose not in PURPOSE_LABELS:
         raise Invalid("请选择年度和用途。", field="year")
     budget = session.scalar(
@@ -58,7 +58,7 @@ def set_budget(
         session.add(budget)
     used = Money((budget.reserved_fen or 0) + (budget.spent_fen or 0))
     if amount < used:
-        raise Conflict("已占用和已支用 %(used)s,预算不能少于这个数。", params={"used": used.format()}, field="amount")
+        raise Conflict("已占用和已支用 %(used)s，预算不能少于这个数。", params={"used": used.format()}, field="amount")
     budget.amount_fen, budget.set_by, budget.set_at = amount.minor, actor.label, at
     session.flush()
     return budget
@@ -70,7 +70,7 @@ def declare_quota(
     """Declare the year's canteen food total, or that there is no canteen (无食堂); a finance officer may. Raises Forbidden, Invalid."""
     actor.must(Role.finance, organization_id)
     if not 2020 <= year <= 2100 or not Money(0) <= canteen_total <= DEAREST:
-        raise Invalid("预算金额不对,请填写 0 到 %(most)s 之间的金额。", params={"most": DEAREST.format()}, field="canteen_total")
+        raise Invalid("预算金额不对，请填写 0 到 %(most)s 之间的金额。", params={"most": DEAREST.format()}, field="canteen_total")
     quota = session.get(Quota, (organization_id, year), with_for_update=True)
     if quota is None:
         quota = Quota(organization_id=organization_id, year=year)
@@ -85,12 +85,12 @@ def reserve(session: Session, request: PurchaseRequest, *, at: datetime) -> None
     """Hold the request's total. Raises OverBudget, Conflict when nobody set a budget."""
     budget = find_budget(session, request.organization_id, request.year, request.purpose)
     if budget is None:
-        raise Conflict("还没有今年这个用途的预算。请先请财务登记预算,再提交。")
+        raise Conflict("还没有今年这个用途的预算。请先请财务登记预算，再提交。")
     key = f"{request.code}:{request.round}:reserve"
     if not move(session, budget.id, EntryKind.RESERVE, request.total_fen, request.code, key, at=at):
         session.refresh(budget)
         params = {"left": Money(budget.free_fen).format(), "wanted": Money(request.total_fen).format()}
-        raise OverBudget("预算不够:还可用 %(left)s,这份申请要 %(wanted)s。请减少采购,或请财务调整预算。", params=params)
+        raise OverBudget("预算不够：还可用 %(left)s，这份申请要 %(wanted)s。请减少采购，或请财务调整预算。", params=params)
 
 
 def release(session: Session, request: PurchaseRequest, *, at: datetime) -> None:

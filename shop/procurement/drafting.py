@@ -34,7 +34,7 @@ def create_request(
     """Begin a request for a buying organisation the actor is requester of. Raises Forbidden, Invalid."""
     actor.must(Role.requester, organization_id)
     if get_organization(session, organization_id).kind is not OrganizationKind.BUYING_ORGANIZATION or purpose not in PURPOSE_LABELS:
-        raise Invalid("只有采购单位可以建立采购申请,请选择食堂、职工福利或工会慰问。", field="purpose")
+        raise Invalid("只有采购单位可以建立采购申请，请选择食堂、职工福利或工会慰问。", field="purpose")
     assert actor.person_id is not None
     request = PurchaseRequest(
         code=new_code("PRQ"),
@@ -71,7 +71,7 @@ def change_request(
     """
     request = lock_own(session, actor, code)
     if request.state not in EDITABLE:
-        raise Conflict("已经下单或结束的申请不能再修改。要再买,请新建一份申请。")
+        raise Conflict("已经下单或结束的申请不能再修改。要再买，请新建一份申请。")
     _check(wanted)
     take_back(session, request, actor, at=at)
     if title is not None:
@@ -147,7 +147,7 @@ def cancel_request(session: Session, actor: Actor, code: str, *, at: datetime) -
     """The requester gives a request up before it is ordered. Raises NotFound, Conflict."""
     request = lock_own(session, actor, code)
     if request.state not in EDITABLE:
-        raise Conflict("已经下单的申请不能取消,请到订单里取消还没发货的订单。")
+        raise Conflict("已经下单的申请不能取消，请到订单里取消还没发货的订单。")
     if request.state in RESERVING:
         budgeting.release(session, request, at=at)
         void_steps(session, request)
@@ -159,16 +159,16 @@ def cancel_request(session: Session, actor: Actor, code: str, *, at: datetime) -
 def _title(title: str) -> str:
     tidy = " ".join(title.split())
     if not 1 <= len(tidy) <= 80:
-        raise Invalid("请用一句话写明采购事由,最多 80 个字。", field="title")
+        raise Invalid("请用一句话写明采购事由，最多 80 个字。", field="title")
     return tidy
 
 
 def _check(wanted: Sequence[WantedDelivery]) -> None:
     if not wanted or any(not delivery.lines for delivery in wanted):
-        raise Invalid("请至少选一种商品,并填写盒数。", field="lines")
+        raise Invalid("请至少选一种商品，并填写盒数。", field="lines")
     if len(wanted) > MAX_ROWS or any(len(delivery.lines) > MAX_LINES for delivery in wanted):
         params = {"deliveries": MAX_ROWS, "lines": MAX_LINES}
-        raise Invalid("一份申请最多 %(deliveries)s 个收货地址,每个地址最多 %(lines)s 种商品。", params=params, field="lines")
+        raise Invalid("一份申请最多 %(deliveries)s 个收货地址，每个地址最多 %(lines)s 种商品。", params=params, field="lines")
     for delivery in wanted:
         for sku, boxes in delivery.lines.items():
             if not 1 <= boxes <= MAX_BOXES:

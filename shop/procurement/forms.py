@@ -78,7 +78,7 @@ def chosen_organization(session: Session, actor: Actor, role: Role | None = None
     for each in mine:
         if not code or each.code == code:
             return each
-    raise Forbidden("您不是这个采购单位的人,或没有这项权限。请换账号登录。")
+    raise Forbidden("您不是这个采购单位的人，或没有这项权限。请换账号登录。")
 
 
 def choice_of(values: type[E], text: str | None, field: str) -> E:
@@ -129,7 +129,7 @@ def read_typed(session: Session, form: Mapping[str, str]) -> WantedDelivery:
         else:
             lines[sku] = lines.get(sku, 0) + int(boxes)
     if not lines and not errors:
-        errors.append(FieldError("sku-1", "请至少选一种商品,并填写盒数。"))
+        errors.append(FieldError("sku-1", "请至少选一种商品，并填写盒数。"))
     if errors:
         raise Invalid("有几处需要改一下。", errors=errors)
     return WantedDelivery(address, lines)

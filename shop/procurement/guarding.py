@@ -27,7 +27,7 @@ def lock_request(session: Session, code: str) -> PurchaseRequest:
         select(PurchaseRequest).where(PurchaseRequest.code == code).with_for_update().execution_options(populate_existing=True)
     )
     if request is None:
-        raise NotFound("没有这份采购申请,请检查编号。")
+        raise NotFound("没有这份采购申请，请检查编号。")
     return request
 
 
@@ -35,7 +35,7 @@ def lock_visible(session: Session, actor: Actor, code: str) -> PurchaseRequest:
     """The locked request when it is the actor's to see. Raises NotFound."""
     request = lock_request(session, code)
     if not is_visible(request, actor):
-        raise NotFound("没有这份采购申请,请检查编号。")
+        raise NotFound("没有这份采购申请，请检查编号。")
     return request
 
 
@@ -43,7 +43,7 @@ def lock_own(session: Session, actor: Actor, code: str) -> PurchaseRequest:
     """The locked request when the actor made it and still is a requester there. Raises NotFound."""
     request = lock_request(session, code)
     if request.requester_id != actor.person_id or not actor.has(Role.requester, request.organization_id):
-        raise NotFound("没有这份采购申请,请检查编号。")
+        raise NotFound("没有这份采购申请，请检查编号。")
     return request
 
 

@@ -27,7 +27,7 @@ def import_recipients(
     """
     request = lock_own(session, actor, code)
     if request.state not in EDITABLE:
-        raise Conflict("已经下单或结束的申请不能再修改。要再买,请新建一份申请。")
+        raise Conflict("已经下单或结束的申请不能再修改。要再买，请新建一份申请。")
     faulty = frozenset((fault.row, fault.column) for fault in sheet.faults)
     matched = match_rows(session, sheet.rows, faulty=faulty, at=at)
     faults = [*sheet.faults, *matched.faults]

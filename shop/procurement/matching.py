@@ -24,9 +24,9 @@ from shop.procurement.spreadsheet import Fault, SheetRow
 # What is wrong with a row that was read well.
 MATCH_TEXTS = {
     "boxes": "盒数要填 1 到 %(most)s 的整数。",
-    "twice": "和第 %(row)s 行是同一个人的同一种商品,请合并成一行。",
-    "unknown": "没有货号或条码为“%(text)s”的产品,请对照“可选商品”填写。",
-    "not_on_sale": "“%(name)s”今天不能销售:%(reasons)s",
+    "twice": "和第 %(row)s 行是同一个人的同一种商品，请合并成一行。",
+    "unknown": "没有货号或条码为“%(text)s”的产品，请对照“可选商品”填写。",
+    "not_on_sale": "“%(name)s”今天不能销售：%(reasons)s",
 }
 _KIND_OF_AREA = re.compile("(壮族|回族|维吾尔)?(省|市|自治区|特别行政区)$")
 

@@ -60,7 +60,7 @@ def place_orders(session: Session, actor: Actor, request: PurchaseRequest, *, at
     if request.state is RequestState.ORDERED:
         return Placed.ORDERED
     if request.state is not RequestState.APPROVED:
-        raise Conflict("这份申请还没有批准,不能下单。")
+        raise Conflict("这份申请还没有批准，不能下单。")
     if not still_approved(session, request) or refresh_quote(session, request, at=at):
         take_back(session, request, actor, at=at)
         params = {"request": request.code, "amount": Money(request.total_fen).format()}

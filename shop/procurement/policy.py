@@ -51,9 +51,9 @@ def check_decider(
     if person_id is None or needed not in held:
         raise Forbidden("这一步不归您审批。")
     if person_id == requester_id:
-        raise Forbidden("自己提交的申请不能自己审批,换一个角色也不行。请由他人审批。")
+        raise Forbidden("自己提交的申请不能自己审批，换一个角色也不行。请由他人审批。")
     if person_id in decided_before:
-        raise Forbidden("您已经审批过这份申请的另一步,这一步要由他人审批。")
+        raise Forbidden("您已经审批过这份申请的另一步，这一步要由他人审批。")
 
 
 def check_inspector(person_id: UUID | None, held: Collection[Role], *, requester_id: UUID, approvers: Collection[UUID]) -> None:
@@ -88,4 +88,4 @@ def must_have_deciders(steps: Iterable[tuple[int, Role]], people: Mapping[UUID, 
         )
 
     if not fits(0, frozenset()):
-        raise Conflict("单位里没有足够的审批人:每一步都要由申请人以外的不同的人审批。请先请管理员添加审批人。")
+        raise Conflict("单位里没有足够的审批人：每一步都要由申请人以外的不同的人审批。请先请管理员添加审批人。")

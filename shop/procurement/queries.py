@@ -29,7 +29,7 @@ def get_request(session: Session, code: str, actor: Actor) -> PurchaseRequest:
     """The whole request when it is the actor's to see. Raises NotFound, also for other organisations' codes."""
     request = session.scalar(select(PurchaseRequest).where(PurchaseRequest.code == code).options(_WHOLE))
     if request is None or not is_visible(request, actor):
-        raise NotFound("没有这份采购申请,请检查编号。")
+        raise NotFound("没有这份采购申请，请检查编号。")
     return request
 
 
@@ -268,5 +268,5 @@ def get_settlement(session: Session, code: str, actor: Actor) -> tuple[Settlemen
         actor.has(Role.finance, row[1].organization_id)
         or (row[1].requester_id == actor.person_id and actor.has(Role.requester, row[1].organization_id))
     ):
-        raise NotFound("没有这张结算单,请检查编号。")
+        raise NotFound("没有这张结算单，请检查编号。")
     return row[0], row[1]

@@ -79,14 +79,14 @@ def record_channel(
     if not 2 <= len(name.strip()) <= 80:
         errors.append(FieldError("name", "请填写渠道名称。"))
     if not 6 <= len(source.strip()) <= 300:
-        errors.append(FieldError("source", "请写明依据:文件名称、文号、日期或网址。"))
+        errors.append(FieldError("source", "请写明依据：文件名称、文号、日期或网址。"))
     if valid_to is not None and valid_to < valid_from:
         errors.append(FieldError("valid_to", "结束日期不能早于开始日期。"))
     if organization_id is not None:
         get_organization(session, organization_id)
     same = [channel for channel in list_channels(session) if channel.organization_id == organization_id]
     if any(channel.valid_from <= (valid_to or date.max) and (channel.valid_to or date.max) >= valid_from for channel in same):
-        errors.append(FieldError("valid_from", "这段时间已经登记过渠道,请换一段时间。"))
+        errors.append(FieldError("valid_from", "这段时间已经登记过渠道，请换一段时间。"))
     if errors:
         raise Invalid("有几处需要改一下。", errors=errors)
     channel = Channel(

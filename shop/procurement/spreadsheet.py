@@ -121,7 +121,7 @@ def read_sheet(content: bytes) -> Sheet:
         rows.append(SheetRow(index + 1, texts))
         faults += wrong
     if not rows:
-        raise Invalid("表格里没有内容。请从第 2 行开始,一行填一个人的一种商品。", field="file")
+        raise Invalid("表格里没有内容。请从第 2 行开始，一行填一个人的一种商品。", field="file")
     return Sheet(tuple(rows), (*faults, *_merged_faults(raw.merged, places)))
 
 
@@ -137,10 +137,10 @@ def _find_columns(headings: Collection[Any]) -> dict[int, str]:
     twice = {column.zh for column in COLUMNS if found.count(column.key) > 1}
     if missing:
         params = {"missing": "、".join(missing)}
-        raise Invalid("第 1 行的表头少了:%(missing)s。请下载模板,不要改表头。", params=params, field="file")
+        raise Invalid("第 1 行的表头少了：%(missing)s。请下载模板，不要改表头。", params=params, field="file")
     if twice:
         raise Invalid(
-            "第 1 行的表头有重复:%(twice)s。请下载模板,不要改表头。", params={"twice": "、".join(sorted(twice))}, field="file"
+            "第 1 行的表头有重复：%(twice)s。请下载模板，不要改表头。", params={"twice": "、".join(sorted(twice))}, field="file"
         )
     return places
 
@@ -167,12 +167,12 @@ def _read_row(
 # Why a cell cannot be taken as it is.
 CELL_TEXTS = {
     "empty": "这一格必须填写。",
-    "formula": "这一格是公式,请改成直接填写的内容(复制后选择性粘贴为“值”)。",
-    "merged": "这里是合并单元格。请取消合并,每一行都填全。",
-    "bool": "这一格是“是/否”值,请改成文字。",
-    "date": "这一格是日期,请改成文字。",
-    "long": "这么长的数字要先把单元格设成“文本”再填,否则后几位会变成 0。",
-    "chars": "这一格有看不见的特殊字符或太长,请重新填写。",
+    "formula": "这一格是公式，请改成直接填写的内容（复制后选择性粘贴为“值”）。",
+    "merged": "这里是合并单元格。请取消合并，每一行都填全。",
+    "bool": "这一格是“是/否”值，请改成文字。",
+    "date": "这一格是日期，请改成文字。",
+    "long": "这么长的数字要先把单元格设成“文本”再填，否则后几位会变成 0。",
+    "chars": "这一格有看不见的特殊字符或太长，请重新填写。",
 }
 
 
@@ -202,7 +202,7 @@ def _inspect(content: bytes) -> set[tuple[int, int]]:
     """Places of formulas in the first sheet. Raises TooLarge before anything big is unpacked into a grid, BadZipFile, KeyError."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED or len(archive.infolist()) > 500:
-            raise TooLarge("这个表格解开后太大了。请只留下要导入的那张表,另存后再传。", field="file")
+            raise TooLarge("这个表格解开后太大了。请只留下要导入的那张表，另存后再传。", field="file")
         formulas: set[tuple[int, int]] = set()
         first = _first_sheet(archive)
         for name in archive.namelist():
@@ -219,7 +219,9 @@ def _scan(xml: bytes) -> set[tuple[int, int]]:
         row, column = int(match[3]), _column_index(match[2].decode())
         if row > MAX_ROWS + 1 or column >= MAX_COLUMNS:
             params = {"rows": MAX_ROWS}
-            raise TooLarge("一次最多导入 %(rows)s 行。请分成几个文件,并删掉表格下方和右侧多余的内容。", params=params, field="file")
+            raise TooLarge(
+                "一次最多导入 %(rows)s 行。请分成几个文件，并删掉表格下方和右侧多余的内容。", params=params, field="file"
+            )
         if match[1] == b"c" and match[5] and not match[4]:
             formulas.add((row - 1, column))
     return formulas

@@ -13,7 +13,7 @@ ACT_LABELS = {
     "withdrawn": "撤回申请",
     "approved": "审批同意",
     "refused": "退回申请",
-    "voided": "内容有变,审批作废",
+    "voided": "内容有变，审批作废",
     "ordered": "已下单",
     "not_ordered": "没能下单",
     "order_closed": "订单取消",
@@ -28,6 +28,6 @@ ACT_LABELS = {
 STEP_LABELS = {Role.approver: "审批人审批", Role.finance: "财务审批"}
 
 CHANNEL_TEXTS = {
-    "none": "本平台采购额,不计入832平台统计",
-    "recognised": "已登记认可渠道:%(name)s(依据:%(source)s)",
+    "none": "本平台采购额，不计入832平台统计",
+    "recognised": "已登记认可渠道：%(name)s（依据：%(source)s）",
 }

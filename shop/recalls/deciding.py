@@ -34,11 +34,11 @@ def confirm_recall(
     root = get_lot(session, lot_code)
     must_decide(session, actor, root.county_code)
     if typed.strip().upper() != root.code:
-        raise Invalid("请照原样输入批次号,确认召回的就是这一批。", field="typed")
+        raise Invalid("请照原样输入批次号，确认召回的就是这一批。", field="typed")
     mark = recalling.mark_lots(session, actor, root.code, reason, at)
     reach = trace_reach(session, root)
     if not is_as_seen(reach, scope):
-        raise Conflict("刚才又有新的批次用到了这一批。请重新查看影响范围,再确认。")
+        raise Conflict("刚才又有新的批次用到了这一批。请重新查看影响范围，再确认。")
     recall = Recall(
         mark_code=mark.code, lot_code=root.code, county_code=root.county_code, reason=mark.reason, snapshot=reach.snapshot,
         counts=reach.counts, confirmed_by=actor.label, confirmed_at=at,

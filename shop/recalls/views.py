@@ -97,7 +97,7 @@ def _confirm(session: Session, code: str) -> ResponseReturnValue:
         reason=form.get("reason", ""),
         at=clock.now(),
     )
-    flash(_("已召回。涉及的批次从现在起不能分配、不能发货,买家会收到通知。"), "ok")
+    flash(_("已召回。涉及的批次从现在起不能分配、不能发货，买家会收到通知。"), "ok")
     return redirect(url_for(".show", code=recall.mark_code))
 
 

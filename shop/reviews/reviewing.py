@@ -37,7 +37,7 @@ def find_bought_line(session: Session, actor: Actor, line_code: str) -> tuple[Or
     )
     row = session.execute(query.where(OrderLine.code == line_code)).first()
     if row is None or not is_own(row[0], actor):
-        raise NotFound("没有这件商品的订单,请从“我的订单”进入。")
+        raise NotFound("没有这件商品的订单，请从“我的订单”进入。")
     return row[0], row[1]
 
 
@@ -52,7 +52,7 @@ def write_review(session: Session, actor: Actor, line_code: str, *, stars: int |
     if stars is None or not 1 <= stars <= 5:
         errors.append(FieldError("stars", "请选择 1 到 5 星。"))
     if not 1 <= len(words) <= LONGEST:
-        errors.append(FieldError("text", "请写几句话,最多 %(most)s 个字。", {"most": LONGEST}))
+        errors.append(FieldError("text", "请写几句话，最多 %(most)s 个字。", {"most": LONGEST}))
     if errors:
         raise Invalid("有几处需要改一下。", errors=errors)
     if session.scalar(select(Review.id).where(Review.line_id == line.id)) is not None:

@@ -41,7 +41,7 @@ def check_out(session: Session, actor: Actor, checkout: Checkout, *, at: datetim
     assert actor.person_id is not None, "the door asks people to sign in"
     address = get_own_address(session, actor.person_id, checkout.address_id)
     if not checkout.no_return_agreed and must_agree(session, list(checkout.lines)):
-        raise Invalid("请先勾选:我知道生鲜商品不支持七天无理由退货。", field="no_return")
+        raise Invalid("请先勾选：我知道生鲜商品不支持七天无理由退货。", field="no_return")
     draft = OrderDraft(
         lines=checkout.lines,
         address={name: getattr(address, name) for name in addressing.FIELDS},

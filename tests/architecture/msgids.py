@@ -1,7 +1,8 @@
 """Which sentences of the product people see: every msgid in templates and in Python, with the place it stands.
 
 Besides gettext calls it knows our own habits: the sentence of a Problem (`raise Invalid("…")`, `FieldError(field, "…")`), its `title`, `Term("…")`,
-the `labels={…}` of States, and tables of texts: module or class constants whose name ends in LABELS, TEXTS, TITLES or WORDS.
+the `labels={…}` of States, `Words(…)`, a Problem's own `super().__init__("…")`, constants given to any of these by name, and tables of texts: module or
+class constants whose name ends in LABELS, TEXTS, TITLES or WORDS.
 
 `python -m tests.architecture.msgids shop/storefront` prints what a room still lacks as a .po part to fill in.
 """
@@ -22,6 +23,7 @@ from kernel.quantity import Unit
 ROOT = Path(__file__).resolve().parents[2]
 FLOORS = ("kernel", "catalog", "traceability", "logistics", "shop")
 FIRST = {"_", "gettext", "lazy_gettext", "N_", "Term"}
+ALL = {"Words"}
 PROBLEMS = {"Problem", "Invalid", "Unauthorized", "Forbidden", "NotFound", "Conflict", "TooLarge", "Unavailable"}
 TABLE = re.compile(r"(^|_)(LABELS|TEXTS|TITLES|WORDS)$")
 CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -68,12 +70,15 @@ def called(node: ast.Call) -> str:
     return ast.unparse(node.func).rpartition(".")[2]
 
 
-def in_call(node: ast.Call, problems: set[str]) -> Iterator[str]:
+def in_call(node: ast.Call, problems: set[str], constants: dict[str, ast.expr]) -> Iterator[str]:
     """The sentences a call shows."""
     name = called(node)
     if name in FIRST or name in problems:
-        if node.args:
-            yield from texts(node.args[0])
+        for first in node.args[:1]:
+            yield from texts(constants.get(first.id) if isinstance(first, ast.Name) else first)
+    elif name in ALL:
+        for each in node.args:
+            yield from texts(each)
     elif name in ("ngettext", "lazy_ngettext"):
         yield from texts(node.args[0])
     elif name in ("pgettext", "lazy_pgettext", "FieldError") and len(node.args) > 1:
@@ -84,10 +89,15 @@ def in_call(node: ast.Call, problems: set[str]) -> Iterator[str]:
 
 
 def in_python(tree: ast.Module, problems: set[str]) -> Iterator[str]:
+    named = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    constants = {name: node.value for node in named if node.value is not None for name in assigned(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            yield from in_call(node, problems)
+            yield from in_call(node, problems, constants)
         elif isinstance(node, ast.ClassDef) and node.name in problems:
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__" and call.args:
+                    yield from texts(call.args[0])
             for line in node.body:
                 if isinstance(line, ast.Assign | ast.AnnAssign) and assigned(line) == {"title"}:
                     yield from texts(line.value)

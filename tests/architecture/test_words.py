@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from catalog.products.wording import MARKS, SUPERLATIVES
+from tests.architecture.msgids import collect
 from tests.architecture.test_shape import FLOORS, ROOT
 
 LISTS = {ROOT / "catalog" / "products" / "wording.py"}  # where the words stand that may not be used
@@ -18,6 +20,7 @@ NAMES_OF_OTHERS = {  # titles of public documents and official indicators, quote
     ROOT / "shop" / "assistance" / "data",
 }
 FORBIDDEN = (*MARKS, *SUPERLATIVES)
+HALF_WIDTH = re.compile(r"[\u3400-\u9fff”》）][,;:?!(]|[,;:?!)][\u3400-\u9fff“《（]")
 
 
 def shown_files() -> list[Path]:
@@ -58,3 +61,12 @@ def test_a_planted_word_is_found(text: str) -> None:
 def test_every_file_people_see_is_looked_at() -> None:
     looked_at = {path.name for path in shown_files()}
     assert {"shell.html", "README.zh-CN.md", "products.csv", "shop_storefront.po"} <= looked_at
+
+
+def test_chinese_sentences_use_full_width_punctuation() -> None:
+    assert [(msgid, places) for msgid, places in collect().items() if HALF_WIDTH.search(msgid)] == []
+
+
+@pytest.mark.parametrize("text", ["请稍候,再试。", "数量:3", "合作社(示例)", "“好”,走"])
+def test_half_width_punctuation_is_found(text: str) -> None:
+    assert HALF_WIDTH.search(text)

@@ -34,7 +34,7 @@ from traceability.lots.models import HouseholdDelivery, Lot, TradeItem
 from traceability.lots.queries import find_capacity_rule, list_items
 from traceability.lots.states import Basis, Step
 
-SHEEP = "滩羊(活羊)"
+SHEEP = "滩羊（活羊）"
 APPLES = "苹果"
 
 _tags = count(1)

@@ -158,7 +158,7 @@ def test_an_organisation_asks_approves_and_orders(visit: Visit) -> None:
     requester.open("/procurement/requests/new")
     page.get_by_role("radio", name="食堂").check()
     requester.fill(title="食堂十二月肉类")
-    requester.press("下一步:选商品和地址")
+    requester.press("下一步：选商品和地址")
     path = page.url.split("?")[0]
     page.locator("[name=sku-1]").select_option("P001")
     page.locator("[name=boxes-1]").fill("2")

@@ -30,7 +30,7 @@ def ringing(app: Flask, session: Session) -> FlaskClient:
 
         open_session.execute(text("INSERT INTO rings VALUES (:bell)"), {"bell": request.form["bell"]})
         if request.form["bell"] == "cracked":
-            raise Invalid("钟裂了,请换一口。", field="bell")
+            raise Invalid("钟裂了，请换一口。", field="bell")
         return "dong"
 
     @app.get("/gone")

@@ -111,11 +111,11 @@ def needs(scope: str) -> Callable[[F], F]:
 def _actor_of_key(scope: str) -> Any:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
-        raise Unauthorized("请在 Authorization 头里带上接口密钥:Bearer 密钥。")
+        raise Unauthorized("请在 Authorization 头里带上接口密钥：Bearer 密钥。")
     with reading() as session:
         actor = find_key_actor(session, token.strip(), scope, clock.now())
     if actor is None:
-        raise Forbidden("接口密钥无效、已停用,或没有“%(scope)s”权限。", params={"scope": scope})
+        raise Forbidden("接口密钥无效、已停用，或没有“%(scope)s”权限。", params={"scope": scope})
     return actor
 
 
@@ -137,10 +137,10 @@ def capture() -> ResponseReturnValue:
     document = _json_body()
     faults = schema.find_document_faults(document)
     if faults:
-        raise Invalid("这份文件不是 EPCIS 2.0 的 EPCISDocument,请按所列位置改正。", errors=faults)
+        raise Invalid("这份文件不是 EPCIS 2.0 的 EPCISDocument，请按所列位置改正。", errors=faults)
     events = document["epcisBody"]["eventList"]
     if len(events) > schema.MOST_EVENTS:
-        raise TooLarge("一次最多 %(most)s 个事件,这份有 %(count)s 个。", params={"most": schema.MOST_EVENTS, "count": len(events)})
+        raise TooLarge("一次最多 %(most)s 个事件，这份有 %(count)s 个。", params={"most": schema.MOST_EVENTS, "count": len(events)})
     at = clock.now()
     verdicts = [capturing.Verdict(place, event, schema.find_event_faults(event, at)) for place, event in enumerate(events)]
     behaviour = _behaviour()
@@ -167,13 +167,13 @@ def _behaviour() -> ErrorBehaviour:
 
 def _json_body() -> Any:
     if request.mimetype not in JSON_TYPES:
-        raise UnsupportedMedia("这里只收 JSON(application/json 或 application/ld+json)。")
+        raise UnsupportedMedia("这里只收 JSON（application/json 或 application/ld+json）。")
     if (request.content_length or 0) > schema.MOST_BYTES:
         raise TooLarge("文件超过 %(most)s 字节。", params={"most": schema.MOST_BYTES})
     try:
         return orjson.loads(request.get_data())
     except orjson.JSONDecodeError as error:
-        raise Invalid("内容不是 JSON:%(detail)s", params={"detail": str(error)[:120]}) from error
+        raise Invalid("内容不是 JSON：%(detail)s", params={"detail": str(error)[:120]}) from error
 
 
 @bp.get("/capture/<uuid:job_id>")

@@ -134,9 +134,9 @@ def parse_query(words: Mapping[str, str]) -> Query:
             raise QueryParameter("不支持查询参数 %(name)s。", params={"name": name[:60]}, field=name[:60])
     order_by, direction = words.get("orderBy", "eventTime"), words.get("orderDirection", "DESC")
     if order_by not in _ORDERS or direction not in ("ASC", "DESC"):
-        raise QueryParameter("orderBy 只能是 eventTime 或 recordTime,orderDirection 只能是 ASC 或 DESC。", field="orderBy")
+        raise QueryParameter("orderBy 只能是 eventTime 或 recordTime，orderDirection 只能是 ASC 或 DESC。", field="orderBy")
     if "eventCountLimit" in words and ("maxEventCount" in words or "orderBy" not in words):
-        raise QueryParameter("eventCountLimit 要与 orderBy 同用,且不能与 maxEventCount 同用。", field="eventCountLimit")
+        raise QueryParameter("eventCountLimit 要与 orderBy 同用，且不能与 maxEventCount 同用。", field="eventCountLimit")
     return Query(
         conditions=conditions,
         order_by=order_by,
@@ -190,7 +190,7 @@ def find_page(session: Session, actor: Actor, query: Query, *, at: datetime, aft
 def _refuse_too_many(session: Session, conditions: Sequence[ColumnElement[bool]], most: int) -> None:
     ids = session.scalars(select(TraceEvent.id).where(*conditions).limit(most + 1)).all()
     if len(ids) > most:
-        raise QueryTooLarge("结果超过 maxEventCount=%(most)s 条,请缩小范围。", params={"most": most}, field="maxEventCount")
+        raise QueryTooLarge("结果超过 maxEventCount=%(most)s 条，请缩小范围。", params={"most": most}, field="maxEventCount")
 
 
 def list_by_event_id(session: Session, actor: Actor, event_uri: str) -> Sequence[TraceEvent]:

@@ -61,9 +61,9 @@ def find_event_faults(event: object, at: datetime) -> list[FieldError]:
 
 
 _FAULT_TEXTS = {
-    "choice": "%(field)s 写的是 %(found)s,应为:%(allowed)s。",
-    "choice or uri": "%(field)s 写的是 %(found)s,应为:%(allowed)s,或自己的 URI。",
-    "time": "带时区的时间,如 2026-01-31T08:30:00+08:00",
+    "choice": "%(field)s 写的是 %(found)s，应为：%(allowed)s。",
+    "choice or uri": "%(field)s 写的是 %(found)s，应为：%(allowed)s，或自己的 URI。",
+    "time": "带时区的时间，如 2026-01-31T08:30:00+08:00",
     "event": "事件",
 }
 _ALLOWED = _FAULT_TEXTS["choice"]
@@ -84,11 +84,11 @@ def _fault(error: jsonschema_rs.ValidationError) -> FieldError:
     if kind.name == "required":
         return FieldError(f"{pointer}/{kind.property}", "缺少必填项 %(field)s。", {"field": str(kind.property)})
     if kind.name == "additionalProperties":
-        return FieldError(pointer, "%(field)s 里有不认识的内容:%(found)s。", {"field": field, "found": "、".join(kind.unexpected)})
+        return FieldError(pointer, "%(field)s 里有不认识的内容：%(found)s。", {"field": field, "found": "、".join(kind.unexpected)})
     allowed = _allowed(kind)
     if allowed:
         return FieldError(pointer, _ALLOWED, {"field": field, "found": _shown(error.instance), "allowed": allowed})
-    return FieldError(pointer, "%(field)s 不符合 EPCIS 2.0:%(detail)s", {"field": field or _EVENT, "detail": error.message[:200]})
+    return FieldError(pointer, "%(field)s 不符合 EPCIS 2.0：%(detail)s", {"field": field or _EVENT, "detail": error.message[:200]})
 
 
 def _allowed(kind: Any) -> str:
@@ -104,8 +104,8 @@ def _allowed(kind: Any) -> str:
 
 
 _PATTERN_WORDS = {
-    "^([+]|[-])((0[0-9]|1[0-3]):([0-5][0-9])|14:00)$": "±hh:mm,如 +08:00",
-    "^[A-Z0-9]{2,3}$": "UN/ECE 单位代码,如 KGM",
+    "^([+]|[-])((0[0-9]|1[0-3]):([0-5][0-9])|14:00)$": "±hh:mm，如 +08:00",
+    "^[A-Z0-9]{2,3}$": "UN/ECE 单位代码，如 KGM",
 }
 
 
@@ -120,8 +120,8 @@ def _nearest(context: Sequence[Sequence[Any]], pointer: str, field: str, error: 
         return FieldError("/ilmd", "只有 action 为 ADD 的事件才能带 ilmd。")
     missing = sorted({str(fault.kind.property) for fault in inner if fault.kind.name == "required"})
     if missing:
-        return FieldError(pointer, "至少要有其中一项:%(allowed)s。", {"allowed": "、".join(missing)})
-    return FieldError(pointer, "%(field)s 不符合 EPCIS 2.0:%(detail)s", {"field": field or _EVENT, "detail": error.message[:200]})
+        return FieldError(pointer, "至少要有其中一项：%(allowed)s。", {"allowed": "、".join(missing)})
+    return FieldError(pointer, "%(field)s 不符合 EPCIS 2.0：%(detail)s", {"field": field or _EVENT, "detail": error.message[:200]})
 
 
 def _unstorable(event: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -140,17 +140,17 @@ def _unstorable(event: Mapping[str, Any]) -> Iterator[FieldError]:
         elif isinstance(value, str) and "\0" in value:
             yield FieldError(pointer, "文字里有不允许的字符 U+0000。")
         elif isinstance(value, int) and abs(value) > BIGGEST:
-            yield FieldError(pointer, "数字 %(found)s 太大,请改用文字。", {"found": str(value)[:40]})
+            yield FieldError(pointer, "数字 %(found)s 太大，请改用文字。", {"found": str(value)[:40]})
 
 
 def _own_rules(event: Mapping[str, Any], at: datetime) -> Iterator[FieldError]:
     try:
         if parse_iso(event["eventTime"]) > at + SKEW:
-            yield FieldError("/eventTime", "eventTime 写的是 %(found)s,事件不能发生在将来。", {"found": event["eventTime"]})
+            yield FieldError("/eventTime", "eventTime 写的是 %(found)s，事件不能发生在将来。", {"found": event["eventTime"]})
     except Invalid as problem:
         yield FieldError("/eventTime", problem.message, problem.params)
     if event["type"] == EventType.AGGREGATION and event.get("action") == "ADD" and "parentID" not in event:
-        yield FieldError("/parentID", "装箱(ADD)要写明装进了哪里:缺少 parentID。")
+        yield FieldError("/parentID", "装箱（ADD）要写明装进了哪里：缺少 parentID。")
     if "persistentDisposition" in event and event["type"] not in _WITH_PERSISTENT:
         yield FieldError("/persistentDisposition", "persistentDisposition 只用于 ObjectEvent 和 TransformationEvent。")
     for key in event.get("ilmd", {}):
@@ -188,7 +188,7 @@ def _keys(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def must_be_event(event: object, at: datetime) -> None:
     """Raises Invalid with every fault of a single event."""
     if faults := find_event_faults(event, at):
-        raise Invalid("事件不符合 EPCIS 2.0,请按所列位置改正。", errors=faults)
+        raise Invalid("事件不符合 EPCIS 2.0，请按所列位置改正。", errors=faults)
 
 
 def _pointer(path: Sequence[str | int]) -> str:

@@ -24,7 +24,7 @@ def read_token(secret: str, token: str, words: Mapping[str, str]) -> Position:
     try:
         until, moment, event_id, seen, asked = _signer(secret).loads(token, max_age=LIFE)
     except BadSignature as error:
-        raise QueryParameter("nextPageToken 无效或已过期,请从第一页重新查询。", field="nextPageToken") from error
+        raise QueryParameter("nextPageToken 无效或已过期，请从第一页重新查询。", field="nextPageToken") from error
     if asked != [list(item) for item in sorted(words.items())]:
         raise QueryParameter("nextPageToken 属于另一个查询。", field="nextPageToken")
     return Position(datetime.fromisoformat(until), datetime.fromisoformat(moment), UUID(event_id), int(seen))

@@ -60,7 +60,7 @@ def take(session: Session, lot_id: UUID, quantity: Decimal, column: Column) -> N
     lot = session.get_one(Lot, lot_id, populate_existing=True)
     if taken is None:
         raise Conflict(
-            "批次 %(code)s 只剩 %(left)s %(unit)s,不够 %(wanted)s %(unit)s。",
+            "批次 %(code)s 只剩 %(left)s %(unit)s，不够 %(wanted)s %(unit)s。",
             params={"code": lot.code, "left": plain(lot.left.amount), "wanted": plain(quantity), "unit": lot.unit.label},
             field="quantity",
         )
@@ -76,12 +76,14 @@ def record_loss(
     lot = lock_lots(session, [lot_id])[lot_id]
     actor.must_any({Role.clerk: lot.organization_id, Role.packer: lot.organization_id, Role.operator: None})
     if not reason.strip():
-        raise Invalid("请写明损耗原因,例如“腐烂”“抽样送检”。", field="reason")
+        raise Invalid("请写明损耗原因，例如“腐烂”“抽样送检”。", field="reason")
     amount = in_unit_of(lot, quantity).amount
     items: Sequence[TradeItem] = ()
     if lot.kind is LotKind.PACK:
         if len(serials) != amount:
-            raise Invalid("请写明是哪几盒:损耗 %(count)s 盒,要有同样多的序列号。", params={"count": plain(amount)}, field="serials")
+            raise Invalid(
+                "请写明是哪几盒：损耗 %(count)s 盒，要有同样多的序列号。", params={"count": plain(amount)}, field="serials"
+            )
         items = lock_items(session, lot, serials)
         for item in items:
             move_item(item, (ItemState.MADE, ItemState.PRINTED, ItemState.ACTIVATED), ItemState.VOID)
@@ -111,11 +113,11 @@ def dispatch_items(session: Session, lot_id: UUID, serials: Sequence[str], at: d
     lot = lock_lots(session, [lot_id])[lot_id]
     on = clock.today_shanghai(at)
     if blocked := is_blocked(session, lot_id, on):
-        raise Conflict("批次 %(code)s 不能发货:%(reason)s", params={"code": lot.code, "reason": blocked})
+        raise Conflict("批次 %(code)s 不能发货：%(reason)s", params={"code": lot.code, "reason": blocked})
     if missing := find_missing_papers(session, lot, on):
         errors = [FieldError("papers", paper.reason, paper.params) for paper in missing]
         reasons = "".join(paper.reason_text for paper in missing)
-        raise Conflict("批次 %(code)s 不能发货:%(reason)s", params={"code": lot.code, "reason": reasons}, errors=errors)
+        raise Conflict("批次 %(code)s 不能发货：%(reason)s", params={"code": lot.code, "reason": reasons}, errors=errors)
     items = lock_items(session, lot, serials)
     for item in items:
         move_item(item, (ItemState.ACTIVATED,), ItemState.SOLD)
@@ -139,13 +141,13 @@ def dispatch_items(session: Session, lot_id: UUID, serials: Sequence[str], at: d
 def lock_items(session: Session, lot: Lot, serials: Sequence[str]) -> Sequence[TradeItem]:
     """The boxes with these serials, locked. Raises Invalid for none, for one named twice and for one that is not of this lot."""
     if not serials or len(set(serials)) != len(serials):
-        raise Invalid("请扫描每一盒的标签,同一盒只扫一次。", field="serials")
+        raise Invalid("请扫描每一盒的标签，同一盒只扫一次。", field="serials")
     query = select(TradeItem).where(TradeItem.serial.in_(serials), TradeItem.lot_id == lot.id).order_by(TradeItem.id)
     found = session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
     strange = set(serials) - {item.serial for item in found}
     if strange:
         raise Invalid(
-            "盒子 %(serial)s 不属于批次 %(code)s,请核对标签。",
+            "盒子 %(serial)s 不属于批次 %(code)s，请核对标签。",
             params={"serial": min(strange), "code": lot.code},
             field="serials",
         )
@@ -156,7 +158,7 @@ def move_item(item: TradeItem, before: Sequence[ItemState], after: ItemState) ->
     """Change the state of a box. Raises Conflict unless it is in one of ``before``."""
     if item.state not in before:
         raise Conflict(
-            "盒子 %(serial)s 现在是“%(state)s”,不能这样处理。",
+            "盒子 %(serial)s 现在是“%(state)s”，不能这样处理。",
             params={"serial": item.serial, "state": ITEM_FLOW.label(item.state)},
             field="serials",
         )
@@ -167,7 +169,7 @@ def in_unit_of(lot: Lot, quantity: Quantity) -> Quantity:
     """``quantity`` in the unit the lot is counted in. Raises Invalid when they do not measure the same thing."""
     if quantity.dimension is not lot.unit.dimension:
         raise Invalid(
-            "批次 %(code)s 按“%(unit)s”计量,请用同类单位填写。",
+            "批次 %(code)s 按“%(unit)s”计量，请用同类单位填写。",
             params={"code": lot.code, "unit": lot.unit.label},
             field="quantity",
         )

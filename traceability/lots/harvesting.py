@@ -57,7 +57,7 @@ def record_delivery(session: Session, actor: Actor, draft: DeliveryDraft, at: da
     actor.must(Role.clerk, draft.organization_id)
     household = get_household(session, draft.household_id)
     if household.cooperative_id != draft.organization_id:
-        raise Invalid("这一户不是本合作社的社员,不能代收。", field="household_id")
+        raise Invalid("这一户不是本合作社的社员，不能代收。", field="household_id")
     quantity = _checked_quantity(draft)
     season = f"{clock.today_shanghai(at):%Y}"
     _use_capacity(session, household, draft.material.strip(), season, quantity, at)
@@ -113,14 +113,16 @@ def _checked_quantity(draft: DeliveryDraft) -> Quantity:
         return quantity
     if quantity.amount != quantity.amount.to_integral_value() or len(tags) != quantity.amount:
         raise Invalid(
-            "交 %(count)s 头(只)要有 %(count)s 个耳标,现在有 %(tags)s 个。",
+            "交 %(count)s 头（只）要有 %(count)s 个耳标，现在有 %(tags)s 个。",
             params={"count": plain(quantity.amount), "tags": len(tags)},
             field="ear_tags",
         )
     for tag in tags:
         if not _EAR_TAG.fullmatch(tag):
             raise Invalid(
-                "耳标“%(tag)s”不对:应为 15 位数字,第 1 位是 1(猪)、2(牛)或 3(羊)。", params={"tag": tag[:30]}, field="ear_tags"
+                "耳标“%(tag)s”不对：应为 15 位数字，第 1 位是 1（猪）、2（牛）或 3（羊）。",
+                params={"tag": tag[:30]},
+                field="ear_tags",
             )
     if len(set(tags)) != len(tags):
         raise Invalid("同一个耳标填了两次。", field="ear_tags")
@@ -156,13 +158,13 @@ def _keep_ear_tags(session: Session, lot: Lot, tags: Sequence[str]) -> None:
     wanted = insert(EarTag).values([{"tag": tag, "lot_id": lot.id} for tag in tags]).on_conflict_do_nothing()
     kept = set(session.scalars(wanted.returning(EarTag.tag)))
     if known := sorted(set(tags) - kept):
-        raise Conflict("耳标 %(tag)s 的牲畜已经交过,不能再交一次。", params={"tag": known[0]}, field="ear_tags")
+        raise Conflict("耳标 %(tag)s 的牲畜已经交过，不能再交一次。", params={"tag": known[0]}, field="ear_tags")
 
 
 def _use_capacity(session: Session, household: Household, material: str, season: str, quantity: Quantity, at: datetime) -> None:
     rule = find_capacity_rule(session, household.county_code, material, clock.today_shanghai(at))
     if rule is None:
-        raise Invalid("还没有“%(material)s”的产能标准,请先由县里登记,再收货。", params={"material": material}, field="material")
+        raise Invalid("还没有“%(material)s”的产能标准，请先由县里登记，再收货。", params={"material": material}, field="material")
     cap = _cap(household, rule)
     if cap.dimension is not quantity.dimension:
         raise Invalid("“%(material)s”按%(unit)s收货。", params={"material": material, "unit": rule.unit.label}, field="quantity")
@@ -175,8 +177,8 @@ def _use_capacity(session: Session, household: Household, material: str, season:
     if session.execute(change.returning(CapacityUse.season).execution_options(synchronize_session=False)).first() is None:
         so_far = session.scalars(select(CapacityUse.delivered).filter_by(**key)).one()
         raise Invalid(
-            "这户本季“%(material)s”最多能交 %(cap)s %(unit)s,已交 %(so_far)s %(unit)s,这次的 %(wanted)s %(unit)s超出了。"
-            "确有增产,请先由县里核定。",
+            "这户本季“%(material)s”最多能交 %(cap)s %(unit)s，已交 %(so_far)s %(unit)s，这次的 %(wanted)s %(unit)s超出了。"
+            "确有增产，请先由县里核定。",
             params={
                 "material": material,
                 "cap": plain(cap.amount),

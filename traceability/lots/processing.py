@@ -98,7 +98,7 @@ def pack_lot(
 def _check_product(product: Product, lot: Lot, box: Quantity) -> None:
     if lot.county_code != product.county_code or lot.organization_id not in (product.cooperative_id, product.processor_id):
         raise Invalid(
-            "批次 %(code)s 不是“%(name)s”的产地或合作社出的,不能用它包装。",
+            "批次 %(code)s 不是“%(name)s”的产地或合作社出的，不能用它包装。",
             params={"code": lot.code, "name": product.name},
             field="product_sku",
         )

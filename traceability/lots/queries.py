@@ -129,9 +129,9 @@ def is_blocked(session: Session, lot_id: UUID, on: date | None = None) -> str | 
     """Why a lot may not move (a msgid): held, recalled, or expired on the day ``on``; None when it may."""
     lot = session.get_one(Lot, lot_id)
     if lot.recall_state is RecallState.RECALLED:
-        return Term("已召回,请停止流通并联系平台。")
+        return Term("已召回，请停止流通并联系平台。")
     if lot.recall_state is RecallState.HELD:
-        return Term("正在核查,暂停流通。")
+        return Term("正在核查，暂停流通。")
     if on is not None and lot.expires_on is not None and lot.expires_on < on:
         return Term("已过保质期。")
     return None

@@ -66,7 +66,7 @@ def set_yield_rule(
     """From a day on, ``step`` gives ``low`` to ``high`` of ``unit`` of ``material`` for one ``per_unit``. Raises as above."""
     actor.must_any({Role.county_officer: None, Role.operator: None})
     if not 0 <= low <= high or high <= 0:
-        raise Invalid("出品率范围不对:下限不能大于上限,也不能小于 0。", field="high")
+        raise Invalid("出品率范围不对：下限不能大于上限，也不能小于 0。", field="high")
     rule = YieldRule(
         step=step,
         material=material.strip(),

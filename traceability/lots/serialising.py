@@ -40,7 +40,7 @@ def activate_items(session: Session, actor: Actor, *, lot_id: UUID, serials: Seq
     """
     lot = _lot(session, actor, lot_id)
     if blocked := is_blocked(session, lot.id, clock.today_shanghai(at)):
-        raise Conflict("批次 %(code)s 不能启用标签:%(reason)s", params={"code": lot.code, "reason": blocked})
+        raise Conflict("批次 %(code)s 不能启用标签：%(reason)s", params={"code": lot.code, "reason": blocked})
     items = lock_items(session, lot, serials)
     for item in items:
         move_item(item, (ItemState.PRINTED,), ItemState.ACTIVATED)

@@ -48,19 +48,19 @@ class OutputDraft:
 def begin(session: Session, actor: Actor, inputs: Sequence[Input], at: datetime) -> list[tuple[Lot, Quantity]]:
     """Lock the inputs and check that they may be worked on together; quantities in the lots' own units."""
     if not inputs or len({lot_id for lot_id, _ in inputs}) != len(inputs):
-        raise Invalid("请选择要投入的批次,每个批次只选一次。", field="inputs")
+        raise Invalid("请选择要投入的批次，每个批次只选一次。", field="inputs")
     lots = lock_lots(session, (lot_id for lot_id, _ in inputs))
     first = lots[inputs[0][0]]
     actor.must_any({Role.clerk: first.organization_id, Role.packer: first.organization_id, Role.operator: None})
     if any(lot.organization_id != first.organization_id for lot in lots.values()):
         raise Invalid("只能一起投入同一单位的批次。", field="inputs")
     if len({lot.county_code for lot in lots.values()}) > 1:
-        raise Invalid("不同县的批次不能混在一起,否则说不清产地。", field="inputs")
+        raise Invalid("不同县的批次不能混在一起，否则说不清产地。", field="inputs")
     if len({lot.unit for lot in lots.values()}) > 1:
         raise Invalid("一起投入的批次要按同一种单位计量。", field="inputs")
     for lot in lots.values():
         if blocked := is_blocked(session, lot.id, clock.today_shanghai(at)):
-            raise Conflict("批次 %(code)s 不能投入:%(reason)s", params={"code": lot.code, "reason": blocked}, field="inputs")
+            raise Conflict("批次 %(code)s 不能投入：%(reason)s", params={"code": lot.code, "reason": blocked}, field="inputs")
     return [(lots[lot_id], in_unit_of(lots[lot_id], quantity)) for lot_id, quantity in inputs]
 
 

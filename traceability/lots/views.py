@@ -35,7 +35,7 @@ KIND_LABELS = {
     "pack": "包装批次",
 }
 CUSTODY_LABELS = {"segregated": "就是这些农户的", "mass_balance": "平均来自这些农户"}
-RECALL_LABELS = {"none": "正常流通", "held": "核查中,暂停流通", "recalled": "已召回"}
+RECALL_LABELS = {"none": "正常流通", "held": "核查中，暂停流通", "recalled": "已召回"}
 
 
 @bp.get("/lots/<code>")
@@ -66,7 +66,7 @@ def record_loss(session: Session, code: str) -> ResponseReturnValue:
     lot = queries.get_lot(session, code)
     if lot.kind is LotKind.PACK:
         # Boxes lie on a shelf of the floor above, which must count them out together with the lot.
-        raise Invalid("装盒批次的损耗请在“库存”页登记,货架和批次会一起减少。", field="quantity")
+        raise Invalid("装盒批次的损耗请在“库存”页登记，货架和批次会一起减少。", field="quantity")
     unit = Unit.parse(request.form["unit"], "unit") if request.form.get("unit") else lot.unit
     balancing.record_loss(
         session,
@@ -82,7 +82,7 @@ def record_loss(session: Session, code: str) -> ResponseReturnValue:
 def _must_read(actor: Actor, lot: Lot) -> None:
     wide = actor.operator or actor.has(Role.auditor) or actor.has(Role.county_officer)
     if not wide and not actor.roles.get(lot.organization_id):
-        raise Forbidden("这个批次属于别的单位,您不能查看。")
+        raise Forbidden("这个批次属于别的单位，您不能查看。")
 
 
 def _facts(session: Session, lot: Lot) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def check(taken: Sequence[Quantity], outputs: Sequence[Output], rules: Sequence[
     given = sum((in_standard_unit(o.quantity).amount for o in outputs if o.quantity.dimension is unit.dimension), Decimal(0))
     if unit.dimension is Dimension.MASS and given > whole * max(heaviest, Decimal(1)):
         raise Invalid(
-            "产出合计 %(given)s %(unit)s,比投入的 %(taken)s %(unit)s还多,请检查。",
+            "产出合计 %(given)s %(unit)s，比投入的 %(taken)s %(unit)s还多，请检查。",
             params={"given": plain(given), "taken": plain(whole), "unit": unit.label},
             field="outputs",
         )
@@ -92,13 +92,13 @@ def _check_output(output: Output, whole: Decimal, unit: Unit) -> None:
     }
     if given.amount > whole * output.yield_high:
         raise Invalid(
-            "投入 %(taken)s %(taken_unit)s,最多能产出“%(material)s”%(most)s %(unit)s,填写的 %(given)s %(unit)s太多了。",
+            "投入 %(taken)s %(taken_unit)s，最多能产出“%(material)s”%(most)s %(unit)s，填写的 %(given)s %(unit)s太多了。",
             params=facts | {"most": plain(whole * output.yield_high)},
             field="quantity",
         )
     if given.amount < whole * output.yield_low and not output.reason.strip():
         raise Invalid(
-            "投入 %(taken)s %(taken_unit)s,“%(material)s”至少应产出 %(least)s %(unit)s;只有 %(given)s %(unit)s的话,请写明原因。",
+            "投入 %(taken)s %(taken_unit)s，“%(material)s”至少应产出 %(least)s %(unit)s；只有 %(given)s %(unit)s的话，请写明原因。",
             params=facts | {"least": plain(whole * output.yield_low)},
             field="reason",
         )

@@ -146,7 +146,7 @@ def consent(session: Session, household_id: UUID) -> ResponseReturnValue:
     actor, at = current_actor(), clock.now()
     if request.form.get("do") == "withdraw":
         consenting.withdraw_consent(session, actor, household_id=household.id, scope=scope, at=at)
-        flash(_("已撤回同意,公开页面不再显示。"), "ok")
+        flash(_("已撤回同意，公开页面不再显示。"), "ok")
     else:
         consenting.give_consent(session, actor, household_id=household.id, scope=scope, at=at)
         flash(_("已记录同意。"), "ok")

@@ -115,7 +115,7 @@ def _create(session: Session) -> ResponseReturnValue:
         contact_phone=form.get("contact_phone", ""),
         at=clock.now(),
     )
-    flash(_("已登记单位“%(name)s”,编号 %(code)s。", name=organization.name, code=organization.code), "ok")
+    flash(_("已登记单位“%(name)s”，编号 %(code)s。", name=organization.name, code=organization.code), "ok")
     return redirect(url_for(".show", code=organization.code))
 
 

@@ -31,7 +31,7 @@ def form_day(name: str, *, optional: bool = False) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise Invalid("日期“%(text)s”不正确,请写成 2026-01-31 的形式。", params={"text": text[:20]}, field=name) from None
+        raise Invalid("日期“%(text)s”不正确，请写成 2026-01-31 的形式。", params={"text": text[:20]}, field=name) from None
 
 
 def must_day(name: str) -> date:

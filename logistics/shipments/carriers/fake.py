@@ -29,12 +29,12 @@ from logistics.shipments.carriers.wire import post_form, post_json
 
 # What a parcel lives through: state code of 快递100, text, and whether it happens at the destination.
 STEPS = (
-    ("101", "快件已下单,等待揽收", False),
+    ("101", "快件已下单，等待揽收", False),
     ("1", "快件已揽收", False),
     ("0", "快件已离开始发地分拣中心", False),
     ("1001", "快件已到达目的地城市", True),
-    ("5", "快递员正在派送,请保持电话畅通", True),
-    ("3", "快件已签收,感谢使用示例快递", True),
+    ("5", "快递员正在派送，请保持电话畅通", True),
+    ("3", "快件已签收，感谢使用示例快递", True),
 )
 
 

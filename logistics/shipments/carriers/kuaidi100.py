@@ -42,7 +42,7 @@ def sign(param: str, salt: str) -> str:
 def check_signature(param: str, salt: str, signature: str) -> None:
     """Guard: raises PushRefused unless the push was signed with our salt."""
     if not salt or not hmac.compare_digest(sign(param, salt).encode(), signature.upper().encode()):
-        raise PushRefused("推送的签名不对,没有采用。")
+        raise PushRefused("推送的签名不对，没有采用。")
 
 
 class Kuaidi100:

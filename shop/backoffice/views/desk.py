@@ -64,7 +64,7 @@ def parked() -> ResponseReturnValue:
 def retry(session: Session, row_id: UUID) -> ResponseReturnValue:
     """Try it again."""
     tending.retry_parked(session, current_actor(), row_id, at=clock.now())
-    flash(_("已重新排队,几秒后会再试。"), "ok")
+    flash(_("已重新排队，几秒后会再试。"), "ok")
     return redirect(url_for(".parked"))
 
 

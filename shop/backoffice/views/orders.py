@@ -189,7 +189,7 @@ def _refund(session: Session, code: str) -> ResponseReturnValue:
         session, current_actor(), code, form.get("payment", ""), amount, form.get("reason", ""), at=clock.now()
     )
     waits = proposal.state is ProposalState.WAITING
-    flash(_("退款超过限额,等另一位运营人员复核。") if waits else _("退款已办理,按原路退回。"), "ok")
+    flash(_("退款超过限额，等另一位运营人员复核。") if waits else _("退款已办理，按原路退回。"), "ok")
     return redirect(url_for(".show", code=code))
 
 

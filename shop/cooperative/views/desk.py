@@ -115,7 +115,7 @@ def _add_delivery(session: Session) -> ResponseReturnValue:
     delivery = record_delivery(session, current_actor(), draft, clock.now())
     if request.form.get("paid") == "1":
         mark_paid(session, current_actor(), delivery_id=delivery.id, at=clock.now())
-    flash(_("已收货,交货凭证 %(code)s。", code=delivery.slip_code))
+    flash(_("已收货，交货凭证 %(code)s。", code=delivery.slip_code))
     return redirect(url_for("cooperative.slip", code=delivery.slip_code))
 
 
@@ -171,7 +171,7 @@ def ask(session: Session) -> ResponseReturnValue:
         question=request.form.get("question", ""),
         at=clock.now(),
     )
-    flash(_("已发给县里,答复会显示在这里。"))
+    flash(_("已发给县里，答复会显示在这里。"))
     return redirect(url_for("cooperative.questions"))
 
 

@@ -137,7 +137,7 @@ def _process(session: Session, lot: Lot) -> str:
     made = process_lot(
         session, current_actor(), step=step, inputs=[(lot.id, lot.left)], outputs=outputs, place_id=None, at=clock.now()
     )
-    flash(_("已记录,产出 %(count)s 个批次。", count=len(made)))
+    flash(_("已记录，产出 %(count)s 个批次。", count=len(made)))
     return made[0].code
 
 
@@ -160,7 +160,7 @@ def _pack(session: Session, lot: Lot) -> str:
         expires_on=expires_on,
         at=clock.now(),
     )
-    flash(_("已装 %(count)s 盒,每盒有自己的编号。下一步:打印标签。", count=boxes))
+    flash(_("已装 %(count)s 盒，每盒有自己的编号。下一步：打印标签。", count=boxes))
     return packed.code
 
 
@@ -211,7 +211,7 @@ def _promise(session: Session, lot: Lot) -> str:
 def _activate(session: Session, lot: Lot) -> str:
     serials = queries.list_printed_serials(session, lot.id)
     if not serials:
-        raise Invalid("没有待启用的标签,请先打印。", field="activation")
+        raise Invalid("没有待启用的标签，请先打印。", field="activation")
     serialising.activate_items(session, current_actor(), lot_id=lot.id, serials=serials, at=clock.now())
     flash(_("已启用 %(count)s 张标签。", count=len(serials)))
     return lot.code

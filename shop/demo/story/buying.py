@@ -21,7 +21,7 @@ def tell(teller: Teller) -> None:
     """From search to a paid order."""
     teller.chapter("3 消费者下单 A consumer buys")
     consumer = teller.person("consumer")
-    teller.tick("搜 tanyang,找到盐池滩羊", see(consumer.get("/search?q=tanyang"), "盐池滩羊"))
+    teller.tick("搜 tanyang，找到盐池滩羊", see(consumer.get("/search?q=tanyang"), "盐池滩羊"))
     _empty_basket(consumer)
     basket = consumer.submit(consumer.get("/products/P001"), "/basket/lines", quantity=2)
     teller.tick("两盒放进购物篮", basket)
@@ -30,9 +30,9 @@ def tell(teller: Teller) -> None:
         checkout = consumer.submit(checkout, "/checkout/address", ADDRESS)
     order = consumer.submit(_form_page(consumer, checkout), "/checkout", no_return="1")
     teller.memory.order_code = order.path.split("/")[2].split("?")[0]
-    teller.tick("下单,先有订单再付款", see(order, teller.memory.order_code))
+    teller.tick("下单，先有订单再付款", see(order, teller.memory.order_code))
     paid = pay(teller, consumer, order)
-    teller.tick("在支付页付款,签名通知核对后订单已付款", paid)
+    teller.tick("在支付页付款，签名通知核对后订单已付款", paid)
     messages = teller.wait("message", lambda: _told(consumer, teller.memory.order_code))
     teller.tick("收到付款消息", messages)
 

@@ -14,7 +14,7 @@ def tell(teller: Teller) -> None:
     teller.chapter("6 扫码核验 Scanned and checked")
     stranger = teller.stranger()
     story = teller.wait("story page", lambda: _complete(stranger.get(teller.memory.scan_path)))
-    teller.tick("扫码:县、户数、合作社、证书、步骤、温度、集配中心和目的省", see(story, "盐池", "12"))
+    teller.tick("扫码：县、户数、合作社、证书、步骤、温度、集配中心和目的省", see(story, "盐池", "12"))
     for hidden in ("示例快递", "海小鲜", "福州市"):
         if hidden in story.text:
             raise Unexpected(f"{story.url} shows {hidden!r} to a stranger")
@@ -24,7 +24,7 @@ def tell(teller: Teller) -> None:
     teller.chapter("7 报表 The report")
     auditor = teller.person("auditor")
     report = see(auditor.get("/reports/assistance"), "盐池县", "福建", "不计入832平台统计")
-    teller.tick("按县和结对省市统计,标明不计入832平台统计", report)
+    teller.tick("按县和结对省市统计，标明不计入832平台统计", report)
     link = re.search(r'href="(/reports/assistance/credits\?[^"]*county=640323[^"]*)"', report.text)
     if link is None:
         raise Unexpected("no figure of 盐池 opens")
@@ -45,7 +45,7 @@ def _prove(teller: Teller, story: Page) -> None:
     proof = teller.wait("witnessed proof", lambda: _published(stranger.get(match[0], accept="*/*")))
     policy = stranger.get("/log/policy", accept="*/*")
     verify_proof(proof.body, policy.body)
-    teller.tick("证明文件由 ledger verify 核对通过:签名、见证、收录", proof)
+    teller.tick("证明文件由 ledger verify 核对通过：签名、见证、收录", proof)
 
 
 def _published(page: Page) -> Page | None:

@@ -19,7 +19,7 @@ def tell(teller: Teller) -> None:
     lots = _deliver_sheep(teller, clerk)
     page = _mix(clerk, lots)
     page = _add_paper(clerk, page, "animal_quarantine", _number(NumberKind.QUARANTINE), "示例动物卫生监督机构")
-    teller.tick(f"{HOUSEHOLDS} 户交来 {SHEEP} 只滩羊,合并成一个批次,动物检疫合格证明已登记", page)
+    teller.tick(f"{HOUSEHOLDS} 户交来 {SHEEP} 只滩羊，合并成一个批次，动物检疫合格证明已登记", page)
     page = _slaughter(teller, clerk, page)
     _apples(teller)
 
@@ -38,7 +38,7 @@ def _deliver_sheep(teller: Teller, clerk: Browser) -> list[str]:
         )  # fmt: skip
         lots.append(_found(slip, r"LOT-[0-9A-Z-]+"))
         if number == 0:
-            teller.tick("第一户按头交羊,耳标逐只登记,拿到交货凭证", see(slip, "交货凭证"))
+            teller.tick("第一户按头交羊，耳标逐只登记，拿到交货凭证", see(slip, "交货凭证"))
     return lots
 
 
@@ -62,7 +62,7 @@ def _slaughter(teller: Teller, clerk: Browser, page: Page) -> Page:
         material1="皮张", quantity1=SHEEP, unit1="piece", low1="0.9", high1="1", by_product1="1",
     )  # fmt: skip
     page = _add_paper(clerk, page, "meat_inspection", _number(NumberKind.OTHER), "盐池县示例定点屠宰厂")
-    teller.tick("定点屠宰,肉品品质检验合格,胴体按每头出肉核定", page)
+    teller.tick("定点屠宰，肉品品质检验合格，胴体按每头出肉核定", page)
     page = clerk.submit(
         page, "/processing", step="cutting",
         material0="羊腿", quantity0="42", unit0="kg", low0="0.05", high0="0.4",
@@ -72,10 +72,10 @@ def _slaughter(teller: Teller, clerk: Browser, page: Page) -> Page:
     page = clerk.submit(
         page, "/processing", step="freezing", material0="速冻羊腿", quantity0="41", unit0="kg", low0="0.95", high0="1"
     )
-    teller.tick("分割成羊腿、羊排和骨,羊腿速冻", page)
+    teller.tick("分割成羊腿、羊排和骨，羊腿速冻", page)
     page = clerk.submit(page, "/packing", product_sku="P001", boxes=BOXES)
     teller.memory.lamb_lot = _found(page, r"LOT-[0-9A-Z-]+")
-    teller.tick(f"装成 {BOXES} 盒 1 公斤羊腿,每盒一个编号", page)
+    teller.tick(f"装成 {BOXES} 盒 1 公斤羊腿，每盒一个编号", page)
     _print_and_shelve(teller, clerk, teller.memory.lamb_lot)
     return page
 
@@ -86,12 +86,12 @@ def _print_and_shelve(teller: Teller, clerk: Browser, lot: str) -> None:
     sheet = clerk.get(done, accept="application/pdf")
     if not sheet.body.startswith(b"%PDF"):
         raise Unexpected(f"{sheet.url} is no PDF")
-    teller.tick("标签打印成 PDF,每张一个二维码", sheet)
+    teller.tick("标签打印成 PDF，每张一个二维码", sheet)
     clerk.submit(clerk.get(f"/cooperative/lots/{lot}"), "/activation")
     packer = teller.person("packer")
     page = packer.get("/stock/")
     received = packer.submit(page, "/stock/receipts", lot=_option_with(page, "lot", lot), boxes=BOXES)
-    teller.tick("标签贴好启用,盒子到集配中心入库", received)
+    teller.tick("标签贴好启用，盒子到集配中心入库", received)
 
 
 def _pdf_link(page: Page) -> str | None:
@@ -116,7 +116,7 @@ def _apples(teller: Teller) -> None:
         page, "/processing", step="sorting", material0="分选苹果", quantity0="57", unit0="kg", low0="0.85", high0="1"
     )
     page = see(clerk.submit(page, "/promise", basis=["quality_control"], origin="甘肃省静宁县"), "承诺达标合格证已开具")
-    teller.tick("两户交苹果,分选后按批次开出承诺达标合格证", page)
+    teller.tick("两户交苹果，分选后按批次开出承诺达标合格证", page)
     page = clerk.submit(page, "/packing", product_sku=sku, boxes=5)
     teller.tick("装成 5 箱", page)
 

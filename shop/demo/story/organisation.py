@@ -23,7 +23,7 @@ ADDRESS = {
 
 def tell(teller: Teller) -> None:
     """The canteen order from request to matched transfer, then the gifts."""
-    teller.chapter("5 单位采购:食堂 An organisation buys for its canteen")
+    teller.chapter("5 单位采购：食堂 An organisation buys for its canteen")
     requester = teller.person("requester")
     code = _request(requester, "canteen", "食堂十二月肉类")
     page = requester.submit(
@@ -31,12 +31,12 @@ def tell(teller: Teller) -> None:
     )
     requester.submit(page, "/submit")
     approved = _approve(teller, code)
-    teller.tick("申请、占用预算、审批通过,先货后款下单", approved)
+    teller.tick("申请、占用预算、审批通过，先货后款下单", approved)
     order = _order_of(teller.wait("order", lambda: _with_order(requester.get(f"/procurement/requests/{code}"))))
     ship(teller, order)
     _accept(teller, code, order)
     _settle(teller, code)
-    teller.chapter("5 单位采购:职工慰问 Gifts for thirty")
+    teller.chapter("5 单位采购：职工慰问 Gifts for thirty")
     _gifts(teller)
 
 
@@ -70,7 +70,7 @@ def _accept(teller: Teller, code: str, order: str) -> None:
     page = teller.wait("delivery to the canteen", lambda: _acceptable(inspector.get(path)))
     weights = {name: str(CANTEEN_BOXES) for name, _ in page.form("/acceptance/").values if name.startswith("weight-")}
     accepted = inspector.submit(page, "/acceptance/", weights)
-    teller.tick(f"到货验收,实收 {CANTEEN_BOXES} 公斤,按验收数量结算", accepted)
+    teller.tick(f"到货验收，实收 {CANTEEN_BOXES} 公斤，按验收数量结算", accepted)
 
 
 def _acceptable(page: Page) -> Page | None:
@@ -98,7 +98,7 @@ def _settle(teller: Teller, code: str) -> None:
         seller="DEMO-OPERATOR",
         file=("statement.csv", statement.encode()),
     )
-    teller.tick("对公转账,银行流水 CSV 按附言码自动对上", imported)
+    teller.tick("对公转账，银行流水 CSV 按附言码自动对上", imported)
     paid = teller.wait("settled", lambda: _settled(finance.get(path)))
     teller.tick("结算完成", paid)
 
@@ -120,13 +120,13 @@ def _gifts(teller: Teller) -> None:
     sheet = requester.get(marked[1], accept="*/*")
     if not sheet.body.startswith(b"PK"):
         raise Unexpected(f"{sheet.url} is no workbook")
-    teller.tick("名单有错:逐行说明,同一文件标出问题后退回", sheet)
+    teller.tick("名单有错：逐行说明，同一文件标出问题后退回", sheet)
     page = requester.submit(requester.get(f"/procurement/requests/{code}"), "/file", file=("gifts.xlsx", make_file(GIFTS)))
     requester.submit(page, "/submit")
     _approve(teller, code)
     done = teller.wait("gift orders", lambda: _with_order(requester.get(f"/procurement/requests/{code}")))
     teller.memory.request_codes.append(code)
-    teller.tick(f"{GIFTS} 位收件人,一次审批,逐人下单", done)
+    teller.tick(f"{GIFTS} 位收件人，一次审批，逐人下单", done)
 
 
 def make_file(rows: int, *, broken: bool = False) -> bytes:

@@ -22,15 +22,15 @@ def tell(teller: Teller) -> None:
     today = today_shanghai(now())
     _record(certifier, today - timedelta(days=400), today + timedelta(days=365))  # in case an earlier story was cut short here
     for page in _standing(certifier):
-        certifier.submit(page, "/revoke", reason="演示:换发新证")
+        certifier.submit(page, "/revoke", reason="演示：换发新证")
     _record(certifier, today - timedelta(days=400), today - timedelta(days=30))
     refused = consumer.get(f"/products/{SKU}")
     if "/basket/lines" in refused.text:
         raise Unexpected(f"{refused.url} still offers a product whose document has expired")
-    teller.tick("证书过期,商品当天就不能买,页面写明原因", see(refused, "今天不能销售", "到期"))
+    teller.tick("证书过期，商品当天就不能买，页面写明原因", see(refused, "今天不能销售", "到期"))
     recorded = _record(certifier, today - timedelta(days=1), today + timedelta(days=365))
     teller.tick("登记员登记了新证书", recorded)
-    teller.tick("证书有效,商品又能买了", see(consumer.get(f"/products/{SKU}"), "/basket/lines"))
+    teller.tick("证书有效，商品又能买了", see(consumer.get(f"/products/{SKU}"), "/basket/lines"))
 
 
 def _record(certifier: Browser, begin: object, end: object) -> Page:

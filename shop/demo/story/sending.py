@@ -25,7 +25,7 @@ def tell(teller: Teller) -> None:
     memory.shipment_code, memory.serials = ship(teller, memory.order_code, measure=True)
     consumer = teller.person("consumer")
     arrived = teller.wait("delivery", lambda: _delivered(consumer, memory.order_code))
-    teller.tick("买家看到轨迹和签收;承运商、城市和时间只有买家登录后能看", arrived)
+    teller.tick("买家看到轨迹和签收；承运商、城市和时间只有买家登录后能看", arrived)
     match = re.search(r'href="(/(?:01|t)/[^"]+)"', arrived.text)
     if match is None:
         raise Unexpected(f"{arrived.url} shows no scan link")
@@ -44,11 +44,11 @@ def ship(teller: Teller, order_code: str, *, measure: bool = False) -> tuple[str
             page = packer.submit(page, "/scans", code=serial)
         serials += boxes
         if measure:
-            teller.tick("打包员逐盒扫码装箱,系统不替人选编号", see(page, boxes[0]))
+            teller.tick("打包员逐盒扫码装箱，系统不替人选编号", see(page, boxes[0]))
             _measure(teller, packer, code)
         page = packer.submit(packer.get(f"/packing/{code}"), "/closing")
         if measure:
-            teller.tick("封箱,承运商上门取件", page)
+            teller.tick("封箱，承运商上门取件", page)
     return codes[-1], serials
 
 
@@ -107,7 +107,7 @@ def _measure(teller: Teller, packer: Browser, shipment: str) -> None:
     body = json.dumps({"readings": rows}).encode()
     device = {"Authorization": f"Bearer {token[0]}"}
     answer = teller.stranger().post("/coldchain/readings", body, "application/json", device, expect=201)
-    teller.tick("记录仪随箱,温度上传", answer)
+    teller.tick("记录仪随箱，温度上传", answer)
 
 
 def _delivered(browser: Browser, code: str) -> Page | None:

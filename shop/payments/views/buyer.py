@@ -80,11 +80,11 @@ def pay(code: str) -> ResponseReturnValue:
     try:
         url = cashier().open_page(payment.id, locale="en" if language() == "en" else "zh")
     except ProviderUnavailable:
-        return _page(code, token, _("支付渠道暂时没有回应,还没有扣款。请过一会儿再点一次。"), 503)
+        return _page(code, token, _("支付渠道暂时没有回应，还没有扣款。请过一会儿再点一次。"), 503)
     except (ProviderRefused, PaymentDeclined):
-        return _page(code, token, _("这次付款没能打开,没有扣款。请回到订单页重新付款。"), 409)
+        return _page(code, token, _("这次付款没能打开，没有扣款。请回到订单页重新付款。"), 409)
     if url is None:
-        return _page(code, token, _("付款页正在打开,或这笔付款已关闭。请稍候再点一次,或回到订单页查看。"), 409)
+        return _page(code, token, _("付款页正在打开，或这笔付款已关闭。请稍候再点一次，或回到订单页查看。"), 409)
     return redirect(url, 303)
 
 

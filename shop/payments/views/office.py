@@ -65,7 +65,7 @@ def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError:
-        raise Invalid("页码不正确,请从第一页开始。") from None
+        raise Invalid("页码不正确，请从第一页开始。") from None
 
 
 @bp.get("/refunds")

@@ -59,10 +59,10 @@ class EntryKind(enum.StrEnum):
 
 
 ENTRY_LABELS = {
-    EntryKind.RESERVE: "占用(提交申请)",
-    EntryKind.RELEASE: "释放(退回或作废)",
-    EntryKind.COMMIT: "支用(下单)",
-    EntryKind.GIVE_BACK: "退还(取消、少收或退款)",
+    EntryKind.RESERVE: "占用（提交申请）",
+    EntryKind.RELEASE: "释放（退回或作废）",
+    EntryKind.COMMIT: "支用（下单）",
+    EntryKind.GIVE_BACK: "退还（取消、少收或退款）",
 }
 
 

@@ -78,7 +78,7 @@ def _accept(session: Session, code: str, order_code: str) -> ResponseReturnValue
     received = read_received(request.form, _lines(session, order))
     note = request.form.get("note", "")
     accepting.accept_order(session, actor, code, order_code, received, note=note, at=clock.now())
-    flash(_("已验收,按验收数量结算。"), "ok")
+    flash(_("已验收，按验收数量结算。"), "ok")
     return redirect(url_for("procurement_requests.show", code=code))
 
 

@@ -147,7 +147,7 @@ def _set_rule(session: Session) -> ResponseReturnValue:
         purpose=choice_of(Purpose, form.get("purpose"), "purpose") if form.get("purpose") else None,
         at=clock.now(),
     )
-    flash(_("审批规则已保存,对以后提交的申请有效。"), "ok")
+    flash(_("审批规则已保存，对以后提交的申请有效。"), "ok")
     return redirect(url_for(".budgets", organization=organization.code))
 
 

@@ -92,10 +92,10 @@ def template() -> ResponseReturnValue:
         provinces = [plain_name(area.name) for area, _province in list_provinces(session)]
         rows = [(product.sku, product.name, product.net_content, price) for product, price in offers(session, organization)]
     notes = [
-        _("一行填一个收货人的一种商品;同一个人要几种,就填几行。"),
-        _("带 * 的列必须填写,不要改第 1 行的表头,不要合并单元格,不要用公式。"),
-        _("货号从“可选商品”里复制,也可以填商品条码;价格是今天 1 盒的价格,运费在导入后按地址计算。"),
-        _("有错的行不会导入一半:改好后整份重新上传。一次最多 1000 行。"),
+        _("一行填一个收货人的一种商品；同一个人要几种，就填几行。"),
+        _("带 * 的列必须填写，不要改第 1 行的表头，不要合并单元格，不要用公式。"),
+        _("货号从“可选商品”里复制，也可以填商品条码；价格是今天 1 盒的价格，运费在导入后按地址计算。"),
+        _("有错的行不会导入一半：改好后整份重新上传。一次最多 1000 行。"),
     ]
     content = make_template(provinces, rows, notes, (_("收货名单"), _("可选商品"), _("填写说明")))
     return send_file(io.BytesIO(content), mimetype=MIME, as_attachment=True, download_name=_("收货名单模板") + ".xlsx")

@@ -147,7 +147,7 @@ def change(code: str) -> ResponseReturnValue:
 def _change(session: Session, code: str) -> ResponseReturnValue:
     wanted = read_typed(session, request.form)
     drafting.change_request(session, current_actor(), code, [wanted], at=clock.now())
-    flash(_("已保存,价格和运费按今天计算。"), "ok")
+    flash(_("已保存，价格和运费按今天计算。"), "ok")
     return redirect(url_for(".show", code=code))
 
 
@@ -181,7 +181,7 @@ def _receive() -> tuple[Sheet, str, str]:
 def _take_over(session: Session, code: str, sheet: Sheet, digest: str, name: str) -> ResponseReturnValue:
     found = importing.import_recipients(session, current_actor(), code, sheet, digest=digest, file_name=name, at=clock.now())
     if not found.faults:
-        flash(_("已导入 %(rows)s 行,价格和运费按今天计算。", rows=found.row_count), "ok")
+        flash(_("已导入 %(rows)s 行，价格和运费按今天计算。", rows=found.row_count), "ok")
         return redirect(url_for(".show", code=code))
     return _faults_page(session, found.id), 422
 
@@ -228,9 +228,9 @@ def _submit(session: Session, code: str) -> ResponseReturnValue:
     expected = request.form.get("total_fen", "")
     expected_fen = int(expected) if expected.isascii() and expected.isdigit() and len(expected) < 16 else -1
     if approving.submit_request(session, current_actor(), code, expected_fen=expected_fen, at=clock.now()):
-        flash(_("已提交审批,预算已占用。"), "ok")
+        flash(_("已提交审批，预算已占用。"), "ok")
     else:
-        flash(_("价格或运费刚有变化,已更新。请看过新的合计后再提交。"), "warn")
+        flash(_("价格或运费刚有变化，已更新。请看过新的合计后再提交。"), "warn")
     return redirect(url_for(".show", code=code))
 
 
@@ -245,14 +245,14 @@ def _act(session: Session, code: str, do: str) -> ResponseReturnValue:
     actor, at = current_actor(), clock.now()
     if do == "withdraw":
         drafting.withdraw_request(session, actor, code, at=at)
-        flash(_("已撤回,可以修改后再提交。"), "ok")
+        flash(_("已撤回，可以修改后再提交。"), "ok")
     elif do == "cancel":
         drafting.cancel_request(session, actor, code, at=at)
         flash(_("已取消这份申请。"), "ok")
     elif ordering.order_again(session, actor, code, at=at) is ordering.Placed.ORDERED:
-        flash(_("已下单,先货后款。"), "ok")
+        flash(_("已下单，先货后款。"), "ok")
     else:
-        flash(_("批准以后内容或价格有变化,原来的审批已作废。请看过后重新提交。"), "warn")
+        flash(_("批准以后内容或价格有变化，原来的审批已作废。请看过后重新提交。"), "warn")
     return redirect(url_for(".show", code=code))
 
 

@@ -97,7 +97,7 @@ def _ask_invoice(session: Session, code: str) -> ResponseReturnValue:
         note=form.get("note", ""),
         at=clock.now(),
     )
-    flash(_("已向销售方申请开票,开票申请号 %(code)s。", code=invoice.code), "ok")
+    flash(_("已向销售方申请开票，开票申请号 %(code)s。", code=invoice.code), "ok")
     return redirect(url_for(".show", code=code))
 
 
@@ -110,5 +110,5 @@ def start_transfer(code: str) -> ResponseReturnValue:
 @once
 def _start_transfer(session: Session, code: str) -> ResponseReturnValue:
     settling.start_transfer(session, current_actor(), code, at=clock.now())
-    flash(_("请按下面的账户和附言码转账,到账后自动核对。"), "ok")
+    flash(_("请按下面的账户和附言码转账，到账后自动核对。"), "ok")
     return redirect(url_for(".show", code=code))

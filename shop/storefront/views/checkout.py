@@ -127,7 +127,7 @@ def _read_lines() -> dict[str, int]:
     for text in request.form.getlist("line")[: MAX_LINES + 1]:
         sku, mark, boxes = text.rpartition(":")
         if not mark or not (boxes.isascii() and boxes.isdigit() and len(boxes) <= 5):
-            raise Invalid("购物篮的内容看不懂,请返回购物篮重新结算。")
+            raise Invalid("购物篮的内容看不懂，请返回购物篮重新结算。")
         found[sku] = int(boxes)
     return found
 
@@ -135,7 +135,7 @@ def _read_lines() -> dict[str, int]:
 def _read_total() -> Money:
     text = request.form.get("expected_total", "")
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
-        raise Invalid("购物篮的内容看不懂,请返回购物篮重新结算。")
+        raise Invalid("购物篮的内容看不懂，请返回购物篮重新结算。")
     return Money(int(text))
 
 

@@ -33,9 +33,9 @@ def test_freight_by_weight_with_the_cold_surcharge() -> None:
     assert result.freight == Money(1000 + 4 * 300 + 800)
     texts = [reason.text(str) for reason in result.sellers[0].reasons]
     assert texts == [
-        "滩羊肉:¥128.00 × 2",
-        "枸杞:¥59.90 × 1",
-        "运费 2.75 千克:首重 ¥10.00,续重 4 × ¥3.00",
+        "滩羊肉：¥128.00 × 2",
+        "枸杞：¥59.90 × 1",
+        "运费 2.75 千克：首重 ¥10.00，续重 4 × ¥3.00",
         "冷链包装和运输",
     ]
 
@@ -82,7 +82,7 @@ def test_a_discount_is_shared_out_by_largest_remainder() -> None:
     # 5990 : 20640 of 26630 → 224.93… and 775.06…
     assert [line.discount for line in result.lines] == [Money(225), Money(775)]
     assert result.total == Money(26_630 - 1000)
-    assert result.reasons[0].text(str) == "优惠:立减"
+    assert result.reasons[0].text(str) == "优惠：立减"
 
 
 def test_a_discount_never_exceeds_what_its_lines_cost() -> None:

@@ -37,7 +37,7 @@ def test_without_its_papers_it_is_refused_with_every_reason(session: Session, at
     with pytest.raises(NotForSale) as caught:
         listing.put_on_sale(session, SYSTEM, product, at)
     seller = get_organization(session, product.seller_id)
-    assert f"缺少营业执照({seller.code})。缺少地理标志({product.sku})。" in str(caught.value)
+    assert f"缺少营业执照（{seller.code}）。缺少地理标志（{product.sku}）。" in str(caught.value)
     assert len(caught.value.errors) == 2
     assert product.state is ProductState.APPROVED
 
@@ -130,7 +130,7 @@ def test_a_lot_needs_its_own_papers(session: Session) -> None:
     product = make_product(session, needs=[DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION])
     assert list_products(session, on=TODAY) == [product]
     missing = listing.find_missing_lot_papers(session, product, "LOT-1", TODAY)
-    assert [paper.reason_text for paper in missing] == ["缺少动物检疫合格证明(LOT-1)。", "缺少肉品品质检验合格证(LOT-1)。"]
+    assert [paper.reason_text for paper in missing] == ["缺少动物检疫合格证明（LOT-1）。", "缺少肉品品质检验合格证（LOT-1）。"]
     for kind in (DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION):
         make_document(session, kind, SubjectKind.LOT, "LOT-1")
     assert listing.find_missing_lot_papers(session, product, "LOT-1", TODAY) == []

@@ -68,7 +68,7 @@ def test_from_draft_to_shelf_by_three_people(
     assert step(client, product, "approve", "资料齐全").status_code == 302
     refused = step(client, product, "put_on_sale")
     assert refused.status_code == 409
-    assert f"缺少营业执照({cooperative.code})" in refused.text
+    assert f"缺少营业执照（{cooperative.code}）" in refused.text
     session.refresh(product)
     assert product.state is ProductState.APPROVED
     make_papers(session, product)

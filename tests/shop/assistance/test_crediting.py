@@ -137,7 +137,7 @@ def test_the_page_opens_each_figure(app: Flask, client: FlaskClient, session: Se
     pay(session, order, at)
     act_as(app, make_actor(session, Role.operator))
     page = client.get(f"/reports/assistance?start={DAY}&end={DAY}").text
-    assert "本平台采购额,不计入832平台统计" in page
+    assert "本平台采购额，不计入832平台统计" in page
     assert "福建" in page
     opened = client.get(f"/reports/assistance/credits?start={DAY}&end={DAY}&county={YANCHI}&partner={FUJIAN}").text
     assert order.code in opened

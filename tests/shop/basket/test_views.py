@@ -104,7 +104,7 @@ def test_freight_follows_the_persons_address(client: FlaskClient, session: Sessi
     assert "结算时按地址算" in client.get("/basket").text
     make_address(session, person.id)
     page = sign_in(client, person).get("/basket").text
-    assert "运费 2.2 千克:首重 ¥8.00,续重 2 × ¥2.00" in page
+    assert "运费 2.2 千克：首重 ¥8.00，续重 2 × ¥2.00" in page
     assert "冷链包装和运输" in page
     assert "¥278.00" in page
 

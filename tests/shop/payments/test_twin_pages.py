@@ -108,7 +108,7 @@ def test_card_pays_and_returns_to_the_shop(browser: Client, page: str) -> None:
 )
 def test_failure_keeps_the_page_open(browser: Client, page: str, form: dict[str, str]) -> None:
     assert press(browser, page, **form).location == page
-    assert "付款没有成功,没有扣款" in browser.get(page).text
+    assert "付款没有成功，没有扣款" in browser.get(page).text
     assert press(browser, page, method="card", number="4242424242424242", act="pay").location.startswith("https://shop.test/")
 
 

@@ -28,12 +28,12 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 
 
 def test_the_page_tells_price_dates_papers_and_seller(client: FlaskClient, session: Session) -> None:
-    product = make_goods(session, storage="≤-18℃", season_note="全年(10-12月集中出栏)", description="示例牧场,自然放养。")
+    product = make_goods(session, storage="≤-18℃", season_note="全年（10-12月集中出栏）", description="示例牧场，自然放养。")
     page = client.get(f"/products/{product.sku}").text
     seller = get_organization(session, product.seller_id)
     for text in (
-        "¥128.00", "¥64.00 / 500克", "1kg/盒", "2026-11-22", "365 天", "2027-11-22", "冷冻 ≤-18℃", "全年(10-12月集中出栏)",
-        "示例牧场,自然放养。", "营业执照", "地理标志", "已登记", seller.name, seller.contact_phone, "盐池县", "坏果包赔",
+        "¥128.00", "¥64.00 / 500克", "1kg/盒", "2026-11-22", "365 天", "2027-11-22", "冷冻 ≤-18℃", "全年（10-12月集中出栏）",
+        "示例牧场，自然放养。", "营业执照", "地理标志", "已登记", seller.name, seller.contact_phone, "盐池县", "坏果包赔",
     ):  # fmt: skip
         assert text in page, text
     assert len(page.encode()) <= 50_000
@@ -46,7 +46,7 @@ def test_freight_to_a_province_is_explained_and_remembered(client: FlaskClient, 
     path = f"/products/{product.sku}"
     assert "选好省份" in client.get(path).text
     asked = client.get(f"{path}?province=310000").text
-    assert "运费 1.1 千克:首重 ¥8.00,续重 1 × ¥2.00" in asked
+    assert "运费 1.1 千克：首重 ¥8.00，续重 1 × ¥2.00" in asked
     assert "¥20.00" in asked
     assert "¥20.00" in client.get(path).text, "remembered"
     assert "这个商品不送到西藏自治区" in client.get(f"{path}?province=540000").text
@@ -70,7 +70,7 @@ def test_nothing_left_is_said(client: FlaskClient, session: Session) -> None:
     product = make_product(session, season_note="9-10月")
     page = client.get(f"/products/{product.sku}").text
     assert "暂时没有现货" in page
-    assert "时令:9-10月" in page
+    assert "时令：9-10月" in page
     assert "/basket/lines" not in page
 
 

@@ -43,7 +43,7 @@ def test_a_delivery_is_a_lot_with_a_slip(session: Session, at: datetime) -> None
 def test_the_cap_is_named_with_what_came_so_far(session: Session) -> None:
     household = make_household(session, capacity={"heads": "10"})
     make_delivery(session, household, heads(6), material=SHEEP)
-    with pytest.raises(Invalid, match=r"最多能交 10 头,已交 6 头,这次的 5 头超出了"):
+    with pytest.raises(Invalid, match=r"最多能交 10 头，已交 6 头，这次的 5 头超出了"):
         make_delivery(session, household, heads(5), material=SHEEP)
     make_delivery(session, household, heads(4), material=SHEEP)
 
@@ -106,7 +106,7 @@ def test_an_animal_is_delivered_once(session: Session) -> None:
 @pytest.mark.parametrize(
     ("quantity", "tags", "said"),
     [
-        (heads(2), ["364032300000901"], "要有 2 个耳标,现在有 1 个"),
+        (heads(2), ["364032300000901"], "要有 2 个耳标，现在有 1 个"),
         (heads(1), ["964032300000901"], "应为 15 位数字"),
         (heads(2), ["364032300000901", "364032300000901"], "填了两次"),
         (Quantity(Decimal("1.5"), Unit.HEAD), [], "耳标"),

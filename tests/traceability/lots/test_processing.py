@@ -109,7 +109,7 @@ def test_a_pack_is_of_the_products_own_place_and_weight(session: Session, at: da
         processing.pack_lot(
             session, SYSTEM, lot_id=chain.frozen.id, product_sku=chain.product.sku, boxes=1, box=kg(1), expires_on=at.date(), at=at
         )
-    with pytest.raises(Conflict, match="只剩 49 千克,不够 50 千克"):
+    with pytest.raises(Conflict, match="只剩 49 千克，不够 50 千克"):
         processing.pack_lot(
             session, SYSTEM, lot_id=chain.frozen.id, product_sku=chain.product.sku, boxes=50, box=kg(1), expires_on=None, at=at
         )

@@ -35,7 +35,7 @@ RULE = Known("胴体", Decimal(14), Decimal(24), Unit.KG, Unit.HEAD)
 def test_forty_two_sheep_give_756_kilograms_and_not_a_gram_above_the_range() -> None:
     check(SHEEP, [out("756", "14", "22")], [RULE])
     check(SHEEP, [out("924", "14", "22")], [RULE])
-    with pytest.raises(Invalid, match=r"最多能产出“胴体”924 千克,填写的 924\.001 千克太多了"):
+    with pytest.raises(Invalid, match=r"最多能产出“胴体”924 千克，填写的 924\.001 千克太多了"):
         check(SHEEP, [out("924.001", "14", "22")], [RULE])
 
 
@@ -48,7 +48,7 @@ def test_the_county_bounds_what_may_be_declared() -> None:
 def test_too_little_needs_a_reason() -> None:
     with pytest.raises(Invalid, match="至少应产出 588 千克"):
         check(SHEEP, [out("500", "14", "22")], [RULE])
-    check(SHEEP, [out("500", "14", "22", reason="三只检疫不合格,已无害化处理")], [RULE])
+    check(SHEEP, [out("500", "14", "22", reason="三只检疫不合格，已无害化处理")], [RULE])
 
 
 def test_mass_does_not_grow_by_itself() -> None:

@@ -121,7 +121,7 @@ def test_a_statement(client: FlaskClient, app: Flask, session: Session, seller: 
     done = upload(client, seller, csv_of(payment))
     assert done.status_code == 302
     page = client.get(done.location).text
-    assert "已入账,金额相符" in page
+    assert "已入账，金额相符" in page
     assert payment.order_code in page
     again = client.get(upload(client, seller, csv_of(payment)).location).text
     assert "没有重复入账" in again

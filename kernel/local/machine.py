@@ -65,11 +65,11 @@ def check_machine(folder: Path, port: int, *, host: str = "127.0.0.1") -> None:
     check_port(port, host=host)
 
 
-def check_folder(folder: Path) -> None:
-    """`folder` can be made, written and flushed to disk, and its disk has room.
+def check_folder(folder: Path, needed: int = NEEDED_MIB) -> None:
+    """`folder` can be made, written and flushed to disk, and its disk has room for `needed` MiB.
 
     Raises:
-        MachineProblem: it cannot, or less than `NEEDED_MIB` is free.
+        MachineProblem: it cannot, or less than that is free.
     """
     probe = folder / f".probe-{os.getpid()}"
     with plain_words(folder):
@@ -83,7 +83,7 @@ def check_folder(folder: Path) -> None:
             probe.unlink(missing_ok=True)
     disk = os.statvfs(folder)
     free = disk.f_bavail * disk.f_frsize >> 20
-    if free < NEEDED_MIB:
+    if free < needed:
         raise MachineProblem(f"The disk holding {folder} has only {free} MB left: free at least {NEEDED_MIB} MB and start again.")
 
 

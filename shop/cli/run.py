@@ -16,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kernel.local import Postgres, Supervisor, Valkey, check_machine, free_port, web_answers
+from kernel.errors import Problem
+from kernel.local import Postgres, Supervisor, Valkey, check_folder, check_machine, free_port, web_answers
 from shop.cli.migrate import migrate
 from shop.cli.serve import child_environment, command_of
 from shop.cli.settling import check_given, is_served, local_config, served_config
@@ -27,6 +28,7 @@ FOLDER = Path(os.environ.get("SHANHAI_RUN_DIR") or Path(__file__).parents[2] / "
 DATABASE = "shanhai"
 WITNESSES = ("witness-east", "witness-west")
 PATIENCE = 120.0
+NEARLY_FULL = 32  # MiB left on a disk that something may have failed for: the database's log alone grows 16 at a time
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - asked for by --lan
 
 
@@ -45,17 +47,22 @@ def act(arguments: argparse.Namespace) -> int:
     port = check_given(os.environ, demo=arguments.demo)
     served = is_served(os.environ) and not arguments.demo
     given = served_config(os.environ) if served else None
-    host = EVERYWHERE if arguments.lan else "127.0.0.1"
-    check_machine(FOLDER, port, host=host)
+    address = find_lan_address() if arguments.lan else "127.0.0.1"
+    check_machine(FOLDER, port, host=EVERYWHERE if arguments.lan else address)
     run_file = FOLDER / "run.json"
     with Supervisor(FOLDER, say=say) as supervisor:
         try:
-            config = given or _start_local_parts(supervisor, arguments, port)
+            config = given or _start_local_parts(supervisor, arguments, port, address)
             _start_everything(supervisor, config, arguments, run_file)
             say(f"Started in {time.monotonic() - started:.0f} s")
             say(f"Shanhai is ready: {config.public_url}")
             supervisor.run()
             say("Stopping")
+        except (ConfigProblem, Problem):
+            raise
+        except Exception:
+            check_folder(FOLDER, needed=NEARLY_FULL)  # a disk that filled up meanwhile explains whatever else went wrong
+            raise
         finally:
             run_file.unlink(missing_ok=True)
     return 0
@@ -67,7 +74,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _start_local_parts(supervisor: Supervisor, arguments: argparse.Namespace, port: int) -> Config:
+def _start_local_parts(supervisor: Supervisor, arguments: argparse.Namespace, port: int, address: str) -> Config:
     env = os.environ
     postgres, valkey = Postgres(FOLDER), Valkey(FOLDER)
     if not env.get("DATABASE_URL"):
@@ -84,8 +91,7 @@ def _start_local_parts(supervisor: Supervisor, arguments: argparse.Namespace, po
     given = env.get("BROKER_URL", "")
     broker = (given, given, given) if given else (valkey.broker_url, valkey.result_url, valkey.limiter_url)
     ports = {"web": port} | {name: free_port() for name in ("payments", "carrier", *WITNESSES)}
-    host = _lan_address() if arguments.lan else "127.0.0.1"
-    return local_config(env, FOLDER, database_url=database_url, broker=broker, host=host, demo=not arguments.empty, ports=ports)
+    return local_config(env, FOLDER, database_url=database_url, broker=broker, host=address, demo=not arguments.empty, ports=ports)
 
 
 def _start_everything(supervisor: Supervisor, config: Config, arguments: argparse.Namespace, run_file: Path) -> None:
@@ -145,7 +151,7 @@ def _start_neighbours(supervisor: Supervisor, config: Config, env: dict[str, str
             "--webhook-url", f"{own}/webhooks/stripe",
         ]  # fmt: skip
         if host == EVERYWHERE:  # a phone opens the pay page too
-            twin += ["--host", host, "--public-url", f"http://{_lan_address()}:{port}"]
+            twin += ["--host", host, "--public-url", f"http://{find_lan_address()}:{port}"]
         secrets_env = {"STRIPE_SECRET_KEY": config.stripe_secret_key, "STRIPE_WEBHOOK_SECRET": config.stripe_webhook_secret}
         supervisor.add("payments", twin, env=env | secrets_env, ready=web_answers(f"{config.stripe_api_base}/healthz"))
     port = config.carrier_url.rsplit(":", 1)[1]
@@ -166,7 +172,7 @@ def _listens(port: int) -> Callable[[], bool]:
     return ask
 
 
-def _lan_address() -> str:
+def find_lan_address() -> str:
     """This machine's address on the local network: the one it would use to reach another machine (nothing is sent)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 START = 240.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Running:
     """A started installation: its settings, folder and what it printed."""
 
@@ -29,6 +29,11 @@ class Running:
     folder: Path
     log: Path
     process: subprocess.Popen[bytes]
+
+    @property
+    def said(self) -> str:
+        """What the latest start printed, standard error too."""
+        return self.log.read_text()
 
     @property
     def url(self) -> str:
@@ -39,12 +44,27 @@ class Running:
         """The password of a demo login."""
         return password_of(self.config.secret_key, login)
 
-    def command(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        """Run a product command against it."""
-        env = os.environ | {"SHANHAI_RUN_DIR": str(self.folder)}
-        return subprocess.run(
-            [sys.executable, "-m", "shop.cli", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=timeout
-        )
+    def command(self, *arguments: str, said: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a product command against it; ``said`` goes to its standard input."""
+        return command(self.folder, *arguments, said=said, timeout=timeout)
+
+    def start_again(self, *arguments: str, **env: str) -> None:
+        """Start once more on the same data, after the former start has ended."""
+        again = start(self.folder, *arguments, **env)
+        self.config, self.process = again.config, again.process
+
+
+def command(folder: Path, *arguments: str, said: str = "", timeout: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a product command to its end, with ``folder`` as the folder of the run."""
+    return subprocess.run(
+        [sys.executable, "-m", "shop.cli", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"SHANHAI_RUN_DIR": str(folder)} | env,
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
 
 
 def start(folder: Path, *arguments: str, **env: str) -> Running:
@@ -69,9 +89,9 @@ def start(folder: Path, *arguments: str, **env: str) -> Running:
     return Running(Config.load(folder / "run.json"), folder, log, process)
 
 
-def stop(running: Running) -> int:
-    """Ctrl-C, and wait; the exit code."""
-    running.process.send_signal(signal.SIGINT)
+def stop(running: Running, how: signal.Signals = signal.SIGINT) -> int:
+    """Ctrl-C, and wait; the exit code. Harmless when it has ended."""
+    running.process.send_signal(how)
     return running.process.wait(60)
 
 
@@ -84,7 +104,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All journeys share one running system, so they share one worker."""
+    """Journeys through the demo share one running system, so they share one worker; modules with a system of their own need not."""
     for item in items:
         if "journeys" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("journeys"))
+            shared = "running" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("journeys" if shared else item.path.stem))

@@ -27,8 +27,12 @@ def issue_key(
     at: datetime,
     roles: Sequence[Role] = (),
     expires_at: datetime | None = None,
+    token: str = "",
 ) -> tuple[ApiKey, str]:
-    """A new key of an organisation and its token; only the operator may. Raises Forbidden, NotFound, Invalid."""
+    """A new key of an organisation and its token; only the operator may. Raises Forbidden, NotFound, Invalid.
+
+    The token is random unless given: the demo derives its own, so as to tell it again.
+    """
     actor.must(Role.operator)
     if session.get(Organization, organization_id) is None:
         raise NotFound("没有这个单位。")
@@ -38,7 +42,7 @@ def issue_key(
         raise Invalid("请至少选一项接口权限。", field="scopes")
     if expires_at is not None and expires_at <= at:
         raise Invalid("到期时间要晚于现在。", field="expires_at")
-    token = new_token()
+    token = token or new_token()
     key = ApiKey(
         organization_id=organization_id,
         name=name.strip()[:80],

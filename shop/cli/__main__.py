@@ -70,7 +70,8 @@ def _of_the_database(problem: Exception) -> str | None:
     if library is None or not isinstance(problem, library.OperationalError):
         return None
     first = str(problem.orig).strip().splitlines()[0] if problem.orig else "no answer"
-    return f"the database does not answer: {first}"
+    answered = getattr(problem.orig, "sqlstate", None) is not None
+    return f"the database {'cannot do it' if answered else 'does not answer'}: {first}"
 
 
 if __name__ == "__main__":

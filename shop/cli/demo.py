@@ -78,5 +78,5 @@ def print_keys(arguments: argparse.Namespace) -> int:
         print(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
     else:
         for row in rows:
-            print(f"{row.what}\t{row.url}\t{row.login}\t{row.password}")
+            print(f"{row.what}\t{row.url}\t{row.opens}")
     return 0

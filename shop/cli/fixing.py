@@ -1,7 +1,11 @@
-"""What an installation is, fixed at its first start: its public address, and whether it is a real shop or a demo. Imports little."""
+"""What an installation is, fixed at its first start: its public address, the name of its log, and whether it is a real shop or a demo.
+
+Imports little: the programs of a run wait for this.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import text
@@ -11,24 +15,29 @@ from catalog.areas.loading import digest_reference, load_reference
 from kernel import clock, installation
 from kernel.db import work
 from kernel.errors import Conflict
+from shop.cli.ledger import origin_of
 from shop.config import Config
+from traceability.ledger.sequencer import ensure_log
 
 PUBLIC_URL, CONTENTS = "public_url", "contents"
 DEMO, EMPTY = "demo", "empty"
 
 
-def fix_installation(config: Config, *, explicit_url: str | None = None) -> bool:
+def fix_installation(config: Config, *, explicit_url: str | None = None, explicit_demo: bool = False) -> bool:
     """Fix what this installation is, load reference data, and answer whether it is a demo. The database must be connected.
 
-    Raises Conflict, with nothing written, when an explicit address differs from the fixed one, when the demo would go into a shop in use,
-    or when a real shop is asked for where the demo lies.
+    Raises Conflict, with nothing written, when an explicit address differs from the fixed one, when the demo would go into a shop in use
+    or, asked for explicitly, into one that began empty, or when a real shop is asked for where the demo lies.
     """
     at = clock.now()
     with work() as session:
         fixed = installation.fix(session, PUBLIC_URL, config.public_url, at=at)
         if explicit_url and explicit_url.rstrip("/") != fixed:
             raise Conflict("PUBLIC_URL was fixed at first start to %(url)s and cannot change.", params={"url": fixed})
+        ensure_log(session, origin_of(replace(config, public_url=fixed)))  # both or neither, whenever the first start is killed
         demo = _fix_contents(session, config, at)
+        if explicit_demo and not demo:
+            raise Conflict("This database is in use, so the demo was not loaded into it.")
         if config.local:
             installation.forget_beats(session)  # whoever is ready now shows it anew
         reference = f"reference-{digest_reference()}"

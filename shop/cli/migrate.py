@@ -1,4 +1,4 @@
-"""``./shanhai migrate``: bring the database up to date; safe to call again and again."""
+"""``./shanhai migrate``: bring the database up to date, reference data too; safe to call again and again."""
 
 from __future__ import annotations
 
@@ -20,8 +20,17 @@ def register(commands: Any) -> None:
 
 
 def act(_arguments: argparse.Namespace) -> int:
-    """Migrate the database of this installation."""
-    migrate(Config.from_env().database_url)
+    """Migrate the database of this installation; the first time, fix what it is."""
+    config = Config.from_env()
+    migrate(config.database_url)
+    from shop.cli.fixing import fix_installation
+    from shop.cli.ledger import connect_log
+
+    engine = connect_log(config, pool_size=1)
+    try:
+        fix_installation(config, explicit_url=config.public_url)
+    finally:
+        engine.dispose()
     return 0
 
 

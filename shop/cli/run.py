@@ -36,8 +36,9 @@ def register(commands: Any) -> None:
     """Add the parser."""
     parser = commands.add_parser("run", help="start everything on this machine")
     parser.add_argument("--lan", action="store_true", help="let phones on this network in, and print a QR code")
-    parser.add_argument("--empty", action="store_true", help="start without demo data")
-    parser.add_argument("--demo", action="store_true", help="load demo data into a given, empty database")
+    contents = parser.add_mutually_exclusive_group()
+    contents.add_argument("--empty", action="store_true", help="start without demo data")
+    contents.add_argument("--demo", action="store_true", help="load demo data into a given, empty database")
     parser.set_defaults(act=act)
 
 
@@ -103,11 +104,17 @@ def _start_everything(supervisor: Supervisor, config: Config, arguments: argpars
     migrate(config.database_url, only_if_empty=arguments.demo)
     from shop.cli.fixing import fix_installation
     from shop.cli.ledger import connect_log, log_vkey
+    from traceability.ledger.keeper import KeyUnusable
 
     engine = connect_log(config, pool_size=1)
-    config = replace(config, demo=fix_installation(config, explicit_url=os.environ.get("PUBLIC_URL")))
+    demo = fix_installation(config, explicit_url=os.environ.get("PUBLIC_URL"), explicit_demo=arguments.demo)
+    config = replace(config, demo=demo)
     config.save(run_file)
-    _start_programs(supervisor, config, env, host, log_vkey(config))
+    try:
+        vkey = log_vkey(config)
+    except (KeyUnusable, OSError) as error:
+        raise ConfigProblem(str(error)) from error
+    _start_programs(supervisor, config, env, host, vkey)
     engine.dispose()
 
     from shop import wiring  # the rooms take a while to import: the programs, which do the same, are on their way by now
@@ -196,8 +203,7 @@ def print_table(rows: list[Any], to: Callable[[str], None]) -> None:
     width = max((_columns(row.what) for row in rows), default=0)
     to("")
     for row in rows:
-        login = f"  {row.login} / {row.password}" if row.login else ""
-        to(f"  {row.what}{' ' * (width - _columns(row.what))}  {row.url}{login}")
+        to(f"  {row.what}{' ' * (width - _columns(row.what))}  {row.url}  {row.opens}".rstrip())
     to("")
 
 

@@ -11,19 +11,26 @@ from catalog.products.models import Product
 from kernel.db import reading
 from shop.config import Config
 from shop.demo.models import DemoDoor
-from shop.demo.passwords import password_of
+from shop.demo.passwords import password_of, token_of
+from shop.demo.peopling import KEY_HOLDER
 from traceability.lots.models import Lot, TradeItem
 from traceability.scan.digital_link import build
 
 
 @dataclass(frozen=True)
 class DoorRow:
-    """One line of the table: what it is, where, and the login if it needs one."""
+    """One line of the table: what it is, where, and the login or API key if it needs one."""
 
     what: str
     url: str
     login: str = ""
     password: str = ""
+    key: str = ""
+
+    @property
+    def opens(self) -> str:
+        """What opens it, as the table shows it."""
+        return f"{self.login} / {self.password}" if self.login else self.key
 
 
 def list_doors(config: Config) -> list[DoorRow]:
@@ -40,6 +47,7 @@ def list_doors(config: Config) -> list[DoorRow]:
     if config.demo:
         rows.append(DoorRow("演示导览 Demo tour", f"{base}/demo/"))
         rows.append(DoorRow("收件箱 Mail sink", f"{base}/demo/mail"))
+        rows.append(DoorRow("EPCIS 接口 EPCIS API", f"{base}/epcis/events", key=token_of(config.secret_key, KEY_HOLDER)))
     return rows
 
 

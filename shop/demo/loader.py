@@ -66,6 +66,7 @@ def load_demo(config: Config, *, say: Say) -> None:
                 push_salt=config.carrier_salt,
             )
         _fund_buyers(session, at)
+        peopling.give_key(session, config.secret_key, at=at)
     fill_shelves(say=say, at=at)
 
 

@@ -10,13 +10,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.parties import registering
+from catalog.parties import keying, registering
 from catalog.parties.models import SYSTEM, Household, Organization, OrganizationKind, Place, PlaceKind, Role
+from catalog.parties.queries import hash_key, list_keys
 from kernel import gs1
 from shop.accounts.signing import add_login
 from shop.demo.catalogue import SampleProduct
 from shop.demo.models import DemoDoor
-from shop.demo.passwords import password_of
+from shop.demo.passwords import password_of, token_of
 
 YANCHI, JINGNING, FUZHOU = "640323", "620826", "350102"
 HOUSEHOLDS = 12
@@ -85,6 +86,18 @@ DOORS = (
     Door("operator", "山运营（示例）", "DEMO-OPERATOR", (Role.operator, Role.finance), "平台后台", "Back office", "/backoffice/"),
     Door("auditor", "孙审计（示例）", "DEMO-OPERATOR", (Role.auditor,), "审计员", "Auditor", "/reports/assistance"),
 )
+
+
+KEY_HOLDER = "COOP-640323"  # the cooperative whose computer speaks EPCIS
+
+
+def give_key(session: Session, secret_key: str, *, at: datetime) -> None:
+    """The API key of the demo, once; taken back, it stays taken back."""
+    holder = map_organizations(session)[KEY_HOLDER]
+    token = token_of(secret_key, KEY_HOLDER)
+    if not any(key.hash == hash_key(token) for key in list_keys(session, holder)):
+        scopes = ("epcis:read", "epcis:write")
+        keying.issue_key(session, SYSTEM, organization_id=holder, name="演示密钥", scopes=scopes, at=at, token=token)
 
 
 def make_organizations(session: Session, samples: Iterable[SampleProduct], *, at: datetime) -> None:

@@ -44,10 +44,11 @@ def list_processes(folder: Path) -> dict[int, str]:
         with contextlib.suppress(OSError):
             place = Path(f"/proc/{pid}")
             arguments = place.joinpath("cmdline").read_bytes()
-            own = os.readlink(place / "cwd").startswith(f"{folder}/")
-            if own or os.fsencode(folder) in arguments + place.joinpath("environ").read_bytes():
-                if place.joinpath("stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
-                    found[pid] = arguments.replace(b"\0", b" ").decode(errors="replace")
+            stands_there = os.readlink(place / "cwd").startswith(f"{folder}/")
+            told = os.fsencode(folder) in arguments + place.joinpath("environ").read_bytes()
+            alive = place.joinpath("stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+            if alive and (stands_there or told):
+                found[pid] = arguments.replace(b"\0", b" ").decode(errors="replace")
     return found
 
 

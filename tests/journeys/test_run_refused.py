@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from kernel.local import free_port
 from tests.journeys.conftest import ROOT, command
-from tests.journeys.parts import list_processes
+from tests.journeys.parts import list_processes, until
 
 FOLDER = Path("/mnt/run")  # in a mount of its own, seen by nobody else
 NEEDED = {
@@ -29,7 +30,7 @@ def check_refused(done: subprocess.CompletedProcess[str], folder: Path) -> str:
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith("shanhai: ")
     assert "ready:" not in done.stdout
-    assert list_processes(folder) == {}
+    until(lambda: list_processes(folder) == {}, 5.0)
     return done.stderr.removeprefix("shanhai: ").strip()
 
 
@@ -74,8 +75,8 @@ def test_a_full_disk() -> None:
 
 def test_a_disk_that_fills_up_meanwhile() -> None:
     """Enough at the start, then somebody else takes it: at any moment the disk is what is named."""
-    fill = "(while ! test -e /mnt/run/postgres/data/PG_VERSION; do sleep 0.05; done; fallocate -l 600m /mnt/hog || dd if=/dev/zero of=/mnt/more bs=4k) 2>/dev/null >/dev/null &"
-    sentence = refused_after(f"mount -t tmpfs -o size=600m none /mnt && {{ {fill} }}", "--empty")
+    fill = "until test -e /mnt/run/postgres/data/PG_VERSION; do sleep 0.05; done; cat /dev/zero > /mnt/hog"
+    sentence = refused_after(f"mount -t tmpfs -o size=520m none /mnt && {{ ({fill}) > /dev/null 2>&1 & }}", "--empty")
     assert "The disk holding /mnt/run" in sentence
 
 
@@ -90,12 +91,12 @@ def test_somebody_elses_folder(tmp_path: Path) -> None:
 
 
 def test_no_shared_memory() -> None:
-    sentence = refused_after("mount -t tmpfs -o size=600m none /mnt && mount -t tmpfs -o ro none /dev/shm")
+    sentence = refused_after("mount -t tmpfs -o size=520m none /mnt && mount -t tmpfs -o ro none /dev/shm")
     assert sentence.startswith("/dev/shm is not writable here")
 
 
 def test_lan_without_a_network() -> None:
-    sentence = refused_after("mount -t tmpfs -o size=600m none /mnt && ip link set lo up", "--lan")
+    sentence = refused_after("mount -t tmpfs -o size=520m none /mnt && ip link set lo up", "--lan")
     assert sentence == "No network was found, so phones cannot reach this machine; start without --lan."
 
 
@@ -111,7 +112,7 @@ def test_lan_without_a_network() -> None:
 def test_where_it_is_serious_nothing_is_made_up_and_all_that_is_missing_is_named(tmp_path: Path, given: dict[str, str]) -> None:
     sentence = refused(tmp_path / "run", **given)
     assert sentence.startswith("These settings are missing: ")
-    assert {name for name in NEEDED if f"{name} (" in sentence} == NEEDED - set(given)
+    assert set(re.findall(r"\b([A-Z_]+) \(", sentence)) == NEEDED - set(given)
     assert not (tmp_path / "run").exists()
 
 
@@ -136,10 +137,3 @@ def test_the_demo_goes_into_an_empty_database_only(tmp_path: Path, in_use: str) 
     assert "in use by something else, so the demo was not loaded into it" in sentence
     with psycopg.connect(in_use.replace("+psycopg", "")) as own:
         assert own.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall() == [("their_orders",)]
-
-
-def test_an_unreadable_log_key(tmp_path: Path) -> None:
-    (tmp_path / "log.key").write_text("no key")
-    (tmp_path / "log.key").chmod(0o644)
-    sentence = refused(tmp_path / "run", "--empty", LOG_KEY_FILE=str(tmp_path / "log.key"))
-    assert "Others can read the key" in sentence

@@ -71,19 +71,18 @@ def pack_lot(
 ) -> Lot:
     """Pack so many boxes of ``box`` each; every box gets a serial number of its own, its label is not yet printed.
 
-    Without ``expires_on`` the product's shelf life counts. Raises as ``process_lot``, and Invalid when the product grows in another
-    county or cooperative than the lot, or its pack holds another amount.
+    Without ``expires_on`` the product's shelf life counts, and nothing keeps longer than what it was packed from. Raises as
+    ``process_lot``, and Invalid when the product grows in another county or cooperative than the lot, its pack holds another amount,
+    or ``expires_on`` is later than its shelf life allows.
     """
     if not 1 <= boxes <= MOST_BOXES:
         raise Invalid("盒数应在 1 至 %(most)s 之间。", params={"most": MOST_BOXES}, field="boxes")
     product = get_product(session, product_sku)
     taken = begin(session, actor, [(lot_id, box * boxes)], at)
-    _check_product(product, taken[0][0], box)
-    today = clock.today_shanghai(at)
-    if expires_on is not None and expires_on <= today:
-        raise Invalid("保质期到期日要晚于今天。", field="expires_on")
+    source = taken[0][0]
+    _check_product(product, source, box)
+    until = _expiry(product, source, expires_on, clock.today_shanghai(at))
     count = Quantity(Decimal(boxes), Unit.BOX)
-    until = expires_on or today + timedelta(days=product.shelf_life_days)
     output = OutputDraft(product.name, count, Decimal(1), Decimal(1), product_sku=product_sku, expires_on=until)
     lot = finish(session, actor, Step.PACKING, taken, [(output, LotKind.PACK, count)], place_id, at)[0]
     lot.gtin, lot.box_amount, lot.box_unit = product.gtin, box.amount, box.unit
@@ -95,6 +94,18 @@ def pack_lot(
     return lot
 
 
+def _expiry(product: Product, source: Lot, wished: date | None, today: date) -> date:
+    """The last day of boxes packed today."""
+    latest = today + timedelta(days=product.shelf_life_days)
+    if source.expires_on is not None:
+        latest = min(latest, source.expires_on)
+    if wished is not None and wished <= today:
+        raise Invalid("保质期到期日要晚于今天。", field="expires_on")
+    if wished is not None and wished > latest:
+        raise Invalid("保质期到期日最晚是 %(latest)s，请核对。", params={"latest": f"{latest}"}, field="expires_on")
+    return wished or latest
+
+
 def _check_product(product: Product, lot: Lot, box: Quantity) -> None:
     if lot.county_code != product.county_code or lot.organization_id not in (product.cooperative_id, product.processor_id):
         raise Invalid(
@@ -103,7 +114,7 @@ def _check_product(product: Product, lot: Lot, box: Quantity) -> None:
             field="product_sku",
         )
     pack = Quantity(product.pack_amount, product.pack_unit)
-    if pack.dimension is box.dimension and pack != box:
+    if pack != box:
         raise Invalid(
             "“%(name)s”每盒应装 %(pack)s %(unit)s。",
             params={"name": product.name, "pack": plain(pack.amount), "unit": pack.unit.label},

@@ -31,12 +31,10 @@ def mix(parts: Iterable[tuple[Decimal, Mapping[UUID, Decimal]]]) -> dict[UUID, D
 def _rounded(exact: Mapping[UUID, Fraction]) -> dict[UUID, Decimal]:
     floors = {household: max(int(part * _SCALE), 1) for household, part in exact.items()}
     missing = _SCALE - sum(floors.values())
-    # Largest remainder first when units are missing; when the units given to tiny parts are too many, the largest parts give them back.
-    if missing >= 0:
-        order = sorted(exact, key=lambda household: (-(exact[household] * _SCALE - floors[household]), household))
-    else:
-        order = sorted(exact, key=lambda household: (-floors[household], household))
-    step = 1 if missing >= 0 else -1
-    for turn in range(abs(missing)):
-        floors[order[turn % len(order)]] += step
+    if missing < 0:  # the units given to tiny parts are too many: the largest part, which has the most, gives them all back
+        largest = min(exact, key=lambda household: (-floors[household], household))
+        floors[largest] += missing
+    by_remainder = sorted(exact, key=lambda household: (-(exact[household] * _SCALE - floors[household]), household))
+    for household in by_remainder[: max(missing, 0)]:
+        floors[household] += 1
     return {household: Decimal(units).scaleb(-PLACES) for household, units in floors.items()}

@@ -58,6 +58,9 @@ def begin(session: Session, actor: Actor, inputs: Sequence[Input], at: datetime)
         raise Invalid("不同县的批次不能混在一起，否则说不清产地。", field="inputs")
     if len({lot.unit for lot in lots.values()}) > 1:
         raise Invalid("一起投入的批次要按同一种单位计量。", field="inputs")
+    if any(lot.kind is LotKind.PACK for lot in lots.values()):
+        # Boxes lie on a shelf of the floor above, and each has a serial: used up here, both would still offer them for sale.
+        raise Invalid("装好盒的批次不能再加工或合并。", field="inputs")
     for lot in lots.values():
         if blocked := is_blocked(session, lot.id, clock.today_shanghai(at)):
             raise Conflict("批次 %(code)s 不能投入：%(reason)s", params={"code": lot.code, "reason": blocked}, field="inputs")

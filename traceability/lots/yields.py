@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
@@ -43,9 +44,13 @@ def check(taken: Sequence[Quantity], outputs: Sequence[Output], rules: Sequence[
     """
     whole = sum((quantity.amount for quantity in taken), Decimal(0))
     unit = taken[0].unit
+    given_of: defaultdict[tuple[str, Unit], Decimal] = defaultdict(Decimal)
     for output in outputs:
-        _check_range(output, unit, [rule for rule in rules if rule.material == output.material and rule.per_unit is unit])
-        _check_output(output, whole, unit)
+        made = in_standard_unit(output.quantity)
+        given_of[_name(output), made.unit] += made.amount
+    for output in outputs:
+        _check_range(output, unit, [rule for rule in rules if rule.material == _name(output) and rule.per_unit is unit])
+        _check_output(output, given_of[_name(output), in_standard_unit(output.quantity).unit], whole, unit)
     heaviest = max(output.yield_high for output in outputs)
     given = sum((in_standard_unit(o.quantity).amount for o in outputs if o.quantity.dimension is unit.dimension), Decimal(0))
     if unit.dimension is Dimension.MASS and given > whole * max(heaviest, Decimal(1)):
@@ -54,6 +59,11 @@ def check(taken: Sequence[Quantity], outputs: Sequence[Output], rules: Sequence[
             params={"given": plain(given), "taken": plain(whole), "unit": unit.label},
             field="outputs",
         )
+
+
+def _name(output: Output) -> str:
+    """The material as the lot will be called, so that a blank before it gets past no rule."""
+    return output.material.strip()
 
 
 def _check_range(output: Output, unit: Unit, rules: Sequence[Rule]) -> None:
@@ -79,24 +89,25 @@ def _check_range(output: Output, unit: Unit, rules: Sequence[Rule]) -> None:
             )
 
 
-def _check_output(output: Output, whole: Decimal, unit: Unit) -> None:
-    given = in_standard_unit(output.quantity)
-    if given.amount <= 0:
+def _check_output(output: Output, given: Decimal, whole: Decimal, unit: Unit) -> None:
+    """``given`` is what all outputs of this material come to: written on two lines, a carcass would weigh twice what one sheep gives."""
+    made = in_standard_unit(output.quantity)
+    if made.amount <= 0:
         raise Invalid("“%(material)s”的产出数量要大于 0。", params={"material": output.material}, field="quantity")
     facts: dict[str, object] = {
         "material": output.material,
-        "given": plain(given.amount),
-        "unit": given.unit.label,
+        "given": plain(given),
+        "unit": made.unit.label,
         "taken": plain(whole),
         "taken_unit": unit.label,
     }
-    if given.amount > whole * output.yield_high:
+    if given > whole * output.yield_high:
         raise Invalid(
             "投入 %(taken)s %(taken_unit)s，最多能产出“%(material)s”%(most)s %(unit)s，填写的 %(given)s %(unit)s太多了。",
             params=facts | {"most": plain(whole * output.yield_high)},
             field="quantity",
         )
-    if given.amount < whole * output.yield_low and not output.reason.strip():
+    if given < whole * output.yield_low and not output.reason.strip():
         raise Invalid(
             "投入 %(taken)s %(taken_unit)s，“%(material)s”至少应产出 %(least)s %(unit)s；只有 %(given)s %(unit)s的话，请写明原因。",
             params=facts | {"least": plain(whole * output.yield_low)},

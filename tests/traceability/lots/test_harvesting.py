@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from decimal import Decimal
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text, true
@@ -24,6 +27,7 @@ from traceability.ledger.models import LogEntry
 from traceability.lots import harvesting
 from traceability.lots.models import CapacityUse, HouseholdDelivery, Lot
 from traceability.lots.queries import list_deliveries
+from traceability.lots.states import Basis
 
 
 def test_a_delivery_is_a_lot_with_a_slip(session: Session, at: datetime) -> None:
@@ -61,6 +65,73 @@ def test_land_bounds_weight_and_without_a_rule_nothing_is_taken(session: Session
 
 
 AT_ = datetime.fromisoformat("2026-11-22T02:00:00+00:00")
+
+
+def test_the_same_land_does_not_bear_two_harvests(session: Session) -> None:
+    household = make_household(session, capacity={"land_mu": "3"})
+    make_capacity(session, "苹果", Unit.KG, "1000")
+    make_capacity(session, "梨", Unit.KG, "2000")
+    make_delivery(session, household, kg(1000))
+    make_delivery(session, household, kg(4000), material="梨")
+    with pytest.raises(Invalid, match=r"最多还能算到 1000 千克（同一块地.*已交 1000 千克，这次的 1 千克超出了"):
+        make_delivery(session, household, kg(1))
+    with pytest.raises(Invalid, match="最多还能算到 4000 千克"):
+        make_delivery(session, household, kg(1), material="梨")
+
+
+def test_the_same_herd_is_not_delivered_under_two_names_but_hives_give_wax_beside_honey(session: Session) -> None:
+    household = make_household(session, capacity={"heads": "10", "hives": "2"})
+    make_delivery(session, household, heads(6), material=SHEEP)
+    with pytest.raises(Invalid, match="最多还能算到 4 头"):
+        make_delivery(session, household, heads(5), material="山羊（活羊）")
+    make_delivery(session, household, heads(4), material="山羊（活羊）")
+    for material in ("蜂蜜", "蜂蜡"):
+        make_capacity(session, material, Unit.KG, "20", Basis.HIVES)
+        make_delivery(session, household, kg(40), material=material)
+
+
+def test_one_harvest_is_not_two_because_the_year_ends(session: Session) -> None:
+    household = make_household(session, capacity={"land_mu": "1"})
+    make_capacity(session, "苹果", Unit.KG, "1000")
+    new_year = datetime.fromisoformat("2026-12-31T16:00:00+00:00")  # midnight in China
+    make_delivery(session, household, kg(900), at=new_year - timedelta(seconds=1))
+    make_delivery(session, household, kg(100), at=new_year)
+    with pytest.raises(Invalid, match="最多还能算到 100 千克"):
+        make_delivery(session, household, kg(1), at=new_year)
+    make_delivery(session, household, kg(900), at=new_year + timedelta(days=200))
+
+
+def test_two_clerks_who_take_in_two_crops_at_once_see_each_other(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock on the household is the guard: without it each clerk sees the land as free."""
+    with work() as session:
+        household_id = make_household(session, capacity={"land_mu": "1"}).id
+        for material in ("苹果", "梨"):
+            make_capacity(session, material, Unit.KG, "1000")
+    both = Barrier(2)
+    spent = harvesting._spent
+
+    def slow(*args: Any) -> Decimal:
+        found = spent(*args)
+        with suppress(BrokenBarrierError):
+            both.wait(1)
+        return found
+
+    monkeypatch.setattr(harvesting, "_spent", slow)
+
+    def deliver(material: str) -> bool:
+        with suppress(Invalid), work() as session:
+            make_delivery(session, session.get_one(Household, household_id), kg(1000), material=material)
+            return True
+        return False
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(deliver, ("苹果", "梨"))) == [False, True]
+    with work() as session:
+        household_id = make_household(session, capacity={"land_mu": "1"}).id
+    both.reset()
+    monkeypatch.setattr(Session, "refresh", lambda *_args, **_options: None)
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(deliver, ("苹果", "梨"))) == [True, True]
 
 
 def test_fifty_clerks_at_once_do_not_get_past_the_cap(database: str) -> None:

@@ -116,11 +116,40 @@ def test_a_pack_is_of_the_products_own_place_and_weight(session: Session, at: da
 
 
 def test_expired_material_is_not_processed(session: Session, at: datetime) -> None:
-    lot = make_pack_lot(session, boxes=1)
+    lot = make_lot(session)
     lot.expires_on = at.date() - timedelta(days=1)
     session.flush()
     with pytest.raises(Conflict, match="已过保质期"):
-        transforming.begin(session, SYSTEM, [(lot.id, Quantity(Decimal(1), Unit.BOX))], at)
+        transforming.begin(session, SYSTEM, [(lot.id, kg(1))], at)
+
+
+def test_boxes_are_not_used_up_behind_the_back_of_the_shelf(session: Session, at: datetime) -> None:
+    lot = make_pack_lot(session, boxes=1)
+    with pytest.raises(Invalid, match="装好盒的批次不能再加工"):
+        mixing.mix_lots(session, SYSTEM, inputs=[(lot.id, lot.left)], material="混", at=at)
+
+
+def test_nothing_keeps_longer_for_being_packed(session: Session, at: datetime) -> None:
+    chain = make_chain(session, boxes=1)
+    pack = {"lot_id": chain.frozen.id, "product_sku": chain.product.sku, "boxes": 1, "box": kg(1), "at": at}
+    year = date(2026, 11, 22) + timedelta(days=365)
+    assert processing.pack_lot(session, SYSTEM, expires_on=year, **pack).expires_on == year  # type: ignore[arg-type]
+    with pytest.raises(Invalid, match=f"最晚是 {year}"):
+        processing.pack_lot(session, SYSTEM, expires_on=year + timedelta(days=1), **pack)  # type: ignore[arg-type]
+    chain.frozen.expires_on = date(2026, 12, 1)
+    session.flush()
+    assert processing.pack_lot(session, SYSTEM, expires_on=None, **pack).expires_on == date(2026, 12, 1)  # type: ignore[arg-type]
+
+
+def test_a_box_is_not_measured_in_another_unit_than_its_product(session: Session, at: datetime) -> None:
+    """A hundredth of a sheep in each box would make a flock of one."""
+    chain = make_chain(session, boxes=1)
+    sheep = make_lot(session, Quantity(Decimal(1), Unit.HEAD), household=chain.households[0], material="滩羊（活羊）")
+    with pytest.raises(Invalid, match="每盒应装 1 千克"):
+        processing.pack_lot(
+            session, SYSTEM, lot_id=sheep.id, product_sku=chain.product.sku, boxes=100, box=Quantity(Decimal("0.01"), Unit.HEAD),
+            expires_on=None, at=at,
+        )  # fmt: skip
 
 
 def test_no_outputs_is_no_step(session: Session, at: datetime) -> None:

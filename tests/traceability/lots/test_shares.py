@@ -52,6 +52,12 @@ def test_a_crumb_among_tonnes_is_kept() -> None:
     assert mixed == {A: UNIT, B: 1 - UNIT}
 
 
+def test_crumbs_are_not_taken_from_each_other() -> None:
+    crumbs = [(Decimal("0.000001"), {household: Decimal(1)}) for household in (A, B, C)]
+    whole = UUID(int=9)
+    assert mix([*crumbs, (Decimal(10_000_000_000), {whole: Decimal(1)})]) == {A: UNIT, B: UNIT, C: UNIT, whole: 1 - 3 * UNIT}
+
+
 def test_nothing_cannot_be_shared() -> None:
     with pytest.raises(ValueError, match="nothing"):
         mix([])

@@ -23,8 +23,8 @@ class Known:
     per_unit: Unit
 
 
-def out(amount: str, low: str, high: str, unit: Unit = Unit.KG, reason: str = "") -> OutputDraft:
-    return OutputDraft("胴体", Quantity(Decimal(amount), unit), Decimal(low), Decimal(high), reason=reason)
+def out(amount: str, low: str, high: str, unit: Unit = Unit.KG, reason: str = "", material: str = "胴体") -> OutputDraft:
+    return OutputDraft(material, Quantity(Decimal(amount), unit), Decimal(low), Decimal(high), reason=reason)
 
 
 SHEEP = [Quantity(Decimal(42), Unit.HEAD)]
@@ -45,6 +45,17 @@ def test_the_county_bounds_what_may_be_declared() -> None:
     check(SHEEP, [out("1600", "14", "40")], [])
 
 
+def test_one_material_on_two_lines_is_one_material() -> None:
+    check(SHEEP, [out("500", "14", "22"), out("424", "14", "22")], [RULE])
+    with pytest.raises(Invalid, match=r"填写的 1848 千克太多了"):
+        check(SHEEP, [out("924", "14", "22"), out("924", "14", "22", material=" 胴体 ")], [RULE])
+
+
+def test_a_blank_before_the_name_gets_past_no_rule() -> None:
+    with pytest.raises(Invalid, match="超出核定范围 14–24"):
+        check(SHEEP, [out("756", "14", "40", material=" 胴体")], [RULE])
+
+
 def test_too_little_needs_a_reason() -> None:
     with pytest.raises(Invalid, match="至少应产出 588 千克"):
         check(SHEEP, [out("500", "14", "22")], [RULE])
@@ -52,9 +63,9 @@ def test_too_little_needs_a_reason() -> None:
 
 
 def test_mass_does_not_grow_by_itself() -> None:
-    check(HUNDRED, [out("50", "0.4", "0.6"), out("50", "0.4", "0.6")], [])
+    check(HUNDRED, [out("50", "0.4", "0.6"), out("50", "0.4", "0.6", material="碎肉")], [])
     with pytest.raises(Invalid, match="比投入的 100 千克还多"):
-        check(HUNDRED, [out("60", "0.4", "0.6"), out("60", "0.4", "0.6")], [])
+        check(HUNDRED, [out("60", "0.4", "0.6"), out("60", "0.4", "0.6", material="碎肉")], [])
     with pytest.raises(Invalid, match="超出核定范围 0–1"):
         check(HUNDRED, [out("150", "1", "1.6")], [])
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from random import Random
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text, true
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, select, text, true
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM
 from kernel import db
 from kernel.db import work
-from logistics.stock import guarding
+from logistics.stock import guarding, receiving
 from logistics.stock.dispatching import dispatch
 from logistics.stock.guarding import change
 from logistics.stock.holding import hold, release
@@ -217,6 +218,28 @@ def test_the_same_order_cancelled_many_times_frees_once(database: str) -> None:
 
     assert all_at_once(20, cancel, threads=20) == {"1": 1, "0": 19}
     assert counters() == [(10, 0, 0)]
+
+
+def test_one_lot_arrives_at_two_places_at_once(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have written a shelf row that refers to the lot before either locks the lot: neither may wait for the other for ever."""
+    with work() as session:
+        lot_id, places = make_pack_lot(session, boxes=10).id, [make_hub(session).id for _ in range(2)]
+    both, lock = threading.Barrier(2), receiving.lock_stock
+
+    def lock_together(session: Session, condition: ColumnElement[bool]) -> Sequence[StockLot]:
+        both.wait(20)
+        return lock(session, condition)
+
+    def receive(number: int) -> str:
+        try:
+            with work() as session:
+                receive_pack_lot(session, SYSTEM, lot_id, places[number], 5, AT)
+            return "received"
+        except OperationalError as error:
+            return type(error.orig).__name__
+
+    monkeypatch.setattr(receiving, "lock_stock", lock_together)
+    assert all_at_once(2, receive, threads=2) == {"received": 2}
 
 
 def test_after_random_histories_shelf_plus_dispatched_is_the_lot(database: str) -> None:

@@ -168,10 +168,11 @@ def _behaviour() -> ErrorBehaviour:
 def _json_body() -> Any:
     if request.mimetype not in JSON_TYPES:
         raise UnsupportedMedia("这里只收 JSON（application/json 或 application/ld+json）。")
-    if (request.content_length or 0) > schema.MOST_BYTES:
+    # A body sent in chunks has no length beforehand.
+    if (request.content_length or 0) > schema.MOST_BYTES or len(body := request.get_data()) > schema.MOST_BYTES:
         raise TooLarge("文件超过 %(most)s 字节。", params={"most": schema.MOST_BYTES})
     try:
-        return orjson.loads(request.get_data())
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Invalid("内容不是 JSON：%(detail)s", params={"detail": str(error)[:120]}) from error
 
@@ -236,7 +237,7 @@ def list_events() -> ResponseReturnValue:
 @needs("epcis:read")
 def list_events_of_epc(epc: str) -> ResponseReturnValue:
     """The first page of events that name an EPC anywhere."""
-    query = querying.parse_query({"MATCH_anyEPC": epc} | request.args.to_dict())
+    query = querying.parse_query(request.args.to_dict() | {"MATCH_anyEPC": epc})
     with reading() as session:
         return _answer(_query_document(querying.find_page(session, current_actor(), query, at=clock.now()).events))
 
@@ -246,7 +247,7 @@ def list_events_of_epc(epc: str) -> ResponseReturnValue:
 def show_event(event_uri: str) -> ResponseReturnValue:
     """One event and its error declarations, as a query document."""
     with reading() as session:
-        events = querying.list_by_event_id(session, current_actor(), event_uri)
+        events = [] if "\0" in event_uri else querying.list_by_event_id(session, current_actor(), event_uri)
         if not events:
             raise NotFound("没有这个事件。")
         return _answer(_query_document(events))

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -122,7 +122,7 @@ def store_document(session: Session, event: DocumentReceived) -> None:
     with session.begin_nested() as everything:
         for line in job.waiting:
             found = _twin(session, job.organization_id, line["event"], job.context)
-            if found is None and _taken(session, line["event"]):
+            if found is None and _taken(session, job.organization_id, line["event"]):
                 errors.append(_conflict(line["place"]))
             elif found is None:
                 stored.append(_store(session, actor, job.organization_id, line["event"], job.context, at))
@@ -143,7 +143,7 @@ def capture_event(session: Session, actor: Actor, body: Mapping[str, Any], at: d
     found = _twin(session, organization_id, body, None)
     if found is not None:
         return found
-    if _taken(session, body):
+    if _taken(session, organization_id, body):
         raise Conflict("已有另一个事件用了这个 eventID。", field="/eventID")
     try:
         with session.begin_nested():
@@ -174,13 +174,15 @@ def _twin(session: Session, organization_id: UUID, body: Mapping[str, Any], cont
     )
 
 
-def _taken(session: Session, body: Mapping[str, Any]) -> bool:
+def _taken(session: Session, organization_id: UUID, body: Mapping[str, Any]) -> bool:
+    """Whether the eventID names another event: one of the same kind, or anything of another organisation. An error declaration repeats
+    the eventID of the wrong event, and nobody may declare wrong what somebody else has said."""
     if "eventID" not in body:
         return False
-    query = select(TraceEvent.id).where(
-        TraceEvent.event_uri == body["eventID"], TraceEvent.is_declaration == ("errorDeclaration" in body)
-    )
-    return session.scalar(query) is not None
+    same_kind = TraceEvent.is_declaration == ("errorDeclaration" in body)
+    others = TraceEvent.organization_id != organization_id
+    query = select(TraceEvent.id).where(TraceEvent.event_uri == body["eventID"], or_(same_kind, others))
+    return session.scalar(query.limit(1)) is not None
 
 
 def _conflict(place: int) -> dict[str, Any]:

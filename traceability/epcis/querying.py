@@ -128,6 +128,8 @@ def parse_query(words: Mapping[str, str]) -> Query:
     """Understand the parameters of a request. Raises QueryParameter naming the one that is wrong."""
     conditions = []
     for name, text in words.items():
+        if "\0" in text:
+            raise QueryParameter("参数值“%(value)s”不对。", params={"value": text[:80]}, field=name[:60])
         if name in CONDITIONS:
             conditions.append(CONDITIONS[name](text))
         elif name not in ("orderBy", "orderDirection", "perPage", "eventCountLimit", "maxEventCount"):
@@ -151,9 +153,10 @@ def parse_query(words: Mapping[str, str]) -> Query:
 def _count(words: Mapping[str, str], name: str) -> int | None:
     if name not in words:
         return None
-    if not words[name].isascii() or not words[name].isdigit() or not 1 <= int(words[name][:10]) <= 1_000_000:
+    text = words[name]
+    if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) > 0):
         raise QueryParameter("%(name)s 应是大于 0 的整数。", params={"name": name}, field=name)
-    return int(words[name])
+    return int(text)
 
 
 def may_see(actor: Actor) -> ColumnElement[bool] | None:

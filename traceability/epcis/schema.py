@@ -16,6 +16,7 @@ import jsonschema_rs
 
 from kernel.clock import parse_iso
 from kernel.errors import FieldError, Invalid, Problem, Term
+from traceability.events.eventhash import TIMES
 from traceability.events.identifiers import check_key
 from traceability.events.vocabulary import EventType
 
@@ -23,6 +24,7 @@ MOST_EVENTS = 500
 MOST_BYTES = 5 * 1024 * 1024
 DEEPEST = 32
 BIGGEST = 2**53 - 1
+MOST_OF_ONE = 10**14  # what our quantity columns hold before the point
 SKEW = timedelta(minutes=5)  # clocks of scanners drift; an event from further ahead is a mistake
 
 _DATA = Path(__file__).parent / "data" / "epcis-2.0-schema.json"
@@ -157,6 +159,7 @@ def _own_rules(event: Mapping[str, Any], at: datetime) -> Iterator[FieldError]:
         if ":" not in key:
             yield FieldError(f"/ilmd/{_escaped(key)}", "ilmd 里的 %(field)s 要带命名空间前缀。", {"field": key})
     yield from _quantities(event)
+    yield from _sensor_times(event)
     for pointer, uri in _keys(event):
         try:
             check_key(uri)
@@ -168,9 +171,22 @@ def _quantities(event: Mapping[str, Any]) -> Iterator[FieldError]:
     for name in _CLASS_FIELDS:
         for place, element in enumerate(event.get(name, ())):
             amount = element.get("quantity")
-            if amount is not None and amount < 0:
-                found = {"field": "quantity", "found": _shown(amount), "allowed": "≥ 0"}
+            if amount is not None and not 0 <= amount < MOST_OF_ONE:
+                found = {"field": "quantity", "found": _shown(amount), "allowed": "≥ 0, < 10¹⁴"}
                 yield FieldError(f"/{name}/{place}/quantity", _ALLOWED, found)
+
+
+def _sensor_times(event: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Moments of measuring enter the Event Hash ID in UTC: the schema lets leap seconds and the year 0 pass, which no clock here reads."""
+    for place, element in enumerate(event.get("sensorElementList", ())):
+        parts = [("sensorMetadata", element.get("sensorMetadata", {}))]
+        parts += [(f"sensorReport/{number}", report) for number, report in enumerate(element.get("sensorReport", ()))]
+        for where, part in parts:
+            for name in sorted(TIMES & part.keys()):
+                try:
+                    parse_iso(part[name])
+                except Invalid as problem:
+                    yield FieldError(f"/sensorElementList/{place}/{where}/{name}", problem.message, problem.params)
 
 
 def _keys(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

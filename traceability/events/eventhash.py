@@ -61,7 +61,7 @@ _REPORT = (
     "chemicalSubstance", "value", "component", "stringValue", "booleanValue", "hexBinaryValue", "uriValue", "minValue",
     "maxValue", "meanValue", "sDev", "percRank", "percValue", "uom", "coordinateReferenceSystem",
 )  # fmt: skip
-_TIMES = frozenset(("eventTime", "time", "startTime", "endTime"))
+TIMES = frozenset(("eventTime", "time", "startTime", "endTime"))
 _LEFT_OUT = frozenset(("type", "eventID", "recordTime", "errorDeclaration", "@context", "rdfs:comment"))
 _WORDS = {"bizStep": (BIZ_STEPS, "BizStep-"), "disposition": (DISPOSITIONS, "Disp-")}
 
@@ -159,7 +159,7 @@ def _field(key: str, value: Any, names: _Names) -> str:
         return f"{key}={names.word(value, _WORDS[key][0], CBV_WORD + _WORDS[key][1])}"
     if isinstance(value, list):
         return "".join(sorted(f"{key}={names.value(item)}" for item in value))
-    return f"{key}={_instant(value) if key in _TIMES else names.value(value)}"
+    return f"{key}={_instant(value) if key in TIMES else names.value(value)}"
 
 
 def _list(key: str, children: Iterator[str]) -> str:
@@ -186,7 +186,7 @@ def _ordered(item: Mapping[str, Any], order: tuple[str, ...], names: _Names) -> 
 
 
 def _leaf(key: str, value: Any, names: _Names) -> str:
-    if key in _TIMES:
+    if key in TIMES:
         return f"{key}={_instant(value)}"
     if key == "type":
         return f"type={names.word(value, None, NAMESPACES['gs1'])}"

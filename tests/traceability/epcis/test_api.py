@@ -78,6 +78,22 @@ def test_what_cannot_be_kept_is_refused_with_its_place(partner: Partner, odd: di
     assert "/example:x" in job["errors"][0]["errors"][0]["pointer"]
 
 
+def test_odd_questions_get_an_answer(partner: Partner) -> None:
+    many = "0000000001" + "9" * 30
+    for query in ({"maxEventCount": many}, {"perPage": many}, {"MATCH_epc": "a\0b"}, {"EQ_eventID": "\0"}):
+        assert partner.get("/events", **query).status_code == 400
+    assert partner.get("/events/urn:%00x").status_code == 404
+
+
+def test_the_address_of_an_epc_speaks_of_that_epc(partner: Partner) -> None:
+    partner.capture(make_event(1), make_event(2))
+    asked = partner.get(
+        "/epcs/https://id.gs1.org/01/09520123456788/21/1/events", MATCH_anyEPC="https://id.gs1.org/01/09520123456788/21/2"
+    )
+    events = asked.get_json()["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    assert [event["epcList"] for event in events] == [make_event(1)["epcList"]]
+
+
 def test_options_tell_versions_and_limits(client: FlaskClient) -> None:
     for path in ("/epcis/", "/epcis/capture", "/epcis/events"):
         answer = client.options(path)

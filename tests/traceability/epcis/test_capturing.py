@@ -122,6 +122,21 @@ def test_an_error_declaration_stands_beside_its_event(partner: Partner) -> None:
     assert len(partner.events(EXISTS_errorDeclaration="true")) == 1
 
 
+def test_nobody_declares_wrong_what_another_has_said(partner: Partner, client: FlaskClient, session: Session) -> None:
+    chain = make_chain(session, boxes=1)
+    ours = session.scalars(select(TraceEvent).where(TraceEvent.lot_code == chain.pack.code)).first()
+    assert ours is not None
+    error = {"errorDeclaration": {"declarationTime": "2026-01-02T00:00:00Z", "reason": "incorrect_data"}}
+    declared = make_event(1, eventID=ours.event_uri, epcList=[f"https://id.gs1.org/01/{chain.product.gtin}/10/{chain.pack.code}"])
+    answer = partner.post("/events", declared | error | {"@context": [CONTEXT]})
+    assert (answer.status_code, answer.get_json()["type"]) == (409, "epcisException:ResourceAlreadyExistsException")
+    assert partner.capture(declared | error)["errors"][0]["status"] == 409
+    uri = "urn:uuid:8c8ba0e8-7fbf-4a5c-9b0c-0c7f1b1e0001"
+    stranger = Partner(client, session)
+    assert stranger.capture(make_event(2, eventID=uri) | error)["success"], "about an event that only they know"
+    assert not partner.capture(make_event(3, eventID=uri))["success"], "else their declaration would speak of this one"
+
+
 def test_one_event_at_once(partner: Partner) -> None:
     event = make_event(1) | {"@context": [CONTEXT]}
     first = partner.post("/events", event)

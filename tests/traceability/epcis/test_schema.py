@@ -69,6 +69,22 @@ MUTATIONS = [
     ("ObjectEvent", with_("epcList", ["no uri at all"]), "/epcList/0", "URI"),
     ("ObjectEvent", with_("readPoint", {"id": "https://id.gs1.org/414/9521141123450"}), "/readPoint/id", "校验码"),
     ("ObjectEvent", with_("quantityList", [{"epcClass": "urn:x:y", "quantity": -1}]), "/quantityList/0/quantity", "≥ 0"),
+    ("ObjectEvent", with_("quantityList", [{"epcClass": "urn:x:y", "quantity": 2**52}]), "/quantityList/0/quantity", "10¹⁴"),
+    (
+        "ObjectEvent",
+        with_("sensorElementList", [{"sensorReport": [{"type": "Temperature", "time": "2016-12-31T23:59:60Z"}]}]),
+        "/sensorElementList/0/sensorReport/0/time",
+        "不正确",
+    ),
+    (
+        "ObjectEvent",
+        with_(
+            "sensorElementList",
+            [{"sensorMetadata": {"startTime": "0001-01-01T00:00:00+14:00"}, "sensorReport": [{"type": "Temperature"}]}],
+        ),
+        "/sensorElementList/0/sensorMetadata/startTime",
+        "不正确",
+    ),
     (
         "ObjectEvent",
         with_("quantityList", [{"epcClass": "urn:x:y", "quantity": 1, "uom": "kilogram"}]),

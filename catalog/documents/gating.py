@@ -47,17 +47,21 @@ class MissingPaper:
         return fill(self.reason, self.params, gettext)
 
 
-def holds_on(document: Document, day: date) -> bool:
-    """Whether a paper counts on that day."""
-    revoked = document.revoked_at is not None and today_shanghai(document.revoked_at) <= day
+def holds_on(document: Document, day: date, known: date | None = None) -> bool:
+    """Whether a paper counts on that day, by what is ``known`` on a later one (None: on the day itself)."""
+    revoked = document.revoked_at is not None and today_shanghai(document.revoked_at) <= (known or day)
     return document.covers(day) and not revoked
 
 
-def find_missing(session: Session, needs: Iterable[Need], on: date) -> list[MissingPaper]:
-    """Those of ``needs`` that no paper meets on that day, each with its reason; empty when all is in order."""
+def find_missing(session: Session, needs: Iterable[Need], on: date, known: date | None = None) -> list[MissingPaper]:
+    """Those of ``needs`` that no paper meets on that day, each with its reason; empty when all is in order.
+
+    A paper that has run out since still met its need; one that was revoked by the day ``known`` (None: ``on``) is as if never given.
+    """
     wanted = list(dict.fromkeys(needs))
     held = _held(session, wanted)
-    return [_explain(need, held.get(need, ()), on) for need in wanted if not any(holds_on(d, on) for d in held.get(need, ()))]
+    missing = [need for need in wanted if not any(holds_on(document, on, known) for document in held.get(need, ()))]
+    return [_explain(need, held.get(need, ()), on, known or on) for need in missing]
 
 
 def list_holding(session: Session, needs: Iterable[Need], on: date) -> list[Document]:
@@ -76,10 +80,10 @@ def _held(session: Session, needs: Sequence[Need]) -> dict[Need, list[Document]]
     return held
 
 
-def _explain(need: Need, documents: Sequence[Document], on: date) -> MissingPaper:
+def _explain(need: Need, documents: Sequence[Document], on: date, known: date) -> MissingPaper:
     """The reason nearest to being mended: not yet valid, else the last to expire, else revoked, else none at all."""
     name: dict[str, object] = {"paper": Term(KIND_LABELS[need[0]]), "code": need[2]}
-    standing = [d for d in documents if d.revoked_at is None or today_shanghai(d.revoked_at) > on]
+    standing = [d for d in documents if d.revoked_at is None or today_shanghai(d.revoked_at) > known]
     later = [d for d in standing if d.valid_from > on]
     over = [d for d in standing if d.valid_to is not None and d.valid_to < on]
     if later:

@@ -1,14 +1,16 @@
 """Which papers a lot still needs before it may leave.
 
 A paper of the lot itself must be valid on the day it leaves. A paper of a lot it was made from counts when it was valid on the day
-that lot went on, and only when all parents have one: animals are quarantined before slaughter, not the frozen leg. A commitment
-certificate (承诺达标合格证) does not pass on through mixing: a mixed lot needs a new one (2025 no. 4).
+that lot went on, and only when all parents have one: animals are quarantined before slaughter, not the frozen leg. One that was revoked
+since, on whatever day, counts no more. A commitment certificate (承诺达标合格证) does not pass on through mixing: a mixed lot needs a new
+one (2025 no. 4).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date
-from typing import TypeAlias
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -19,9 +21,9 @@ from catalog.products import listing
 from catalog.products.needs import LOT_KINDS
 from catalog.products.queries import get_product
 from traceability.lots.models import Lot
-from traceability.lots.queries import list_edges_into
+from traceability.lots.queries import list_parents
 
-Known: TypeAlias = dict[tuple[UUID, date], MissingPaper | None]
+MOST_GENERATIONS = 100  # a circle of edges, were there one, ends as missing
 
 
 def find_missing_papers(session: Session, lot: Lot, on: date) -> list[MissingPaper]:
@@ -29,24 +31,37 @@ def find_missing_papers(session: Session, lot: Lot, on: date) -> list[MissingPap
     if lot.product_sku is None:
         return []
     product = get_product(session, lot.product_sku)
-    of_lot = (_missing(session, lot, kind, on, {}) for kind in sorted(LOT_KINDS) if kind.value in product.needs)
+    of_lot = (_missing(session, lot, kind, on) for kind in sorted(LOT_KINDS) if kind.value in product.needs)
     of_shelf = listing.find_missing_papers(session, [product], on)[product.id]
     return [*of_shelf, *(paper for paper in of_lot if paper is not None)]
 
 
-def _missing(session: Session, lot: Lot, kind: DocumentKind, on: date, known: Known) -> MissingPaper | None:
-    """The paper of ``kind`` that ``lot`` misses on ``on``; ``known`` keeps verdicts, since ways through a genealogy meet again."""
-    if (lot.id, on) in known:
-        return known[lot.id, on]
+def _missing(session: Session, lot: Lot, kind: DocumentKind, on: date) -> MissingPaper | None:
+    """The paper of ``kind`` that ``lot`` misses on ``on``. Whoever has none asks all its parents, generation by generation."""
     own = find_missing(session, [(kind, SubjectKind.LOT, lot.code)], on)
-    known[lot.id, on] = own[0] if own else None  # said before looking further: a circle of edges, were there one, ends as missing
-    if own and _inherits(session, lot, kind, known):
-        known[lot.id, on] = None
-    return known[lot.id, on]
+    lacking = [lot] if own else []
+    for _ in range(MOST_GENERATIONS):
+        if not lacking:
+            return None
+        parents = list_parents(session, [each.id for each in lacking])
+        if any(not _may_inherit(kind, parents[each.id]) for each in lacking):
+            break
+        needed = [(parent, each.produced_on) for each in lacking for parent in parents[each.id]]
+        lacking = _list_lacking(session, needed, kind, on)
+    return own[0]
 
 
-def _inherits(session: Session, lot: Lot, kind: DocumentKind, known: Known) -> bool:
-    parents = [session.get_one(Lot, edge.from_lot_id) for edge in list_edges_into(session, lot.id)]
-    if kind is DocumentKind.PROMISE_CERTIFICATE and len(parents) > 1:
-        return False
-    return bool(parents) and all(_missing(session, parent, kind, lot.produced_on, known) is None for parent in parents)
+def _may_inherit(kind: DocumentKind, parents: list[Lot]) -> bool:
+    return len(parents) == 1 or (bool(parents) and kind is not DocumentKind.PROMISE_CERTIFICATE)
+
+
+def _list_lacking(session: Session, needed: Iterable[tuple[Lot, date]], kind: DocumentKind, known: date) -> list[Lot]:
+    """Those lots that had no such paper on the day they went on, each once."""
+    by_day: defaultdict[date, dict[str, Lot]] = defaultdict(dict)
+    for lot, day in needed:
+        by_day[day][lot.code] = lot
+    lacking: dict[UUID, Lot] = {}
+    for day, lots in by_day.items():
+        for paper in find_missing(session, [(kind, SubjectKind.LOT, code) for code in lots], day, known):
+            lacking[lots[paper.subject_code].id] = lots[paper.subject_code]
+    return list(lacking.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -105,6 +105,15 @@ def list_edges_into(session: Session, lot_id: UUID) -> Sequence[LotEdge]:
 def list_edges_out_of(session: Session, lot_id: UUID) -> Sequence[LotEdge]:
     """What a lot went into, one step on."""
     return session.scalars(select(LotEdge).where(LotEdge.from_lot_id == lot_id).order_by(LotEdge.id)).all()
+
+
+def list_parents(session: Session, lot_ids: Collection[UUID]) -> dict[UUID, list[Lot]]:
+    """The lots that went into each of these, one step back, oldest first; an empty list where nothing did."""
+    found: dict[UUID, list[Lot]] = {lot_id: [] for lot_id in lot_ids}
+    query = select(LotEdge.to_lot_id, Lot).join(Lot, Lot.id == LotEdge.from_lot_id).where(LotEdge.to_lot_id.in_(lot_ids))
+    for lot_id, parent in session.execute(query.order_by(Lot.id)):
+        found[lot_id].append(parent)
+    return found
 
 
 def list_upstream_lots(session: Session, lot_id: UUID) -> Sequence[Lot]:

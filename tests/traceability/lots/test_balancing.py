@@ -6,6 +6,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import func, select, text, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from catalog.documents import issuing
 from catalog.documents.models import Document, DocumentKind
 from catalog.parties.models import SYSTEM
 from kernel.db import work
@@ -22,6 +24,7 @@ from tests.factories.catalog import make_product
 from tests.factories.lots import kg, make_chain, make_lot, make_lot_papers, make_pack_lot
 from traceability.events.queries import list_events_of_lot
 from traceability.lots import balancing, mixing, processing, recalling, serialising
+from traceability.lots.gating import find_missing_papers
 from traceability.lots.models import Lot, LotEdge, LotShare, TradeItem
 from traceability.lots.states import ItemState, Step
 
@@ -164,6 +167,29 @@ def test_meat_without_quarantine_or_inspection_stays(session: Session, at: datet
     with pytest.raises(Conflict, match=r"缺少动物检疫合格证明.*缺少肉品品质检验合格证"):
         balancing.dispatch_items(session, chain.pack.id, chain.serials, at)
     assert chain.pack.dispatched == 0
+
+
+def test_a_paper_revoked_since_counts_no_more_and_one_run_out_since_does(session: Session, at: datetime) -> None:
+    chain = make_chain(session, boxes=2)
+    later = at + timedelta(days=40)
+    paper = session.scalars(select(Document).where(Document.subject_code == chain.live.code)).one()
+    paper.valid_to = at.date()
+    session.flush()
+    balancing.dispatch_items(session, chain.pack.id, chain.serials[:1], later)
+    issuing.revoke_document(session, SYSTEM, document_id=paper.id, reason="伪造", at=later)
+    with pytest.raises(Conflict, match="缺少动物检疫合格证明"):
+        balancing.dispatch_items(session, chain.pack.id, chain.serials[1:], later)
+
+
+def test_the_search_for_papers_asks_no_household_by_itself(session: Session, at: datetime, count_queries: Any) -> None:
+    asked = []
+    for sheep in (2, 9):
+        chain = make_chain(session, sheep=[1] * sheep, boxes=1, papers=False)
+        session.expire_all()
+        with count_queries() as queries:
+            assert len(find_missing_papers(session, chain.pack, at.date())) == 2
+        asked.append(len(queries))
+    assert asked[0] == asked[1]
 
 
 def test_a_fruit_lot_needs_its_own_promise_certificate(session: Session, at: datetime) -> None:

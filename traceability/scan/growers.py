@@ -37,15 +37,17 @@ def describe(
     """The households as anybody may read them.
 
     By consent its name (and village, and share); else a number within the cooperative. A town is named only where at least
-    ``FEW_HOUSEHOLDS`` of its households are in the lot; the others are counted for the county.
+    ``FEW_HOUSEHOLDS`` of its households are in the lot; the others are counted for the county. Shares are not told when a single
+    household keeps its own to itself: it would be what is left of the whole.
     """
+    silent = [member for member in members if ConsentScope.SHARE not in allowed.get(member.id, frozenset())]
     named = []
     numbers = []
     for member in members:
         scopes = allowed.get(member.id, frozenset())
         if ConsentScope.NAME in scopes and member.id in names:
             village = f"{member.town}{member.village}" if ConsentScope.VILLAGE in scopes else ""
-            percent = _percent(member.share) if ConsentScope.SHARE in scopes else ""
+            percent = _percent(member.share) if ConsentScope.SHARE in scopes and len(silent) != 1 else ""
             named.append(Grower(names[member.id], village, percent))
         else:
             numbers.append(member.number)

@@ -114,13 +114,13 @@ def find_gaps(
 
 
 def find_key(events: Sequence[Happened], lots: Iterable[Made]) -> Key | None:
-    """The date of the first line: of slaughter, else of the harvest, else of packing."""
+    """The date of the first line: of slaughter, else of the harvest, else of packing; by those who did it, not by what a partner sent."""
     by_code = {lot.code: lot for lot in lots}
     for act in ACT_TEXTS:
         days = [
             today_shanghai(event.at)
             for event in events
-            if not event.is_declaration and (event.biz_step == act or (act == "delivery" and _is_delivery(event, by_code)))
+            if event.origin is Origin.OWN and (event.biz_step == act or (act == "delivery" and _is_delivery(event, by_code)))
         ]
         if days:
             return Key(ACT_TEXTS[act], min(days), max(days))

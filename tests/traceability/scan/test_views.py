@@ -18,6 +18,7 @@ from catalog.parties import consenting
 from catalog.parties.models import ConsentScope, Household
 from kernel.ids import new_serial
 from tests.factories.catalog import make_document
+from tests.factories.epcis import Partner, make_event
 from tests.factories.lots import Chain, make_chain
 from traceability.lots import balancing, recalling
 from traceability.lots.states import ItemState
@@ -126,6 +127,27 @@ def test_consent_and_its_withdrawal(client: FlaskClient, session: Session, chain
     consenting.withdraw_consent(session, chain.clerk, household_id=household.id, scope=ConsentScope.NAME, at=later)
     assert SECRET not in page(client, f"/t/{chain.serials[0]}")
     assert "6户" in page(client, f"/t/{chain.serials[0]}"), "the count stays"
+
+
+def test_a_share_is_not_told_by_telling_all_the_others(client: FlaskClient, session: Session, chain: Chain) -> None:
+    for number in range(5):
+        households_named(session, chain, number, ConsentScope.NAME, ConsentScope.SHARE)
+    households_named(session, chain, 5, ConsentScope.NAME)
+    text = words(page(client, f"/t/{chain.serials[0]}"))
+    assert f"{SECRET}5" in text
+    assert "35.7" not in text, "the sixth household's share would be what is left of 100 %"
+    households_named(session, chain, 5, ConsentScope.SHARE)
+    assert "35.7" in words(page(client, f"/t/{chain.serials[0]}"))
+
+
+def test_a_partner_does_not_set_the_day_of_slaughter(client: FlaskClient, session: Session, chain: Chain) -> None:
+    lot = f"https://id.gs1.org/01/{chain.product.gtin}/10/{chain.pack.code}"
+    told = make_event(1, bizStep="killing", eventTime="2026-11-28T01:00:00Z", epcList=[lot])
+    assert Partner(client, session).capture(told)["success"]
+    text = words(page(client, f"/t/{chain.serials[0]}"))
+    assert "合作方报" in text
+    assert "11月22日屠宰" in text
+    assert "11月28日屠宰" not in text
 
 
 def test_few_households_are_not_told_apart(client: FlaskClient, session: Session, at: datetime) -> None:

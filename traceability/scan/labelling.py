@@ -17,6 +17,7 @@ from catalog.products.queries import get_product
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
 from traceability.lots import serialising
+from traceability.lots.balancing import lock_lots
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.queries import get_lot
 from traceability.lots.states import ItemState, LotKind
@@ -58,6 +59,7 @@ def ask_labels(
     """
     lot = get_lot(session, lot_code)
     must_label(actor, lot)
+    lock_lots(session, [lot.id])  # who asks at the same time waits, and gets other boxes: no serial stands on two boxes
     if lot.kind is not LotKind.PACK:
         raise Invalid("只有装好盒的批次才能打印标签。", field="lot")
     if not 1 <= count <= MOST_LABELS:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -137,6 +141,35 @@ def test_a_box_is_not_asked_for_twice(session: Session, chain: Chain, store: Fil
     tasks.draw_labels(str(first.id))
     again = ask(session, chain, at, again=True)
     assert set(again.serials) == set(first.serials)
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_two_clerks_who_ask_at_once_get_different_boxes(
+    database: str, at: datetime, monkeypatch: pytest.MonkeyPatch, locked: bool
+) -> None:
+    """The lock on the lot is the guard: without it both sheets carry the same serials."""
+    with work() as session:
+        chain = make_chain(session, sheep=(2,), boxes=4, activated=False)
+        code, clerk = chain.pack.code, chain.clerk
+    both, waiting = Barrier(2), labelling._waiting_serials
+
+    def slow(session: Session, lot_id: UUID) -> set[str]:
+        found = waiting(session, lot_id)
+        with suppress(BrokenBarrierError):
+            both.wait(1)
+        return found
+
+    def ask_for_two(_: int) -> list[str]:
+        with work() as session:
+            job = labelling.ask_labels(session, clerk, lot_code=code, count=2, sheet=Sheet.A4, public_url=PUBLIC, demo=False, at=at)
+            return list(job.serials)
+
+    monkeypatch.setattr(labelling, "_waiting_serials", slow)
+    if not locked:
+        monkeypatch.setattr(labelling, "lock_lots", lambda *_: None)
+    with ThreadPoolExecutor(2) as pool:
+        serials = [serial for found in pool.map(ask_for_two, range(2)) for serial in found]
+    assert len(set(serials)) == (4 if locked else 2)
 
 
 def test_who_may_print(

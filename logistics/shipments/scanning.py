@@ -38,8 +38,8 @@ def must_be_open(shipment: Shipment) -> None:
 def scan_item(session: Session, actor: Actor, shipment_code: str, code_text: str, at: datetime) -> ParcelItem:
     """Put the box with this code into the shipment's newest parcel.
 
-    Raises Invalid (unreadable), NotFound (no such box), and Conflict with the reason: another product, another lot than the one promised,
-    already in a parcel, void or recalled, or the line is full.
+    Raises Invalid (unreadable), NotFound (no such box), and Conflict with the reason: a label that contradicts itself, another product,
+    another lot than the one promised, already in a parcel, void or recalled, or the line is full.
     """
     shipment = lock_shipment(session, actor, shipment_code)
     must_be_open(shipment)
@@ -48,6 +48,10 @@ def scan_item(session: Session, actor: Actor, shipment_code: str, code_text: str
     if item is None:
         raise NotFound("没有编号为 %(serial)s 的盒子，请核对标签，一次只扫一盒。", params={"serial": code.serial})
     lot = session.get_one(Lot, item.lot_id)
+    if code.gtin not in (None, item.gtin) or code.lot not in (None, lot.code):
+        raise Conflict(
+            "编号 %(serial)s 的标签与登记的商品或批次不符，可能贴错或是仿造的，请换一盒。", params={"serial": item.serial}
+        )
     task = _matching_task(session, shipment, item, lot)
     _check_box(session, item, lot, at)
     parcel_id = session.scalar(select(Parcel.id).where(Parcel.shipment_id == shipment.id).order_by(Parcel.number.desc()).limit(1))

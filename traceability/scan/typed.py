@@ -25,21 +25,21 @@ def find_path(text: str) -> str:
         return _path_of_address(text)
     if normalise_code(text).startswith("LOT-"):
         return f"/t/{parse_code(text, 'LOT', 'code')}"
-    return f"/t/{_serial(text)}"
+    return f"/t/{read_serial(text)}"
 
 
 def _path_of_address(text: str) -> str:
     path = urlsplit(text if "//" in text or text.startswith("/") else f"//{text}").path.rstrip("/")
     parts = path.split("/")
     if len(parts) >= 3 and parts[-2] == "t":
-        return f"/t/{parts[-1] if parts[-1].startswith('LOT-') else _serial(parts[-1])}"
+        return f"/t/{parts[-1] if parts[-1].startswith('LOT-') else read_serial(parts[-1])}"
     try:
         return parse_path(path).path
     except BadLink as problem:
         raise Invalid("这个码不是本站的溯源码。请扫盒上“扫码看来历”旁边的二维码。", field="code") from problem
 
 
-def _serial(text: str) -> str:
+def read_serial(text: str) -> str:
     """A serial as people type it: small letters, blanks and dashes are mended when it can only be one of ours."""
     tidy = text.upper().replace(" ", "").replace("-", "").translate(_CONFUSED)
     if not is_own_serial(tidy):

@@ -37,6 +37,8 @@ def test_digital_links(stem: str) -> None:
         "  ",
         "https://shop.example.cn/01/09520000000011/10/LOT-1",
         f"/01/12345678901234/21/{SERIAL}",
+        f"/21/{SERIAL}/10/LOT-1",
+        "/01/09520000000011/21/%zz",
         "有汉字的编号",
         "x" * 500,
         "/t/",

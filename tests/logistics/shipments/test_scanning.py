@@ -96,6 +96,17 @@ def test_a_box_whose_label_is_not_good(session: Session, table: Table, state: It
         table.scan(serial)
 
 
+def test_a_label_that_contradicts_itself(session: Session, table: Table) -> None:
+    """Somebody printed a real serial under another product, or another lot."""
+    serial, _ = make_serials(session, table.stock, 2)
+    lot, gtin = lot_of(session, table.stock), table.product.gtin
+    foreign = make_product(session).gtin
+    for label in (f"/01/{foreign}/21/{serial}", f"/01/{gtin}/10/LOT-OTHER/21/{serial}"):
+        with pytest.raises(Conflict, match="贴错或是仿造"):
+            table.scan(label)
+    assert table.scan(f"https://shop.example.cn/01/{gtin}/10/{lot.code}/21/{serial}").serial == serial
+
+
 def test_a_recalled_lot(session: Session, table: Table, at: datetime) -> None:
     mark_lots(session, SYSTEM, lot_of(session, table.stock).code, "抽检不合格", at)
     with pytest.raises(Conflict, match="召回"):

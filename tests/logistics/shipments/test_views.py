@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM, Actor, Place
 from kernel import clock
+from kernel.ids import new_serial
 from logistics.coldchain.assigning import assign_logger
 from logistics.coldchain.models import ColdClass
 from logistics.shipments import scanning
@@ -84,7 +85,8 @@ def test_a_wrong_box_is_refused_in_words(session: Session, client: FlaskClient, 
     assert answer.status_code == 409
     assert "这一单要装的是" in answer.text
     assert client.post(f"{table.url}/scans", data=form(code="")).status_code == 422
-    assert client.post(f"{table.url}/scans", data=form(code="NOTHING")).status_code == 404
+    assert client.post(f"{table.url}/scans", data=form(code="NOTHING")).status_code == 422
+    assert client.post(f"{table.url}/scans", data=form(code=new_serial())).status_code == 404
 
 
 def test_a_box_comes_out_and_a_carton_is_added(session: Session, client: FlaskClient, table: Table) -> None:

@@ -153,8 +153,12 @@ def _next_sscc(session: Session, place_id: UUID) -> str | None:
         return None
     body = gln[:12]
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"sscc {body}", 0))))
-    used = session.scalar(select(func.count()).select_from(Parcel).where(func.substr(Parcel.sscc, 2, 12) == body)) or 0
-    return make_check(f"{used // 10_000}{body}{used % 10_000:04}") if used < 100_000 else None
+    for digit in reversed(range(10)):  # the highest number so far stands at the end of the index
+        last = session.scalar(select(func.max(Parcel.sscc)).where(Parcel.sscc.between(f"{digit}{body}", f"{digit}{body}99999")))
+        if last is not None:
+            following = digit * 10_000 + int(last[13:17]) + 1
+            return make_check(f"{following // 10_000}{body}{following % 10_000:04}") if following < 100_000 else None
+    return make_check(f"0{body}0000")
 
 
 def add_parcel(session: Session, actor: Actor, shipment_code: str) -> Parcel:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import SYSTEM, Actor, Place, Role
 from catalog.products.models import Temperature
 from kernel.errors import Conflict, Forbidden
-from kernel.gs1 import make_gln, parse_sscc
+from kernel.gs1 import make_check, make_gln, parse_sscc
 from logistics.shipments import packing
 from logistics.shipments.events import ItemsDispatched
 from logistics.shipments.models import PackingTask, Parcel, ParcelItem
@@ -148,6 +148,24 @@ def test_cartons_get_numbers_of_the_place(session: Session, at: datetime) -> Non
     assert parcels[0].sscc != parcels[1].sscc
     assert [item.parcel_id for item in session.scalars(select(ParcelItem).order_by(ParcelItem.id))] == [p.id for p in parcels]
     assert [box.serial for box in list_boxes(session, shipment.id)] == serials[:2]
+
+
+def test_the_numbers_of_a_place_go_on_and_end(session: Session) -> None:
+    hub = make_hub(session, gln=str(make_gln("952", 4712)))
+    shipment = make_shipment(session, make_stock(session, place=hub, boxes=4))
+    packer, body = make_packer(session, hub), (hub.gln or "")[:12]
+
+    def add(last: str) -> str | None:
+        """The number of the next carton after one with the reference ``last``."""
+        session.add(Parcel(shipment_id=shipment.id, number=int(last) + 100, sscc=make_check(f"{last[0]}{body}{last[1:]}")))
+        session.flush()
+        found = add_parcel(session, packer, shipment.code).sscc
+        return found and found[0] + found[13:17]
+
+    assert add("00041") == "00042"
+    assert add("09999") == "10000"
+    assert add("99998") == "99999"
+    assert add_parcel(session, packer, shipment.code).sscc is None
 
 
 def test_only_packers_of_the_place(session: Session, at: datetime) -> None:

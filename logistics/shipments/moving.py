@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,7 @@ _LATER = {state: rank for rank, state in enumerate(MovementState)}
 
 def record_push(session: Session, carrier: str, track: Track, payload: str, at: datetime) -> int:
     """Keep a push whose signature was checked; returns how many lines were new. The same push, or the same line, counts once."""
+    lock_waybill(session, carrier, track.number)
     digest = hashlib.sha256(payload.encode()).hexdigest()
     push = {"id": uuid7(), "carrier": carrier, "number": track.number, "payload": payload, "digest": digest, "received_at": at}
     push_id = session.scalar(
@@ -57,6 +58,12 @@ def record_push(session: Session, carrier: str, track: Track, payload: str, at: 
     if shipment is not None:
         refresh_shipment(session, shipment, at)
     return len(new)
+
+
+def lock_waybill(session: Session, carrier: str, number: str) -> None:
+    """Until the end of the transaction nobody else tells of this waybill or gives it to a shipment: a push that comes while the waybill
+    is being written down would find no shipment, and the shipment no push."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"waybill {carrier} {number}", 0))))
 
 
 def refresh_shipment(session: Session, shipment: Shipment, at: datetime) -> None:

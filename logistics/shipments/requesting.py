@@ -18,7 +18,7 @@ from catalog.parties.models import Actor, Organization, Place
 from kernel.errors import Conflict, Invalid
 from logistics.shipments.carriers import Access, Follow, Pickup, get_adapter
 from logistics.shipments.models import CarrierAccount, CarrierRequest, Parcel, Shipment
-from logistics.shipments.moving import refresh_shipment
+from logistics.shipments.moving import lock_waybill, refresh_shipment
 from logistics.shipments.packing import close_shipment
 from logistics.shipments.scanning import lock_shipment
 from logistics.shipments.states import REQUEST_FLOW, RequestKind, RequestState, ShipmentState
@@ -150,6 +150,7 @@ def record_answer(session: Session, request_id: UUID, waybill: str | None, at: d
 
 
 def _set_waybill(session: Session, shipment: Shipment, carrier: str, waybill: str, at: datetime) -> None:
+    lock_waybill(session, carrier, waybill)
     taken = session.scalar(select(Shipment.code).where(Shipment.carrier == carrier, Shipment.waybill == waybill))
     if taken is not None:
         raise Conflict("运单号 %(waybill)s 已用在发货单 %(code)s 上，请核对。", params={"waybill": waybill, "code": taken})

@@ -8,6 +8,7 @@ import structlog
 
 from kernel import clock
 from kernel.db import reading, work
+from kernel.errors import Conflict
 from kernel.tasks import celery
 from logistics.shipments import requesting
 from logistics.shipments.carriers import CarrierDown, Pickup, get_adapter
@@ -35,8 +36,13 @@ def send_request(request_id: str) -> None:
         with work() as session:
             requesting.record_failure(session, key, str(error), clock.now())
         return
-    with work() as session:
-        requesting.record_answer(session, key, waybill, clock.now())
+    try:
+        with work() as session:
+            requesting.record_answer(session, key, waybill, clock.now())
+    except Conflict as problem:  # the carrier gave out a number twice
+        log.warning("carrier gave a waybill that is taken", request=request_id)
+        with work() as session:
+            requesting.record_failure(session, key, str(problem), clock.now())
 
 
 @celery.task(name="shipments.sweep_requests", max_retries=0)

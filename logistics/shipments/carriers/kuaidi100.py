@@ -57,8 +57,10 @@ class Kuaidi100:
     def follow(self, access: Access, follow: Follow) -> None:
         """Subscribe to a waybill (快递100 allows four subscriptions a month for one number)."""
         parameters = {"callbackurl": follow.push_url, "salt": access.push_salt, "resultv2": "4", "phone": follow.phone}
-        company = known_carriers()[follow.carrier].kuaidi100
-        param = {"company": company, "number": follow.number, "key": access.key, "parameters": parameters}
+        carrier = known_carriers().get(follow.carrier)
+        if carrier is None:
+            raise CarrierDown(f"no such carrier: {follow.carrier}")
+        param = {"company": carrier.kuaidi100, "number": follow.number, "key": access.key, "parameters": parameters}
         answer = post_form(access.base_url + SUBSCRIBE, {"schema": "json", "param": json.dumps(param, ensure_ascii=False)})
         # 501: this number is subscribed already, which is what we want.
         if str(answer.get("returnCode")) not in ("200", "501"):
@@ -86,7 +88,7 @@ def parse_param(param: str) -> Track:
             raise ValueError("number or data")
         newest = max((_time(row) for row in rows), default=None)
         return Track(number, [_line(row, str(result.get("state", "")) if _time(row) == newest else "") for row in rows])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise Invalid("推送的内容看不懂。") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from itertools import permutations
 
@@ -10,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM
+from kernel.db import work
 from kernel.outbox import Event
 from logistics.coldchain.assigning import assign_logger
 from logistics.coldchain.models import Assignment, ColdClass
-from logistics.shipments import moving
+from logistics.shipments import moving, requesting
 from logistics.shipments.carriers import Track, TrackLine
 from logistics.shipments.events import ShipmentDelivered, ShipmentDispatched, ShipmentReturned
 from logistics.shipments.models import Movement, Push, Shipment
@@ -53,6 +55,34 @@ def line(at: datetime, hour: int, state: MovementState) -> TrackLine:
 
 def push(session: Session, at: datetime, *lines: TrackLine, carrier: str = "fake", number: str = WAYBILL) -> int:
     return record_push(session, carrier, Track(number, lines), repr(lines), at)
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_push_that_comes_while_the_waybill_is_written_down(
+    database: str, at: datetime, monkeypatch: pytest.MonkeyPatch, locked: bool
+) -> None:
+    """The lock on the waybill is the guard: without it neither sees the other, and the shipment waits for ever."""
+    with work() as session:
+        make_carrier(session)
+        shipment = make_shipment(session)
+        shipment.state = ShipmentState.PACKED
+        shipment_id = shipment.id
+    if not locked:
+        monkeypatch.setattr(moving, "lock_waybill", lambda *_: None)
+
+    def tell() -> None:
+        with work() as session:
+            push(session, at, line(at, 1, M.PICKED_UP))
+
+    with ThreadPoolExecutor(1) as pool:
+        with work() as session:
+            requesting._set_waybill(session, session.get_one(Shipment, shipment_id), "fake", WAYBILL, at)
+            told = pool.submit(tell)
+            wait([told], timeout=2)
+        told.result(20)
+    with work() as session:
+        state = session.get_one(Shipment, shipment_id).state
+    assert state is (ShipmentState.DISPATCHED if locked else ShipmentState.PACKED)
 
 
 def test_a_journey(session: Session, shipment: Shipment, told: list[Event], at: datetime) -> None:

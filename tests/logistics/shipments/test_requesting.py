@@ -181,6 +181,20 @@ def test_a_carrier_that_is_down_is_asked_again_by_the_sweep(session: Session, pa
     assert packed.shipment.state is ShipmentState.PACKED
 
 
+def test_a_waybill_given_out_twice_is_a_failure_the_packer_sees(session: Session, packed: Packed, carrier: str) -> None:
+    make_carrier(session, base_url=carrier)
+    other = Packed(session)
+    request = send_off(session, packed.packer, packed.code, "fake", "", clock.now())
+    pickup = requesting._pickup(session, request, packed.shipment)
+    waybill = FakeCarrier().request_pickup(requesting.Access(carrier, SALT), pickup)
+    send_off(session, other.packer, other.code, "fake", waybill, clock.now())
+    session.commit()
+    tasks.send_request(str(request.id))
+    session.expire_all()
+    assert (request.state, packed.shipment.waybill) == (RequestState.WAITING, None)
+    assert waybill in str(request.last_error)
+
+
 def test_a_carrier_that_talks_nonsense_is_down(carrier: str) -> None:
     access = requesting.Access(carrier + "/nonsense", SALT)
     with pytest.raises(CarrierDown):

@@ -75,6 +75,7 @@ def test_every_state_of_the_table_has_a_code() -> None:
         param(number="123"),
         param({"context": "x"}),
         param({"context": "x", "time": "yesterday"}),
+        param(row("0001-01-01 00:00:00", "x")),
         "[" * 9000,
     ],
 )
@@ -92,6 +93,8 @@ def test_following_sends_what_the_documents_ask_for(monkeypatch: pytest.MonkeyPa
     Kuaidi100().follow(ACCESS, follow)
     with pytest.raises(CarrierDown, match="601"):
         Kuaidi100().follow(ACCESS, follow)
+    with pytest.raises(CarrierDown, match="no such carrier"):
+        Kuaidi100().follow(ACCESS, Follow("id", "HOUSE", "SF1234567890123", "", ""))
     url, fields = sent[0]
     content = json.loads(fields["param"])
     assert (url, content["company"], content["number"], content["key"]) == (

@@ -119,6 +119,7 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
         pool_size=pool_size,
         max_overflow=4,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error is logged with its statement; what stood in it may be personal
         connect_args={"options": "-c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"},
     )
     bind(engine)
@@ -150,6 +151,14 @@ def reading() -> Iterator[Session]:
     with _opened() as session, session.begin():
         session.execute(text("SET TRANSACTION READ ONLY"))
         yield session
+
+
+@contextmanager
+def apart() -> Iterator[Connection]:
+    """A connection outside any transaction, for what PostgreSQL refuses inside one (VACUUM); each statement stands by itself."""
+    bound: Engine | Connection = _sessions.kw["bind"]
+    with bound.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
 
 
 @contextmanager

@@ -21,6 +21,7 @@ BEAT = {
     "payments": {"task": "payments.read_unsettled", "schedule": 20.0, "options": {"expires": 30}},
     "provider": {"task": "payments.catch_up", "schedule": 60.0, "options": {"expires": 60}},
     "holds": {"task": "stock.release_expired", "schedule": 30.0},
+    "scrubs": {"task": "ledger.scrub", "schedule": 60.0, "options": {"expires": 60}},
     "carriers": {"task": "shipments.sweep_requests", "schedule": 10.0},
 }
 

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from kernel.ids import uuid7
 from traceability.ledger.appending import append_entry
-from traceability.ledger.models import Erasure, SealedField, SubjectKey
+from traceability.ledger.models import Erasure, Scrub, SealedField
+from traceability.ledger.sealing import forget_key
 
 ERASURE_KIND = "ledger.erased"
 REASONS = ("request", "consent_withdrawn", "retention_ended")
@@ -22,17 +23,20 @@ def erase_subject(session: Session, subject_id: UUID, at: datetime, *, reason: s
     """Make every private field about this person unreadable for ever; returns the events concerned.
 
     Proofs of those and all other entries still verify. The erasure itself becomes entries of the log; they hold the erased events
-    only as commitments, since a list in clear would tie one person's events together. Bytes on disk, in the write-ahead log and
-    in backups are the scrub job's part (docs/ledger.md). Raises ValueError for a reason not in REASONS: it is public.
+    only as commitments, since a list in clear would tie one person's events together. The bytes that stay on the disk after a DELETE
+    are the scrubber's part; a row asks for it. An act about this person that is under way is waited for and erased with the rest; one
+    that comes later begins with a new key. Raises ValueError for a reason not in REASONS: it is public.
     """
     if reason not in REASONS:
         raise ValueError(f"not a reason code: {reason!r}")
-    session.execute(delete(SubjectKey).where(SubjectKey.subject_id == subject_id))
+    known = forget_key(session, subject_id)
     fields: dict[UUID, list[str]] = defaultdict(list)
     rows = select(SealedField.event_id, SealedField.field).where(SealedField.subject_id == subject_id)
     for event_id, field in session.execute(rows.order_by(SealedField.event_id, SealedField.field)):
         fields[event_id].append(field)
     session.execute(delete(SealedField).where(SealedField.subject_id == subject_id))
+    if known or fields:
+        session.add(Scrub(asked_at=at))
     events = list(fields)
     for start in range(0, len(events), _PER_ENTRY):
         _record(session, {event: fields[event] for event in events[start : start + _PER_ENTRY]}, at, reason)

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Identity, LargeBinary, Table, func
+from sqlalchemy import CheckConstraint, Identity, Index, LargeBinary, Table, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
-from kernel.db import Base, append_only
+from kernel.db import Base, add_ddl, append_only
+from kernel.ids import uuid7
 
 
 def _bytes(size: int, column: str) -> CheckConstraint:
@@ -155,6 +156,18 @@ class Erasure(Base):
     at: Mapped[datetime]
 
 
+class Scrub(Base):
+    """An erasure whose bytes must still go from the disk; the scrubber sets `done_at`, and in `left` what it was not allowed to do."""
+
+    __tablename__ = "ledger_scrub"
+    __table_args__ = (Index("ix_ledger_scrub_open", "id", postgresql_where="done_at IS NULL"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    asked_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    left: Mapped[str | None]
+
+
 def _table(model: type[Any]) -> Table:
     table = model.__table__
     assert isinstance(table, Table)
@@ -163,3 +176,8 @@ def _table(model: type[Any]) -> Table:
 
 for _model in (LogEntry, Leaf, FullTile, SignedCheckpoint, StoredCosignature, Erasure):
     append_only(_table(_model))
+
+# The planner's statistics are samples of the column, kept in a table nobody vacuums: an erased value would live on there.
+for _model in (SubjectKey, SealedField):
+    _column = f"ALTER TABLE {_table(_model).name} ALTER COLUMN sealed"
+    add_ddl(_table(_model), f"{_column} SET STATISTICS 0", f"{_column} SET STATISTICS -1")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -53,15 +53,29 @@ def open_field(row: SealedField, subject_key: bytes | None) -> Disclosure:
     return Disclosure(decode_base64(str(content["salt"])), content["value"])
 
 
+def forget_key(session: Session, subject_id: UUID) -> bool:
+    """Delete the subject's key; whether there was one. Waits for every transaction that seals something under it.
+
+    The empty row makes it wait for a first key that is not committed yet, too: DELETE alone would not see that one, and the person
+    just erased would have a key and values again. Whoever comes later waits for us and makes a new key.
+    """
+    _hold_place(session, subject_id)
+    gone = session.execute(delete(SubjectKey).where(SubjectKey.subject_id == subject_id).returning(SubjectKey.sealed))
+    return any(gone.scalars())
+
+
+def _hold_place(session: Session, subject_id: UUID) -> None:
+    """Tests switch this off to see a key outlive the erasing."""
+    session.execute(insert(SubjectKey).values(subject_id=subject_id, sealed=b"").on_conflict_do_nothing())
+
+
 def _subject_key(session: Session, subject_id: UUID) -> bytes:
     """The subject's key, made at first need; held against erasing until this transaction ends."""
     fresh = _seal(_master(), secrets.token_bytes(KEY_SIZE), subject_id.bytes)
     wanted = select(SubjectKey.sealed).where(SubjectKey.subject_id == subject_id).with_for_update(read=True, key_share=True)
     with session.no_autoflush:  # many entries in one transaction go to the database together
-        sealed = session.scalar(wanted)
-        if sealed is None:
+        while (sealed := session.scalar(wanted)) is None:  # again, if it was erased between the two statements
             session.execute(insert(SubjectKey).values(subject_id=subject_id, sealed=fresh).on_conflict_do_nothing())
-            sealed = session.scalars(wanted).one()
     return _open(_master(), sealed, subject_id.bytes)
 
 

@@ -40,5 +40,5 @@ def _draft(place: Place, parcel: Parcel, boxes: list[str], at: datetime) -> Even
         biz_step="packing",
         disposition="in_progress",
         read_point=location_of(place),
-        public={"boxes": len(boxes)},
+        private={"boxes": (None, str(len(boxes)))},  # how much one buyer bought, perhaps of one household
     )

@@ -180,10 +180,10 @@ def audit_here(config: Config) -> monitor.Report:
 
 def _events_hold(session: Session, entries: Sequence[tuple[Entry, Mapping[str, JSON]]]) -> Iterable[tuple[UUID, str]]:
     """The chain from the log to the business rows: every event must still be what was logged."""
-    from traceability.events.queries import list_changed
+    from traceability.events.queries import Logged, list_changed
     from traceability.events.recording import KIND as EVENT_KIND
 
-    logged = {entry.event_id: opened for entry, opened in entries if entry.kind == EVENT_KIND}
+    logged = {entry.event_id: Logged(entry.at, entry.public, opened) for entry, opened in entries if entry.kind == EVENT_KIND}
     return list_changed(session, logged).items()
 
 

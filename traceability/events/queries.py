@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from catalog.parties.models import Organization
 from catalog.parties.roles import Actor, Role
 from kernel.errors import NotFound
-from traceability.events.eventhash import digest_body
 from traceability.events.identifiers import canonical
 from traceability.events.models import EventEpc, TraceEvent
+from traceability.events.statement import STATED, state_closed, state_openly
 
 
 def get_event(session: Session, event_id: UUID) -> TraceEvent:
@@ -42,20 +44,28 @@ def list_events_of_lot(session: Session, lot_code: str, *, limit: int = 100) -> 
     return session.scalars(query.order_by(TraceEvent.event_time, TraceEvent.id).limit(limit)).all()
 
 
-def list_changed(session: Session, logged: Mapping[UUID, Mapping[str, object]]) -> dict[UUID, str]:
-    """Which of these events are gone or no longer say what the log holds, and in what; the log's auditor asks this.
+class Logged(NamedTuple):
+    """What the ledger holds of an event: when it says it happened, its open fields, and those of its closed ones that could be opened."""
 
-    ``logged`` gives, for each event, the private fields of its entry (see ``recording``).
-    """
-    rows = {row.id: row for row in session.scalars(select(TraceEvent).where(TraceEvent.id.in_(logged)))}
+    at: datetime
+    openly: Mapping[str, object]
+    closed: Mapping[str, object]
+
+
+def list_changed(session: Session, logged: Mapping[UUID, Logged]) -> dict[UUID, str]:
+    """Which of these events are gone or no longer say what the ledger holds, and in what; the log's auditor asks this."""
+    query = select(TraceEvent, Organization.code).join(Organization, Organization.id == TraceEvent.organization_id)
+    rows = {row.id: (row, code) for row, code in session.execute(query.where(TraceEvent.id.in_(logged)))}
     found = {}
-    for event_id, fields in logged.items():
-        row = rows.get(event_id)
-        if row is None:
+    for event_id, held in logged.items():
+        if event_id not in rows:
             found[event_id] = "the event is gone"
             continue
-        now = {"body_sha256": digest_body(row.body), "event_hash": row.event_hash, "lot_code": row.lot_code}
-        changed = [name for name, value in now.items() if fields.get(name) != value]
+        row, code = rows[event_id]
+        now, then = state_openly(row, code) | state_closed(row), {**held.openly, **held.closed}
+        changed = [name for name in STATED if now.get(name) != then.get(name)]
+        if row.event_time != held.at:
+            changed.append("event_time")
         if changed:
             found[event_id] = f"the event no longer agrees in {', '.join(changed)}"
     return found

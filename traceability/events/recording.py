@@ -19,6 +19,7 @@ from traceability.events import eventhash
 from traceability.events.drafts import EventDraft, build_body
 from traceability.events.identifiers import canonical
 from traceability.events.models import EventEpc, TraceEvent
+from traceability.events.statement import state_closed, state_openly
 from traceability.events.vocabulary import Action, EpcRole, EventType, Origin, bare
 from traceability.ledger.appending import append_entry
 
@@ -107,14 +108,14 @@ def _keep(
     session.flush()
     _index(session, row)
     assert row.organization_id is not None
-    stated = _public(row, get_organization(session, row.organization_id).code)
+    stated = state_openly(row, get_organization(session, row.organization_id).code)
     append_entry(
         session,
         event_id=row.id,
         kind=KIND,
         at=row.event_time,
         public=stated | dict(public),
-        private=_private(row) | dict(private),
+        private={field: (None, value) for field, value in state_closed(row).items()} | dict(private),
     )
     return row
 
@@ -152,27 +153,3 @@ def list_epcs(body: Mapping[str, Any]) -> Iterator[tuple[EpcRole, str, Decimal |
                 yield role, canonical(item["epcClass"]), None if amount is None else Decimal(str(amount)), item.get("uom")
     if "parentID" in body:
         yield EpcRole.PARENT, canonical(body["parentID"]), None, None
-
-
-def _public(row: TraceEvent, organization_code: str) -> dict[str, Any]:
-    """What everybody may read for ever: a legal body did a kind of thing at a time in a county."""
-    stated = {
-        "event_type": row.event_type.value,
-        "action": row.action.value if row.action else None,
-        "biz_step": row.biz_step,
-        "county": row.county_code,
-        "organization": organization_code,
-        "product_class": row.product_class,
-        "origin": row.origin.value,
-        "declares_error": "yes" if row.is_declaration else None,
-    }
-    return {key: value for key, value in stated.items() if value is not None}
-
-
-def _private(row: TraceEvent) -> dict[str, tuple[UUID | None, str]]:
-    """The hash of a small event can be guessed at, so it enters as a commitment; the digest covers every byte of the body (RFC 8785)."""
-    digest = eventhash.digest_body(row.body)
-    fields: dict[str, tuple[UUID | None, str]] = {"event_hash": (None, row.event_hash), "body_sha256": (None, digest)}
-    if row.lot_code:
-        fields["lot_code"] = (None, row.lot_code)
-    return fields

@@ -33,7 +33,7 @@ from traceability.ledger.models import (
 from traceability.ledger.monitor import Report, audit_published, folder_fetch
 from traceability.ledger.note import BadNote, Checkpoint, open_note, parse_checkpoint, parse_note, parse_signatures
 from traceability.ledger.publisher import POLICY_FILE, VKEY_FILE
-from traceability.ledger.queries import CHECKPOINT_FILE, find_published
+from traceability.ledger.queries import CHECKPOINT_FILE, WITNESSED_FILE, find_published
 from traceability.ledger.tiles import Edge, Tile, count_at
 from traceability.ledger.verify import Policy, parse_policy
 
@@ -61,7 +61,7 @@ def audit(directory: Path, policy_text: bytes, *, chain: Chain | None = None) ->
         report.size = state.size
         _Pass(session, report, policy, state, chain).run()
         _check_waiting(session, report)
-        _check_publication(session, report, state, directory)
+    _check_publication(report, state.origin, directory)
     if (directory / CHECKPOINT_FILE).exists():
         published, _ = audit_published(folder_fetch(directory), policy)
         report.findings += published.findings
@@ -213,20 +213,27 @@ def _check_waiting(session: Session, report: Report) -> None:
         report.add(None, f"the entry of event {event_id} is in the tree and waiting as well")
 
 
-def _check_publication(session: Session, report: Report, state: LogState, directory: Path) -> None:
-    """What is published must be something the log has signed."""
-    try:
-        found = find_published(directory)
-    except BadNote as error:
-        report.add(None, f"the published checkpoint: {error}")
-        return
-    told = session.scalar(select(Publication.published_size))
-    if found is None:
-        if told is not None and told >= 0:
-            report.add(None, f"{told} entries were published, but there is no checkpoint in {directory}")
-        return
-    stored = session.get(SignedCheckpoint, found[0].size)
-    if stored is None or found[0] != Checkpoint(state.origin, stored.size, stored.root):
-        report.add(None, f"the published checkpoint of {found[0].size} entries is not one this database has signed")
-    if told is not None and told > found[0].size:
-        report.add(None, f"{told} entries were published before; the published checkpoint has only {found[0].size}")
+def _check_publication(report: Report, origin: str, directory: Path) -> None:
+    """What is published must be something the log has signed, and no less than was said to be published.
+
+    The log goes on while it is audited, so this looks at the present, not at the state the leaves were read in: first at what the
+    database says is published (said after the files are written), then at the files, last at what was signed (stored before).
+    """
+    with reading() as session:
+        sizes = select(Publication.published_size, Publication.witnessed_size)
+        told = session.execute(sizes).one_or_none() or (-1, -1)
+        for name, least in zip((CHECKPOINT_FILE, WITNESSED_FILE), told, strict=True):
+            try:
+                found = find_published(directory, name)
+            except BadNote as error:
+                report.add(None, f"the published {name}: {error}")
+                continue
+            if found is None:
+                if least >= 0:
+                    report.add(None, f"{least} entries were published, but there is no {name} in {directory}")
+                continue
+            stored = session.get(SignedCheckpoint, found[0].size)
+            if stored is None or found[0] != Checkpoint(origin, stored.size, stored.root):
+                report.add(None, f"the published {name} of {found[0].size} entries is not one this database has signed")
+            if least > found[0].size:
+                report.add(None, f"{least} entries were published before; the published {name} has only {found[0].size}")

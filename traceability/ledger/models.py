@@ -178,6 +178,6 @@ for _model in (LogEntry, Leaf, FullTile, SignedCheckpoint, StoredCosignature, Er
     append_only(_table(_model))
 
 # The planner's statistics are samples of the column, kept in a table nobody vacuums: an erased value would live on there.
-for _model in (SubjectKey, SealedField):
-    _column = f"ALTER TABLE {_table(_model).name} ALTER COLUMN sealed"
-    add_ddl(_table(_model), f"{_column} SET STATISTICS 0", f"{_column} SET STATISTICS -1")
+for _sealed in (SubjectKey, SealedField):
+    _column = f"ALTER TABLE {_table(_sealed).name} ALTER COLUMN sealed"
+    add_ddl(_table(_sealed), f"{_column} SET STATISTICS 0", f"{_column} SET STATISTICS -1")

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from traceability.ledger.canonical import NotCanonical, decode_base64, decode_entry, encode_base64
+from traceability.ledger.canonical import NotCanonical, decode_base64, decode_decimal, decode_entry, encode_base64
 from traceability.ledger.merkle import hash_leaf
-from traceability.ledger.note import Checkpoint
+from traceability.ledger.note import Checkpoint, parse_checkpoint, parse_note
 from traceability.ledger.queries import CHECKPOINT_FILE, WITNESSED_FILE
 from traceability.ledger.tiles import (
     ENTRIES,
@@ -24,6 +24,7 @@ from traceability.ledger.tiles import (
     BadTile,
     Edge,
     Tile,
+    cut,
     decode_bundle,
     split_hashes,
     tile_at,
@@ -76,34 +77,46 @@ class Report:
 
 @dataclass(frozen=True)
 class Memory:
-    """What this machine saw last: the checkpoint and the edge that gives its root."""
+    """What this machine saw last: the edge, and the signed checkpoint it gives the root of.
+
+    Whoever keeps it can show two checkpoints under the log's own signature that contradict each other, if it comes to that.
+    """
 
     origin: str
     edge: Edge
+    note: str = ""
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
-        fields = {"origin": self.origin, "size": str(self.edge.size), "edge": encode_base64(self.edge.encode())}
+        fields = {"origin": self.origin, "size": str(self.edge.size), "edge": encode_base64(self.edge.encode()), "note": self.note}
         draft = path.with_name(f"{path.name}.new")
         draft.write_text(json.dumps(fields), "utf-8")
         draft.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Memory | None:
-        """What was saved, None the first time. Raises ValueError if the file is damaged."""
+        """What was saved, None the first time. Raises ValueError if the file is damaged: the log must not be blamed for it."""
         if not path.exists():
             return None
-        fields = json.loads(path.read_text("utf-8"))
-        return cls(str(fields["origin"]), Edge.decode(int(fields["size"]), decode_base64(fields["edge"])))
+        try:
+            fields = json.loads(path.read_text("utf-8"))
+            note = str(fields["note"])
+            edge = Edge.decode(decode_decimal(fields["size"]), decode_base64(fields["edge"]))
+            checkpoint = parse_checkpoint(parse_note(note.encode()).text)
+            if checkpoint != Checkpoint(fields["origin"], edge.size, edge.root()):
+                raise ValueError("its parts contradict each other")
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged ({error}). Put back a copy of it, or move it away to begin anew.") from error
+        return cls(checkpoint.origin, edge, note)
 
 
 def audit_published(fetch: Fetch, policy: Policy, memory: Memory | None = None) -> tuple[Report, Memory | None]:
     """Check everything published since `memory`; returns what was found, and what to remember if nothing was."""
     report = Report()
     try:
-        checkpoint, witnessed = _open(fetch, policy)
+        checkpoint, witnessed, note = _open(fetch, policy)
     except (OSError, Refused) as error:
-        report.add(None, f"checkpoint: {error}")
+        report.add(None, f"the newest checkpoint: {error}")
         return report, None
     report.size = checkpoint.size
     edge = memory.edge if memory else Edge()
@@ -121,17 +134,27 @@ def audit_published(fetch: Fetch, policy: Policy, memory: Memory | None = None) 
     reading.require_root(checkpoint)
     reading.check_partial_tiles()
     report.checked = checkpoint.size - edge.size
-    return report, Memory(checkpoint.origin, reading.edge) if report.holds else None
+    return report, Memory(checkpoint.origin, reading.edge, note.decode()) if report.holds else None
 
 
-def _open(fetch: Fetch, policy: Policy) -> tuple[Checkpoint, Checkpoint]:
-    """The newest checkpoint, and the newest that a quorum has cosigned. Raises Refused, OSError."""
+def _open(fetch: Fetch, policy: Policy) -> tuple[Checkpoint, Checkpoint, bytes]:
+    """The newest checkpoint, the newest that a quorum has cosigned, and the newest's note. Raises Refused, OSError.
+
+    The witnessed one is read first, since the log may grow in between. A log that keeps no second file shows its quorum in the first.
+    """
+    try:
+        kept = fetch(WITNESSED_FILE)
+    except OSError:
+        kept = None
     note = fetch(CHECKPOINT_FILE)
     newest, _ = policy.open_checkpoint(note, quorum=False)
     try:
-        return newest, policy.open_checkpoint(note)[0]
-    except Refused:
-        return newest, policy.open_checkpoint(fetch(WITNESSED_FILE))[0]
+        witnessed, _ = policy.open_checkpoint(note if kept is None else kept)
+    except Refused as error:
+        raise Refused(f"{error} ({CHECKPOINT_FILE if kept is None else WITNESSED_FILE})") from error
+    if witnessed.origin != newest.origin or witnessed.size > newest.size:
+        raise Refused(f"{WITNESSED_FILE} is of {witnessed.size} entries of {witnessed.origin}, {CHECKPOINT_FILE} of {newest.size}")
+    return newest, witnessed, note
 
 
 class _Reading:
@@ -142,6 +165,7 @@ class _Reading:
         self.report = report
         self.edge = edge
         self.final = checkpoint.size
+        self.seen = edge.size
 
     def go_to(self, size: int) -> None:
         """Hash every entry up to `size` and compare each tile that became full."""
@@ -156,7 +180,8 @@ class _Reading:
     def require_root(self, checkpoint: Checkpoint) -> None:
         """The entries so far must give exactly the root that was signed."""
         if self.edge.root() != checkpoint.root:
-            self.report.add(None, f"the entries do not lead to the root signed for {checkpoint.size} entries: history was changed")
+            what = f"the entries do not lead to the root signed for {checkpoint.size} entries: history was changed"
+            self.report.add(None, what + (f" since {self.seen} entries were seen on this machine" if self.seen else ""))
 
     def check_partial_tiles(self) -> None:
         """The tiles at the right edge."""
@@ -190,7 +215,7 @@ class _Reading:
         assert tile is not None
         try:
             data = self._get(tile)
-        except OSError as error:
+        except (OSError, BadTile) as error:
             self.report.add(number * WIDTH, f"{tile.path}: {error}")
             return None
         if len(data) != tile.width * 32:
@@ -201,20 +226,20 @@ class _Reading:
     def _compare(self, tile: Tile, data: bytes) -> None:
         try:
             published = self._get(tile)
-        except OSError as error:
+        except (OSError, BadTile) as error:
             self.report.add(None, f"{tile.path}: {error}")
             return
         if published != data:
             self.report.add((tile.number * WIDTH) << 8 * tile.level, f"{tile.path} is not made of the hashes below it")
 
     def _get(self, tile: Tile) -> bytes:
-        """A partial tile may have become full meanwhile; then the full one is cut."""
+        """A partial tile may have become full meanwhile; then the full one is cut. Raises OSError, BadTile."""
         try:
             return self.fetch(tile.path)
         except OSError:
-            if tile.width == WIDTH or tile.level == ENTRIES:
+            if tile.width == WIDTH:
                 raise
-            return self.fetch(tile.full.path)[: tile.width * 32]
+            return cut(self.fetch(tile.full.path), tile)
 
 
 def _malformed(entry: bytes) -> str | None:

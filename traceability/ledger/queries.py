@@ -17,7 +17,7 @@ from traceability.ledger import sealing
 from traceability.ledger.merkle import HASH_SIZE, ReadNodes, build_inclusion
 from traceability.ledger.models import Erasure, FullTile, Intake, Leaf, LogEntry, LogState, Publication, SealedField, SubjectKey
 from traceability.ledger.note import Checkpoint, parse_checkpoint, parse_note
-from traceability.ledger.tiles import ENTRIES, Edge, Tile, decode_bundle, encode_bundle, node_reader
+from traceability.ledger.tiles import Edge, Tile, cut, node_reader
 from traceability.ledger.verify import Disclosure, ProofFile, encode_extra
 
 CHECKPOINT_FILE = "checkpoint"
@@ -155,14 +155,8 @@ def find_tile(directory: Path, tile: Tile) -> bytes | None:
             data = (directory / candidate.path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             continue
-        return data if candidate == tile else _cut(data, tile)
+        return data if candidate == tile else cut(data, tile)
     return None
-
-
-def _cut(data: bytes, tile: Tile) -> bytes:
-    if tile.level == ENTRIES:
-        return encode_bundle(decode_bundle(data, 256)[: tile.width])
-    return data[: tile.width * HASH_SIZE]
 
 
 def get_proof_file(

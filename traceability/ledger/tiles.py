@@ -205,3 +205,10 @@ def decode_bundle(data: bytes, width: int) -> list[bytes]:
     if len(entries) != width:
         raise BadTile(f"{len(entries)} entries where {width} belong")
     return entries
+
+
+def cut(full: bytes, tile: Tile) -> bytes:
+    """The partial `tile` out of the full one that took its place. Raises BadTile."""
+    if tile.level == ENTRIES:
+        return encode_bundle(decode_bundle(full, WIDTH)[: tile.width])
+    return full[: tile.width * HASH_SIZE]

@@ -21,7 +21,7 @@ from traceability.events.drafts import Epc, EventDraft
 from traceability.events.models import TraceEvent
 from traceability.events.recording import record_event
 from traceability.events.vocabulary import NAMESPACE, Action, EpcRole, EventType
-from traceability.lots.models import Lot, LotShare, TradeItem
+from traceability.lots.models import CapacityRule, Lot, LotShare, TradeItem, YieldRule
 from traceability.lots.states import Step
 
 # Steps that CBV 2.0 has a word for; the others get one of ours.
@@ -65,6 +65,7 @@ def say_of_lot(
 ) -> TraceEvent:
     """An ObjectEvent about one lot, naming its boxes when ``items`` are given."""
     public, hidden = _measure(session, "quantity", {lot.id}, quantity)
+    named_openly, named_closed = _material(session, lot.material)
     if items:
         hidden["serials"] = (None, " ".join(item.serial for item in items))
     place = session.get(Place, lot.place_id) if lot.place_id else None
@@ -83,8 +84,8 @@ def say_of_lot(
         extensions={"lot": lot.code} | dict(facts or {}),
         lot_code=lot.code,
         product_class=lot.product_sku,
-        public={"material": lot.material} | public,
-        private=hidden | dict(private or {}),
+        public=named_openly | public,
+        private=named_closed | hidden | dict(private or {}),
     )
     return record_event(session, actor, draft)
 
@@ -106,6 +107,7 @@ def say_of_step(
         taken = taken + quantity
     public, hidden = _measure(session, "taken", {lot.id for lot, _ in inputs}, taken)
     first = outputs[0]
+    named_openly, named_closed = _material(session, first.material)
     draft = EventDraft(
         event_type=EventType.TRANSFORMATION,
         at=at,
@@ -119,8 +121,8 @@ def say_of_step(
         extensions={"step": step.value, "lot": first.code},
         lot_code=first.code,
         product_class=first.product_sku,
-        public={"step": step.value, "material": first.material, "outputs": len(outputs)} | public,
-        private=hidden,
+        public={"step": step.value, "outputs": len(outputs)} | named_openly | public,
+        private=named_closed | hidden,
     )
     return record_event(session, actor, draft)
 
@@ -129,6 +131,14 @@ def lot_data(lot: Lot) -> dict[str, Any]:
     """Instance/lot master data (CBV 2.0, section 9.3): lot number, production and expiry date."""
     data = {"cbvmda:lotNumber": lot.code, "shanhai:producedOn": f"{lot.produced_on}", "shanhai:material": lot.material}
     return data | ({"cbvmda:itemExpirationDate": f"{lot.expires_on}"} if lot.expires_on else {})
+
+
+def _material(session: Session, material: str) -> tuple[dict[str, str | int], dict[str, tuple[UUID | None, str]]]:
+    """A material in clear only if it is a word a county has recorded in its rules; what somebody typed might name a person."""
+    for rule in (CapacityRule, YieldRule):
+        if session.scalar(select(rule.id).where(rule.material == material).limit(1)):
+            return {"material": material}, {}
+    return {}, {"material": (None, material)}
 
 
 def _measure(

@@ -145,7 +145,9 @@ def test_the_planner_keeps_no_samples_of_sealed_values(erased: str) -> None:
     with work() as session:
         session.execute(text("ANALYZE ledger_disclosure"))
         session.execute(text("ANALYZE ledger_subject_key"))
-        sampled = "SELECT count(*) FROM pg_stats WHERE tablename IN ('ledger_disclosure', 'ledger_subject_key') AND attname = 'sealed'"
+        sampled = (
+            "SELECT count(*) FROM pg_stats WHERE tablename IN ('ledger_disclosure', 'ledger_subject_key') AND attname = 'sealed'"
+        )
         assert session.scalar(text(sampled)) == 0
         session.execute(text("ALTER TABLE ledger_disclosure ALTER COLUMN sealed SET STATISTICS -1"))
         session.execute(text("ANALYZE ledger_disclosure"))

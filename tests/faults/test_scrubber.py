@@ -35,14 +35,14 @@ def told() -> Iterator[list[EventDict]]:
 
 
 @pytest.fixture
-def erased(database: str, at: datetime) -> str:
+def erased(durable: str, at: datetime) -> str:
     """A database in which a person was erased."""
     with work() as session:
         append(session, at, household=Private(HOUSEHOLD, "甲"))
         append(session, at, household=Private(UUID(int=8), "乙"))
     with work() as session:
         erase_subject(session, HOUSEHOLD, at)
-    return database
+    return durable
 
 
 def rows() -> list[Scrub]:
@@ -84,11 +84,11 @@ def test_one_that_died_before_it_could_say_so_is_followed_by_another(erased: str
     assert scrub()
 
 
-def test_whoever_still_sees_the_rows_is_waited_for(database: str, told: list[EventDict], at: datetime) -> None:
+def test_whoever_still_sees_the_rows_is_waited_for(durable: str, told: list[EventDict], at: datetime) -> None:
     """A snapshot older than the erasing, such as a dump under way, keeps the deleted rows in the file."""
     with work() as session:
         append(session, at, household=Private(HOUSEHOLD, "甲"))
-    with psycopg.connect(database.replace("+psycopg", "")) as reader:
+    with psycopg.connect(durable.replace("+psycopg", "")) as reader:
         reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         reader.execute("SELECT count(*) FROM ledger_leaf")
         with work() as session:
@@ -109,14 +109,14 @@ def test_a_locked_table_is_not_waited_for_long(erased: str, told: list[EventDict
 
 
 @contextmanager
-def acting_as(database: str, name: str, *grants: str) -> Iterator[None]:
+def acting_as(durable: str, name: str, *grants: str) -> Iterator[None]:
     """This process connects as a role of that name, which may do just that, as with a DATABASE_URL of one's own."""
-    plain = database.replace("+psycopg", "")
+    plain = durable.replace("+psycopg", "")
     with psycopg.connect(plain, autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'")
         for grant in grants:
             admin.execute(grant)
-        url = make_url(database).set(username=name, password="secret")
+        url = make_url(durable).set(username=name, password="secret")
         engine = db.connect(url.render_as_string(hide_password=False), pool_size=2)
         try:
             yield

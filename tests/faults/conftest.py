@@ -1,0 +1,63 @@
+"""A durable PostgreSQL of its own (fsync on), whose processes may be killed and whose files may be read, apart from the run's cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from sqlalchemy import Engine, create_engine
+
+from kernel import db
+from kernel.db import Base
+from kernel.local import Postgres
+from tests.traceability.ledger.running import RunningLog, running_log
+
+FLOORS = ("kernel_", "ledger_")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What uses the cluster shares one worker: a transaction in any of its databases would hold VACUUM up in all."""
+    for item in items:
+        if "faults" in item.path.parts and "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("faults"))
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """The cluster, running."""
+    with Postgres(tmp_path_factory.mktemp("cluster")) as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def durable(cluster: Postgres, engine: Engine) -> Iterator[str]:
+    """URL of a fresh database there with the tables of the log; ``work()`` of this process uses it."""
+    cluster.start()
+    cluster.create_database("durable")
+    url = cluster.url("durable")
+    own = create_engine(url)
+    tables = [table for table in Base.metadata.sorted_tables if table.name.startswith(FLOORS)]
+    Base.metadata.create_all(own, tables)
+    own.dispose()
+    own = db.connect(url, pool_size=20)
+    yield url
+    own.dispose()
+    db.bind(engine)
+    cluster.start()
+    cluster.drop_database("durable")
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Programs log what they meet; tests look at outcomes."""
+    with structlog.testing.capture_logs():
+        yield
+
+
+@pytest.fixture
+def log(database: str, tmp_path: Path, quiet: None) -> Iterator[RunningLog]:
+    """A log with two witnesses, of acts that are over in a moment."""
+    with running_log(tmp_path) as running:
+        yield running

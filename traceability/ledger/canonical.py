@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import rfc8785
@@ -28,6 +28,9 @@ JSON = None | bool | int | str | list["JSON"] | dict[str, "JSON"]
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
+_LONGEST = 65_535  # bytes of an entry: its length is a uint16 in its bundle
+_SAFE = 2**53 - 1  # the largest integer every JSON reader keeps exactly
+_PLAIN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 class NotCanonical(ValueError):
@@ -63,6 +66,11 @@ def decode_decimal(text: str) -> int:
 
 def encode_json(value: JSON) -> bytes:
     """RFC 8785 bytes. Floats are refused: money and quantity travel as integers or decimal strings."""
+    if _is_plain(value):  # almost everything, and five times as fast
+        try:
+            return _PLAIN.encode(value).encode()
+        except UnicodeError as error:
+            raise NotCanonical(str(error)) from error
     _refuse_floats(value)
     try:
         return rfc8785.dumps(value)
@@ -101,12 +109,7 @@ class Entry:
 
     def encode(self) -> bytes:
         """The bytes that are hashed into the tree. Raises NotCanonical if a name, time or size is out of bounds."""
-        names = [self.kind, *self.public, *self.commitments]
-        wrong = [name for name in names if not _NAME.fullmatch(name)]
-        if wrong:
-            raise NotCanonical(f"not a field name: {wrong[0][:80]!r}")
-        if set(self.public) & set(self.commitments):
-            raise NotCanonical("a field is both public and private")
+        self.require_names()
         data = encode_json(
             {
                 "version": ENTRY_VERSION,
@@ -117,9 +120,18 @@ class Entry:
                 "commitments": {field: encode_base64(value) for field, value in self.commitments.items()},
             }
         )
-        if len(data) > 65_535:
+        if len(data) > _LONGEST:
             raise NotCanonical("an entry is longer than 65,535 bytes")
         return data
+
+    def require_names(self) -> None:
+        """Raises NotCanonical for a name out of bounds, or one that is both public and private."""
+        names = [self.kind, *self.public, *self.commitments]
+        wrong = [name for name in names if not _NAME.fullmatch(name)]
+        if wrong:
+            raise NotCanonical(f"not a field name: {wrong[0][:80]!r}")
+        if not self.commitments.keys().isdisjoint(self.public):
+            raise NotCanonical("a field is both public and private")
 
 
 def decode_entry(data: bytes) -> Entry:
@@ -142,7 +154,8 @@ def decode_entry(data: bytes) -> Entry:
         )
     except ValueError as error:
         raise NotCanonical(f"an entry that cannot be read: {error}") from error
-    if entry.encode() != data:
+    entry.require_names()
+    if (str(entry.event_id), _encode_time(entry.at)) != (fields["id"], fields["at"]) or len(data) > _LONGEST:
         raise NotCanonical("an entry in another spelling")
     return entry
 
@@ -151,7 +164,22 @@ def _encode_time(at: datetime) -> str:
     """UTC with microseconds and Z. Raises NotCanonical for a time without a zone or with another offset."""
     if at.utcoffset() != timedelta(0):
         raise NotCanonical("a time in an entry is in UTC")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{at.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def _is_plain(value: object) -> bool:
+    """Whether Python's own encoder writes this as RFC 8785 does: no floats, no large integers, keys that sort alike in UTF-16."""
+    kind = type(value)
+    if kind is dict:
+        assert isinstance(value, dict)
+        return all(type(key) is str and key.isascii() for key in value) and all(map(_is_plain, value.values()))
+    if kind is list:
+        assert isinstance(value, list)
+        return all(map(_is_plain, value))
+    if kind is int:
+        assert isinstance(value, int)
+        return -_SAFE <= value <= _SAFE
+    return kind is str or kind is bool or value is None
 
 
 def _refuse_floats(value: object) -> None:

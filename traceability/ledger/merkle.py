@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 HASH_SIZE = 32
+_PAIR = 2 * HASH_SIZE
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
@@ -39,12 +40,16 @@ def hash_node(left: bytes, right: bytes) -> bytes:
 
 
 def root_of(leaf_hashes: Sequence[bytes]) -> bytes:
-    """Root of a small tree held in memory; an odd last hash moves up as it is, nothing is duplicated."""
-    row = list(leaf_hashes)
-    while len(row) > 1:
-        paired = [hash_node(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
-        row = paired + ([row[-1]] if len(row) % 2 else [])
-    return row[0] if row else EMPTY_ROOT
+    """Root of a small tree held in memory."""
+    return root_of_row(b"".join(leaf_hashes))
+
+
+def root_of_row(row: bytes) -> bytes:
+    """The same of hashes that stand one behind the other, as in a tile; an odd last one moves up as it is, nothing is duplicated."""
+    while len(row) > HASH_SIZE:
+        even = len(row) - len(row) % _PAIR
+        row = b"".join([hashlib.sha256(b"\x01" + row[at : at + _PAIR]).digest() for at in range(0, even, _PAIR)]) + row[even:]
+    return row or EMPTY_ROOT
 
 
 def cover(low: int, high: int) -> list[Node]:

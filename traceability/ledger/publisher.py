@@ -82,8 +82,7 @@ class Publisher:
 
     def publish(self, at: datetime) -> bool:
         """One round; True if anything new was put out. Raises LogBroken, LogBehind, OSError or SQLAlchemyError."""
-        with work() as session:
-            checkpoint, state = self._sign(session, at)
+        checkpoint, state = self.sign(at)
         news = not (state.published_size == checkpoint.size == self._on_disk)
         wanted = self._wants_witnesses(state, at)
         if not news and not wanted:
@@ -101,31 +100,25 @@ class Publisher:
         self._put_out(checkpoint, note, witnessed, at)
         return True
 
-    def _sign(self, session: Session, at: datetime) -> tuple[Checkpoint, Publication]:
+    def sign(self, at: datetime) -> tuple[Checkpoint, Publication]:
         """The checkpoint of the present tree, signed and stored once, by compare-and-set on the last signed size."""
-        publication = session.scalars(select(Publication).with_for_update()).one()
-        state = session.scalars(select(LogState)).one()
-        if state.size < self._on_disk:
-            raise _behind(f"the folder {self.directory}", f"has {self._on_disk} entries, the database {state.size}")
-        root = checked_edge(state).root()
-        checkpoint = Checkpoint(state.origin, state.size, root)
-        if state.size == publication.signed_size:
-            if session.get_one(SignedCheckpoint, state.size).root != root:
-                raise LogBroken(f"the tree of size {state.size} has another root than was signed")
+        with work() as session:
+            publication = session.scalars(select(Publication).with_for_update()).one()
+            state = session.scalars(select(LogState)).one()
+            if state.size < self._on_disk:
+                raise _behind(f"the folder {self.directory}", f"has {self._on_disk} entries, the database {state.size}")
+            checked_edge(state)
+            checkpoint = Checkpoint(state.origin, state.size, state.root)
+            if state.size == publication.signed_size:
+                if session.get_one(SignedCheckpoint, state.size).root != state.root:
+                    raise LogBroken(f"the tree of size {state.size} has another root than was signed")
+                return checkpoint, publication
+            if publication.signed_size > 0:
+                _require_continuation(session, state, session.get_one(SignedCheckpoint, publication.signed_size))
+            values = {"size": state.size, "root": state.root, "note": checkpoint.sign(self.key), "signed_at": at}
+            session.execute(insert(SignedCheckpoint).values(**values))
+            publication.signed_size = state.size
             return checkpoint, publication
-        if publication.signed_size > 0:
-            signed = session.get_one(SignedCheckpoint, publication.signed_size)
-            try:
-                proof = build_consistency(signed.size, state.size, node_reader_of(session, state))
-                verify_consistency(signed.size, state.size, proof, signed.root, root)
-            except BadProof as error:
-                raise LogBroken(
-                    f"the tree of size {state.size} does not continue the one signed at {signed.size}: {error}"
-                ) from error
-        values = {"size": state.size, "root": root, "note": checkpoint.sign(self.key), "signed_at": at}
-        session.execute(insert(SignedCheckpoint).values(**values))
-        publication.signed_size = state.size
-        return checkpoint, publication
 
     def _wants_witnesses(self, state: Publication, at: datetime) -> bool:
         """Ask for cosignatures when there is a new size, when the last was not witnessed, and now and then to show freshness."""
@@ -238,11 +231,11 @@ def _begin(directory: Path, key_file: Path, policy: Policy, text: str, url: str,
     return publisher
 
 
-def _require_continuation(session: Session, state: LogState, signed: SignedCheckpoint, root: bytes) -> None:
+def _require_continuation(session: Session, state: LogState, signed: SignedCheckpoint) -> None:
     """The tree begins with the one signed last. Raises LogBroken."""
     try:
         proof = build_consistency(signed.size, state.size, node_reader_of(session, state))
-        verify_consistency(signed.size, state.size, proof, signed.root, root)
+        verify_consistency(signed.size, state.size, proof, signed.root, state.root)
     except BadProof as error:
         raise LogBroken(f"the tree of size {state.size} does not continue the one signed at {signed.size}: {error}") from error
 

@@ -133,12 +133,6 @@ def node_reader_of(session: Session, log: LogState) -> ReadNodes:
     return node_reader(log.size, lambda tiles: list_tiles(session, tiles, edge))
 
 
-def list_bodies(session: Session, first: int, end: int) -> list[bytes]:
-    """Entry bytes of the leaves [first, end), in order."""
-    query = select(LogEntry.body).join(Leaf, Leaf.event_id == LogEntry.event_id).where(Leaf.idx >= first, Leaf.idx < end)
-    return list(session.scalars(query.order_by(Leaf.idx)))
-
-
 def find_published(directory: Path, name: str = CHECKPOINT_FILE) -> tuple[Checkpoint, bytes] | None:
     """The checkpoint in the published files and its note, None if there is none yet. Raises BadNote if it is damaged."""
     try:

@@ -6,6 +6,7 @@ Erasing a person deletes their key first of all, so that even a copy of the seal
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -33,12 +34,25 @@ def use_data_key(key: str) -> None:
     _data_key = decode_base64(key, KEY_SIZE)
 
 
-def seal_field(session: Session, event_id: UUID, field: str, subject_id: UUID | None, opened: Disclosure) -> None:
-    """Store salt and value of one private field. Without a subject it is sealed under DATA_KEY itself."""
+def seal_field(key: bytes, event_id: UUID, field: str, opened: Disclosure) -> bytes:
+    """Salt and value of one private field, sealed for the row of this event and field."""
     content = encode_json({"salt": encode_base64(opened.salt), "value": opened.value})
-    key = _master() if subject_id is None else _subject_key(session, subject_id)
-    sealed = _seal(key, content, _place(event_id, field))
-    session.add(SealedField(event_id=event_id, field=field, subject_id=subject_id, sealed=sealed))
+    return _seal(key, content, _place(event_id, field))
+
+
+def subject_keys(session: Session) -> Callable[[UUID | None], bytes]:
+    """Gives the key of each subject, made at first need and then kept at hand; without a subject, DATA_KEY itself.
+
+    A key that was given out is held against erasing until the transaction ends: the only lock an entry takes.
+    """
+    known: dict[UUID | None, bytes] = {}
+
+    def key_of(subject_id: UUID | None) -> bytes:
+        if subject_id not in known:
+            known[subject_id] = _master() if subject_id is None else _subject_key(session, subject_id)
+        return known[subject_id]
+
+    return key_of
 
 
 def open_field(row: SealedField, subject_key: bytes | None) -> Disclosure:
@@ -70,11 +84,10 @@ def _hold_place(session: Session, subject_id: UUID) -> None:
 
 
 def _subject_key(session: Session, subject_id: UUID) -> bytes:
-    """The subject's key, made at first need; held against erasing until this transaction ends."""
-    fresh = _seal(_master(), secrets.token_bytes(KEY_SIZE), subject_id.bytes)
     wanted = select(SubjectKey.sealed).where(SubjectKey.subject_id == subject_id).with_for_update(read=True, key_share=True)
-    with session.no_autoflush:  # many entries in one transaction go to the database together
+    with session.no_autoflush:
         while (sealed := session.scalar(wanted)) is None:  # again, if it was erased between the two statements
+            fresh = _seal(_master(), secrets.token_bytes(KEY_SIZE), subject_id.bytes)
             session.execute(insert(SubjectKey).values(subject_id=subject_id, sealed=fresh).on_conflict_do_nothing())
     return _open(_master(), sealed, subject_id.bytes)
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from traceability.ledger.merkle import HASH_SIZE, Node, ReadNodes, fold, root_of
+from traceability.ledger.merkle import HASH_SIZE, Node, ReadNodes, fold, root_of_row
 
 WIDTH = 256
+FULL = WIDTH * HASH_SIZE  # bytes of a full tile
 ENTRIES = -1  # the "level" of entry bundles, so that they share the arithmetic of level 0
 MAX_ENTRY = 65_535  # an entry's length is a uint16 in its bundle
 _PATH = re.compile(r"(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
@@ -119,7 +120,7 @@ def node_reader(size: int, load: LoadTiles) -> ReadNodes:
             data = loaded[tile]
             if len(data) != tile.width * HASH_SIZE or part.stop > len(data):
                 raise BadTile(f"{tile.path} holds {len(data)} bytes")
-            found.append(root_of(split_hashes(data[part])))
+            found.append(root_of_row(data[part]))
         return found
 
     return read
@@ -145,27 +146,26 @@ class Edge:
         """Root hash, computed anew from the edge (at most 255 hashes a level)."""
         peaks: list[bytes] = []
         for data in reversed(self.levels):
-            hashes, begin = split_hashes(data), 0
+            begin = 0
             for bit in range(7, -1, -1):
-                if len(hashes) >> bit & 1:
-                    peaks.append(root_of(hashes[begin : begin + (1 << bit)]))
-                    begin += 1 << bit
+                if len(data) // HASH_SIZE >> bit & 1:
+                    end = begin + (HASH_SIZE << bit)
+                    peaks.append(root_of_row(data[begin:end]))
+                    begin = end
         return fold(peaks)
 
     def extend(self, leaf_hashes: Sequence[bytes]) -> tuple[Edge, list[tuple[Tile, bytes]]]:
         """The edge after appending, and every tile that became full on the way. Cost: one hash a leaf."""
         full: list[tuple[Tile, bytes]] = []
         levels: list[bytes] = []
-        rising, size, level = list(leaf_hashes), self.size, 0
+        rising, size, level = b"".join(leaf_hashes), self.size, 0
         while rising or level < len(self.levels):
-            before = self.levels[level] if level < len(self.levels) else b""
-            data = before + b"".join(rising)
-            number, rising, cut = count_at(level, size) // WIDTH, [], WIDTH * HASH_SIZE
-            while len(data) >= cut:
-                full.append((Tile(level, number), data[:cut]))
-                rising.append(root_of(split_hashes(data[:cut])))
-                data, number = data[cut:], number + 1
-            levels.append(data)
+            data = self.levels[level] + rising if level < len(self.levels) else rising
+            number, whole = count_at(level, size) // WIDTH, len(data) // FULL * FULL
+            tiles = [data[at : at + FULL] for at in range(0, whole, FULL)]
+            full += [(Tile(level, number + offset), tile) for offset, tile in enumerate(tiles)]
+            rising = b"".join([root_of_row(tile) for tile in tiles])
+            levels.append(data[whole:])
             level += 1
         return Edge(tuple(levels)), full
 

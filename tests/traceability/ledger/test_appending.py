@@ -9,10 +9,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from kernel.db import work
-from traceability.ledger.appending import Private, append_entry
+from traceability.ledger.appending import NewEntry, Private, append_entries, append_entry
 from traceability.ledger.canonical import NotCanonical, commit, decode_entry
 from traceability.ledger.merkle import hash_leaf
-from traceability.ledger.models import Intake, LogEntry, SealedField
+from traceability.ledger.models import Intake, LogEntry, SealedField, SubjectKey
 from traceability.ledger.queries import Stage, find_disclosures, find_entry_state
 
 HOUSEHOLD = uuid.UUID(int=7)
@@ -73,6 +73,43 @@ def test_one_event_has_one_entry(session: Session, at: datetime) -> None:
     event_id = append(session, at)
     with pytest.raises(IntegrityError), session.begin_nested():
         append(session, at, event_id=event_id)
+
+
+def test_many_entries_at_once_are_each_as_if_alone(session: Session, at: datetime) -> None:
+    entries = [
+        NewEntry(
+            uuid.uuid4(), "lots.harvested", at, {"n": number}, {"household": Private(HOUSEHOLD, "甲"), "serial": Private(None, "S")}
+        )
+        for number in range(20)
+    ]
+    append_entries(session, entries)
+    assert len(session.scalars(select(SubjectKey)).all()) == 1
+    assert list(session.scalars(select(Intake.event_id).order_by(Intake.id))) == [entry.event_id for entry in entries]
+    for entry in entries:
+        stored = decode_entry(session.get_one(LogEntry, entry.event_id).body)
+        assert (stored.kind, stored.at, stored.public) == ("lots.harvested", at, entry.public)
+        opened = find_disclosures(session, entry.event_id)
+        assert {field: item.value for field, item in opened.items()} == {"household": "甲", "serial": "S"}
+        assert stored.commitments == {field: commit(item.salt, field, item.value) for field, item in opened.items()}
+
+
+def test_appending_locks_the_key_of_its_subject_and_nothing_else(session: Session, at: datetime) -> None:
+    """So business transactions neither wait for one another nor for the sequencer."""
+    append(session, at, household=Private(HOUSEHOLD, "甲"), serial=Private(None, "S-1"))
+    held = session.execute(
+        text(
+            "SELECT c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
+            " WHERE l.pid = pg_backend_pid() AND c.relname LIKE 'ledger_%' AND c.relkind = 'r'"
+        )
+    )
+    assert {(table, mode) for table, mode in held if mode != "AccessShareLock"} == {
+        ("ledger_entry", "RowExclusiveLock"),
+        ("ledger_intake", "RowExclusiveLock"),
+        ("ledger_disclosure", "RowExclusiveLock"),
+        ("ledger_subject_key", "RowExclusiveLock"),
+        ("ledger_subject_key", "RowShareLock"),
+    }
+    assert session.scalar(text("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'")) == 0
 
 
 @pytest.mark.parametrize("statement", ["UPDATE ledger_entry SET body = 'x'", "DELETE FROM ledger_entry"])

@@ -6,9 +6,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.traceability.ledger.vectors import flip
+from traceability.ledger import canonical
 from traceability.ledger.canonical import (
+    JSON,
     Entry,
     NotCanonical,
     commit,
@@ -67,6 +72,29 @@ def test_json_in_any_other_form_is_refused(data: bytes) -> None:
 
 def test_json_keys_sort_by_utf16_as_rfc_8785_says() -> None:
     assert encode_json({"\ufb33": 1, "\U0001f600": 2}) == '{"\U0001f600":2,"\ufb33":1}'.encode()
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**54), 2**54) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+)
+
+
+@given(value=_VALUES)
+def test_the_quick_encoder_writes_what_rfc_8785_says(value: JSON) -> None:
+    """The library is the yardstick; what it refuses (large integers, half characters) is refused."""
+    try:
+        expected = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeError):
+        with pytest.raises(NotCanonical):
+            encode_json(value)
+    else:
+        assert encode_json(value) == expected
+
+
+def test_without_a_look_at_the_keys_the_quick_encoder_would_sort_them_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canonical, "_is_plain", lambda value: True)
+    assert encode_json({"\ufb33": 1, "\U0001f600": 2}) != '{"\U0001f600":2,"\ufb33":1}'.encode()
 
 
 def test_floats_are_refused_however_deep() -> None:

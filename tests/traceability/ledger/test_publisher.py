@@ -139,7 +139,7 @@ def test_death_between_any_two_steps_is_mended_by_the_next_run(log: RunningLog, 
         log.append(20)
         log.sequence()
         target, name = {
-            "write": (writer, "_write"),
+            "write": (writer, "_write_draft"),
             "rename": (Path, "replace"),
             "work": (module, "work"),
             "sync": (writer, "_sync"),
@@ -376,7 +376,7 @@ def test_the_program_waits_for_a_disk_that_cannot_be_written(
     log.append(3)
     log.sequence()
     stop, failed = threading.Event(), threading.Event()
-    write = writer._write
+    write = writer._write_draft
 
     def full(*args: object) -> object:
         if not failed.is_set():
@@ -384,7 +384,7 @@ def test_the_program_waits_for_a_disk_that_cannot_be_written(
             raise OSError(28, "No space left on device")
         return write(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(writer, "_write", full)
+    monkeypatch.setattr(writer, "_write_draft", full)
     options = {"key_file": tmp_path / "log.key", "url": URL, "interval": 0.05}
     thread = threading.Thread(target=run_publisher, args=(stop, log.directory), kwargs=options)
     thread.start()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class WrongAnswer(Exception):
@@ -17,7 +17,8 @@ class WrongAnswer(Exception):
 class Figure:
     """One line of the table. ``figure`` is compared with ``goal`` in ``unit``; ``yardstick`` holds the medians behind it.
 
-    ``size`` is how much data was there, ``full_size`` how much the goal is meant for.
+    ``size`` is how much data was there, ``full_size`` how much the goal is meant for. Without a ``goal`` it is only shown; without a
+    ``figure`` it was not run, which is never ok. A value of ``yardstick`` is a rate a second unless its name ends with a unit: "p99 (ms)".
     """
 
     id: str
@@ -26,18 +27,28 @@ class Figure:
     better: str
     size: int
     full_size: int
-    goal: float
-    figure: float
+    goal: float | None
+    figure: float | None
     yardstick: dict[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         """Whether the goal is met."""
+        if self.figure is None or self.goal is None:
+            return self.figure is not None
         return self.figure >= self.goal if self.better == "higher" else self.figure <= self.goal
 
     def as_json(self) -> dict[str, Any]:
         """The line for a script."""
         return asdict(self) | {"ok": self.ok}
+
+
+class Result(NamedTuple):
+    """What came of measuring one figure; ``figure`` and ``yardstick`` as in Figure."""
+
+    figure: float
+    size: int
+    yardstick: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -55,26 +66,29 @@ class Pace:
 
 
 Rates = dict[str, list[float]]
+Part = Callable[[float], float | Mapping[str, float]]  # measures for so many seconds: one rate, or several by name
 
 
-def interleave(parts: Mapping[str, Callable[[float], float]], pace: Pace) -> Rates:
-    """The rate of each part in each round. The order turns from round to round, so that no part always follows the same one.
+def interleave(parts: Mapping[str, Part], pace: Pace) -> Rates:
+    """The rates of each part in each round. The order turns from round to round, so that no part always follows the same one.
 
     At least one round is done, whatever the time.
     """
-    names, found = list(parts), {name: list[float]() for name in parts}
+    names, found = list(parts), dict[str, list[float]]()
     for number in range(pace.rounds):
         begun = time.monotonic()
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
-            found[name].append(parts[name](pace.seconds))
+            rates = parts[name](pace.seconds)
+            for of, rate in (rates if isinstance(rates, Mapping) else {name: rates}).items():
+                found.setdefault(of, []).append(rate)
         took = time.monotonic() - begun
         if time.monotonic() + took > pace.until:
             break
     return found
 
 
-def warm_up(parts: Mapping[str, Callable[[float], float]]) -> None:
+def warm_up(parts: Mapping[str, Part]) -> None:
     """Do each part once, briefly, and forget the rate: caches fill and connections open outside the rounds."""
     for part in parts.values():
         part(0.3)
@@ -83,6 +97,11 @@ def warm_up(parts: Mapping[str, Callable[[float], float]]) -> None:
 def ratio(rates: Rates, of: str, to: str) -> float:
     """Median of the ratios within each round: what slows a whole round (another program on the machine) cancels out."""
     return round(median(one / other for one, other in zip(rates[of], rates[to], strict=True)), 4)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value that so many percent of them do not exceed."""
+    return sorted(values)[min(int(len(values) * percent / 100), len(values) - 1)]
 
 
 def medians(rates: Rates) -> dict[str, float]:

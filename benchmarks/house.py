@@ -5,8 +5,10 @@ Data is prepared once in the database ``prepared``; each run works on a copy of 
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -72,11 +74,15 @@ class House:
         )
         return replace(config, witness_urls=())
 
-    def prepare(self, *, shop: bool, pgbench: bool) -> None:
-        """Make what is missing of the data: an empty migrated database, and if wanted the demo and pgbench's tables."""
+    def prepare(self, *, shop: bool, pgbench: bool, more: Mapping[str, Callable[[Config], None]] | None = None) -> None:
+        """Make what is missing of the data: an empty migrated database, and if wanted the demo and pgbench's tables.
+
+        ``more`` fills further databases, each migrated, by name.
+        """
         wanted = {EMPTY: self._migrate}
         wanted |= {PREPARED: self._load_demo} if shop else {}
         wanted |= {PGBENCH: lambda: yardsticks.prepare_pgbench(self.postgres.url(MAKING))} if pgbench else {}
+        wanted |= {name: functools.partial(self._fill, fill) for name, fill in (more or {}).items()}
         there = self.postgres.databases()
         for name, make in wanted.items():
             if name not in there:
@@ -107,6 +113,17 @@ class House:
         self._supervisor.add("yardsticks", bare, env=env, ready=ready, cwd=ROOT)
         self._supervisor.wait_ready(120)
         self._served = True
+
+    def start(self, part: str, config: Config) -> None:
+        """A program of the log, as ``./shanhai serve`` starts it."""
+        run_file = Path(config.data_dir) / "run.json"
+        config.save(run_file)
+        env = child_environment(str(run_file)) | {"PYTHONPATH": str(ROOT)}
+        self._supervisor.add(part, command_of(part, config), env=env, cwd=ROOT)
+
+    def _fill(self, fill: Callable[[Config], None]) -> None:
+        self._migrate()
+        fill(self.config(MAKING))
 
     def _migrate(self) -> None:
         migrate(self.postgres.url(MAKING))

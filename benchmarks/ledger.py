@@ -1,174 +1,146 @@
-"""The log: entries in, leaves, tiles and a signed checkpoint out, beside a raw COPY of the same rows into a bare table.
-
-``ledger-append`` is the whole way, from the business transaction to published files; ``ledger-integrate`` is what sequencer and
-publisher do with entries that wait. All in batches of 1,000, everything durable (fsync of the cluster and of the published files).
-"""
+"""The log's goals G1 to G8, each figure beside its yardstick in the same run (README.md says what each measures)."""
 
 from __future__ import annotations
 
+import functools
+import re
+import shutil
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
-from sqlalchemy import Engine, select, text
-from sqlalchemy.orm import Session
-
-from benchmarks.figures import Figure, Pace, interleave, medians, ratio, warm_up
-from benchmarks.house import House
-from kernel import clock
-from kernel.db import reading, work
-from kernel.ids import uuid7
-from shop import wiring
+from benchmarks import audits, browser, live, rates, tree
+from benchmarks.figures import Figure, Pace, Result
+from benchmarks.house import House, say
 from shop.config import Config
-from traceability.ledger.appending import append_entry
-from traceability.ledger.canonical import Entry
-from traceability.ledger.keeper import ensure_key
-from traceability.ledger.merkle import hash_leaf
-from traceability.ledger.models import LogState
-from traceability.ledger.note import ED25519
-from traceability.ledger.publisher import Publisher
-from traceability.ledger.sequencer import BATCH, ensure_log, sequence_batch
-from traceability.ledger.verify import parse_policy
 
-IDS = ("ledger-integrate", "ledger-append")
-FULL_SIZE = 10_000_000
-AT = datetime(2026, 11, 22, tzinfo=UTC)
-PUBLIC = {
-    "biz_step": "packing",
-    "lot": "LOT-7K3M-9Q",
-    "place": "9526000000015",
-    "quantity": "12.5",
-    "unit": "kg",
-    "note": "x" * 200,
+
+class Row(NamedTuple):
+    """What one line of the table promises."""
+
+    goal: float | None
+    unit: str
+    better: str
+    what: str
+
+
+RAW = "batches of 1,000, beside raw COPY of the same entries (entries/s)"
+ROWS = {
+    "g1-batch": Row(0.60, "x raw COPY", "higher", f"waiting entries to leaf rows, tiles and a signed checkpoint, {RAW}"),
+    "g1-files": Row(0.60, "x raw COPY", "higher", f"the same with all files written and synced after each batch, {RAW}"),
+    "g2-integrate": Row(40.0, "x insert", "higher", "the same as g1-batch beside one INSERT + commit for each entry (entries/s)"),
+    "g2-capture": Row(8.0, "x insert", "higher", "20 events in one request beside one INSERT + commit for each entry (entries/s)"),
+    "g3-writers": Row(2.0, "x counter", "higher", "16 writers of single events beside 16 with a gap-free counter (entries/s)"),
+    "g3-whole-way": Row(0.30, "x raw COPY", "higher", f"made, encoded, taken in, sequenced and signed, {RAW}"),
+    "g4-proof": Row(2.0, "x p99", "lower", f"p99 of making a proof file, beside the same in a tree of {tree.SMALL:,}"),
+    "g5-files": Row(0.30, "x hashing", "higher", "audit of the published files beside bare hashing of their entries (entries/s)"),
+    "g5-database": Row(0.30, "x hashing", "higher", "audit of database and files beside bare hashing of the entries (entries/s)"),
+    "g5-memory": Row(1.10, "x peak", "lower", f"peak memory of that audit beside one of {audits.SMALL:,} entries"),
+    "g6-one-p50": Row(10.0, "ms", "lower", "one proof in Chromium with WebCrypto: log signature, 3 cosignatures, inclusion; p50"),
+    "g6-one-p99": Row(50.0, "ms", "lower", "the same, p99"),
+    "g6-twelve-p50": Row(50.0, "ms", "lower", "the twelve proofs of a box's history, p50"),
+    "g6-fallback": Row(None, "ms", "lower", "one proof where WebCrypto is missing, p50"),
+    "g7-wal": Row(
+        1.25, "x raw COPY", "lower", "write-ahead log of the whole way, batches of 1,000, beside raw COPY (bytes an entry)"
+    ),
+    "g7-tiles": Row(50.0, "B a leaf", "lower", "hash tiles on disk"),
+    "g7-proof": Row(2048.0, "B", "lower", "the largest of some proof files: index, hashes, checkpoint with 3 cosignatures"),
+    "g8-published": Row(live.GOAL, "s", "lower", "from commit to a published checkpoint that covers it, p99, real processes"),
 }
-Row = tuple[Any, str, bytes, bytes]
+IDS = tuple(ROWS)
+
+
+def preparations(house: House, full: bool) -> Mapping[str, Callable[[Config], None]]:
+    """What is prepared once: a small and a large tree (the largest there is will do), and two logs to audit."""
+    wanted = tree.FULL_SIZE if full else tree.QUICK_SIZE
+    sizes = [tree.SMALL, *([wanted] if _largest(house) < wanted else [])]
+    found: dict[str, Callable[[Config], None]] = {tree.name_of(size): functools.partial(_build_tree, house, size) for size in sizes}
+    return found | {audits.name_of(size): functools.partial(audits.build_log, size=size) for size in (audits.SMALL, audits.LARGE)}
 
 
 def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = IDS) -> list[Figure]:
     """The figures of the log."""
-    engine = wiring.connect(config, pool_size=2)
-    try:
-        publisher = _begin(house, config, engine)
-        parts = {
-            "raw-copy": lambda seconds: _timed(seconds, make_rows, lambda rows: _copy_raw(engine, rows)),
-            "ledger-integrate": lambda seconds: _timed(
-                seconds, lambda: _copy_waiting(engine, make_rows()), lambda _: _integrate(publisher)
-            ),
-            "ledger-append": lambda seconds: _timed(seconds, lambda: None, lambda _: _append(publisher)),
-        }
-        chosen = {name: part for name, part in parts.items() if name == "raw-copy" or name in wanted}
-        warm_up(chosen)
-        size = _size()
-        rates = interleave(chosen, pace)
-    finally:
-        engine.dispose()
-    goals = {
-        "ledger-integrate": (0.60, "waiting entries to leaves, tiles, signed checkpoint and published files"),
-        "ledger-append": (0.30, "entries from the business transaction to published files"),
-    }
-    return [
-        Figure(
-            id=name,
-            what=f"{goals[name][1]}, batches of {BATCH}, beside raw COPY of the same rows (entries/s)",
-            unit="x raw COPY",
-            better="higher",
-            size=size,
-            full_size=FULL_SIZE,
-            goal=goals[name][0],
-            figure=ratio(rates, name, "raw-copy"),
-            yardstick=medians(rates),
-        )
-        for name in IDS
-        if name in chosen
+    large = _tree(house, _largest(house))
+    brief = pace.until < float("inf")
+    jobs: list[tuple[Sequence[str], float, Callable[[], Mapping[str, Result]]]] = [
+        ([*rates.RATIOS, "g7-wal"], 0.0, lambda: _rates(house, config, _within(pace, 12.0))),
+        (["g4-proof"], 2.0, lambda: {"g4-proof": tree.measure_proofs(_tree(house, tree.SMALL), large, _within(pace, 3.0))}),
+        (["g7-tiles", "g7-proof"], 0.0, lambda: tree.measure_sizes(large)),
+        (
+            ["g5-files", "g5-database"],
+            5.0,
+            lambda: audits.measure_rate(house.config(audits.name_of(audits.LARGE)), _within(pace, 5.0)),
+        ),
+        (["g5-memory"], 6.0, lambda: {"g5-memory": audits.measure_memory(house.config)}),
+        (
+            ["g6-one-p50", "g6-one-p99", "g6-twelve-p50", "g6-fallback"],
+            4.0,
+            lambda: browser.measure_browser(large, 200 if brief else 1000),
+        ),
+        (["g8-published"], 8.0, lambda: {"g8-published": live.measure_published(house, 3.0 if brief else 10.0)}),
     ]
+    found: dict[str, Result] = {}
+    missing: dict[str, str] = {}
+    for ids, needs, job in jobs:
+        if not set(ids) & set(wanted):
+            continue
+        if time.monotonic() + needs > pace.until:
+            missing |= dict.fromkeys(ids, "no time left")
+            continue
+        say(f"Measuring {', '.join(ids)}")
+        try:
+            found |= job()
+        except browser.NotRun as problem:
+            missing |= dict.fromkeys(ids, str(problem))
+    return [_figure(name, found.get(name), missing.get(name, "")) for name in IDS if name in wanted]
 
 
-def make_rows(count: int = BATCH) -> list[Row]:
-    """Entries of some 500 bytes, as events make them."""
-    rows = []
-    for _ in range(count):
-        key = uuid7()
-        body = Entry(event_id=key, kind="bench", at=AT, public=PUBLIC, commitments={}).encode()
-        rows.append((key, "bench", body, hash_leaf(body)))
-    return rows
+def _figure(name: str, result: Result | None, missing: str) -> Figure:
+    row = ROWS[name]
+    return Figure(
+        id=name,
+        what=f"{row.what} (not run: {missing})" if result is None else row.what,
+        unit=row.unit,
+        better=row.better,
+        size=result.size if result else 0,
+        full_size=tree.FULL_SIZE,
+        goal=row.goal,
+        figure=result.figure if result else None,
+        yardstick=result.yardstick if result else {},
+    )
 
 
-def _begin(house: House, config: Config, engine: Engine) -> Publisher:
-    """The log begun, what waits in the prepared data sequenced and published, and a bare table for the yardstick."""
-    with work() as session:
-        origin = ensure_log(session, "bench.shanhai.example/log")
-    with engine.begin() as connection:
-        connection.execute(
-            text(
-                "CREATE TABLE IF NOT EXISTS bench_copy (event_id uuid PRIMARY KEY, kind text NOT NULL,"
-                " body bytea NOT NULL, leaf_hash bytea NOT NULL)"
-            )
-        )
-    key = ensure_key(house.folder / "bench-log.key", origin, ED25519)
-    folder = house.folder / f"log-{time.time_ns()}"
+def _within(pace: Pace, seconds: float) -> Pace:
+    """For a quick run: shorter parts, and no more than so many seconds of rounds."""
+    if pace.until == float("inf"):
+        return pace
+    return Pace(pace.rounds, 0.4, min(pace.until, time.monotonic() + seconds))
+
+
+def _rates(house: House, config: Config, pace: Pace) -> Mapping[str, Result]:
+    """On the run's own database, with a folder of its own: files of an earlier run belong to another log."""
+    folder = house.folder / f"rates-{time.time_ns()}"
     folder.mkdir()
-    policy = f"log {key.verifier} {config.public_url}/log\nquorum none\n"
-    publisher = Publisher(folder, key, parse_policy(policy.encode()), "quorum none\n", f"{config.public_url}/log")
-    publisher.start()
-    _integrate(publisher)
-    return publisher
+    try:
+        return rates.measure_rates(replace(config, data_dir=str(folder), log_key_file=str(folder / "log.key")), pace)
+    finally:
+        shutil.rmtree(folder)
 
 
-def _timed(seconds: float, arrange: Callable[[], Any], act: Callable[[Any], None]) -> float:
-    """Entries a second of ``act`` alone, a batch at a time, until it has had so many seconds."""
-    spent, batches = 0.0, 0
-    while spent < seconds:
-        arranged = arrange()
-        begun = time.perf_counter()
-        act(arranged)
-        spent += time.perf_counter() - begun
-        batches += 1
-    return batches * BATCH / spent
+def _largest(house: House) -> int:
+    """Leaves of the largest tree that is prepared, 0 if none is."""
+    sizes = [int(name[4:]) for name in house.postgres.databases() if re.fullmatch("tree[0-9]+", name)]
+    return max((size for size in sizes if size > tree.SMALL), default=0)
 
 
-def _copy(engine: Engine, table: str, columns: dict[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
-    with engine.begin() as connection:
-        raw: Any = connection.connection.driver_connection
-        with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(list(columns.values()))
-            for row in rows:
-                copy.write_row(row)
+def _tree(house: House, size: int) -> tree.Tree:
+    name = tree.name_of(size)
+    return tree.Tree(size, house.postgres.url(name), house.folder / name)
 
 
-_ENTRY = {"event_id": "uuid", "kind": "text", "body": "bytea", "leaf_hash": "bytea"}
-
-
-def _copy_raw(engine: Engine, rows: list[Row]) -> None:
-    _copy(engine, "bench_copy", _ENTRY, rows)
-
-
-def _copy_waiting(engine: Engine, rows: list[Row]) -> None:
-    """Entries that wait to be sequenced, put there outside the stopwatch."""
-    _copy(engine, "ledger_entry", _ENTRY, rows)
-    _copy(engine, "ledger_intake", {"event_id": "uuid", "leaf_hash": "bytea"}, [(row[0], row[3]) for row in rows])
-
-
-def _append(publisher: Publisher) -> None:
-    with work() as session:
-        for _ in range(BATCH):
-            append_entry(session, event_id=uuid7(), kind="bench", at=AT, public=PUBLIC)
-    _integrate(publisher)
-
-
-def _integrate(publisher: Publisher) -> None:
-    while True:
-        with work() as session:
-            taken = sequence_batch(session)
-        if taken < BATCH:
-            break
-    publisher.publish(clock.now())
-
-
-def _size() -> int:
-    with reading() as session:
-        return _leaves(session)
-
-
-def _leaves(session: Session) -> int:
-    return session.scalars(select(LogState.size)).one()
+def _build_tree(house: House, size: int, config: Config) -> None:
+    folder = house.folder / tree.name_of(size)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    tree.build_tree(config.database_url, folder, size)

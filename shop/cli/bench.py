@@ -14,7 +14,26 @@ from kernel.local import MachineProblem
 BENCHES = {
     "shop": ("product-page", "checkout"),
     "scan": ("story-page",),
-    "ledger": ("ledger-integrate", "ledger-append"),
+    "ledger": (
+        "g1-batch",
+        "g1-files",
+        "g2-integrate",
+        "g2-capture",
+        "g3-writers",
+        "g3-whole-way",
+        "g4-proof",
+        "g5-files",
+        "g5-database",
+        "g5-memory",
+        "g6-one-p50",
+        "g6-one-p99",
+        "g6-twelve-p50",
+        "g6-fallback",
+        "g7-wal",
+        "g7-tiles",
+        "g7-proof",
+        "g8-published",
+    ),
 }
 QUICK_SECONDS = 36.0  # start of the servers and rounds; the rest of 50 s is for what is under way and for stopping
 LEAST_SECONDS = 20.0  # for the rounds when data had to be made first
@@ -45,7 +64,8 @@ def act(arguments: argparse.Namespace) -> int:
     pace = Pace(3, 1.0) if arguments.quick else Pace(9, 5.0) if arguments.full else Pace(5, 3.0)
     figures = []
     with House() as house:
-        house.prepare(shop=bool({"shop", "scan"} & wanted.keys()), pgbench="checkout" in wanted.get("shop", ()))
+        more = importlib.import_module("benchmarks.ledger").preparations(house, arguments.full) if "ledger" in wanted else None
+        house.prepare(shop=bool({"shop", "scan"} & wanted.keys()), pgbench="checkout" in wanted.get("shop", ()), more=more)
         if only_prepare:
             return 0
         if arguments.quick:
@@ -78,9 +98,12 @@ def print_table(figures: list[dict[str, Any]]) -> None:
     """The figures as people read them."""
     for one in figures:
         sign = "≥" if one["better"] == "higher" else "≤"
-        verdict = "ok" if one["ok"] else "SHORT"
-        print(f"{one['id']:18}{one['figure']:>9.3f} {one['unit']:12} goal {sign} {one['goal']:<6} {verdict}")
+        verdict = "not run" if one["figure"] is None else "ok" if one["ok"] else "SHORT"
+        goal = "no goal" if one["goal"] is None else f"goal {sign} {one['goal']:<6}"
+        figure = "-" if one["figure"] is None else f"{one['figure']:.3f}"
+        print(f"{one['id']:18}{figure:>9} {one['unit']:12} {goal} {verdict}")
         print(f"    {one['what']}")
-        print(f"    medians: {', '.join(f'{name} {value:,.1f}/s' for name, value in one['yardstick'].items())}")
+        values = (f"{name} {value:,.1f}{'' if name.endswith(')') else '/s'}" for name, value in one["yardstick"].items())
+        print(f"    medians: {', '.join(values)}")
         print(f"    size {one['size']:,} of {one['full_size']:,}")
     sys.stdout.flush()

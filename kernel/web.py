@@ -71,6 +71,19 @@ def everyone(view: F) -> F:
     return door("everyone")(view)
 
 
+SAME_FOR_ALL = "everyone, without a look at who asks"
+
+
+def same_for_all(view: F) -> F:
+    """Mark a view that answers with published files: open to anybody, and not even the signed-in reader is looked up for it."""
+    return door(SAME_FOR_ALL)(view)
+
+
+def is_same_for_all() -> bool:
+    """Whether the present request goes to such a view."""
+    return getattr(current_app.view_functions.get(request.endpoint or ""), ACCESS, "") == SAME_FOR_ALL
+
+
 def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     """Install the shared behaviour on ``app``; ``secure`` means served over https, ``demo`` shows 演示数据 on each page."""
     app.json = OrjsonProvider(app)

@@ -27,7 +27,9 @@ from shop.procurement.ordering import place_approved, return_closed
 from shop.procurement.settling import settle_payment
 from shop.rooms import import_models
 from traceability.epcis.capturing import DocumentReceived, store_document
-from traceability.ledger import sealing
+from traceability.events.queries import open_fields as open_to_those_concerned
+from traceability.ledger import disclosing, sealing
+from traceability.scan.queries import open_fields as open_to_the_holder
 
 REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     # (what happened, who reacts)
@@ -72,6 +74,7 @@ def connect(config: Config, *, pool_size: int = 8) -> Engine:
 
 
 def register() -> None:
-    """Register all reactions."""
+    """Register all reactions, and who opens which fields of the log."""
+    disclosing.use_rules(open_to_those_concerned, open_to_the_holder)
     for event, reaction in REACTIONS:
         outbox.react(event, reaction)  # type: ignore[arg-type]

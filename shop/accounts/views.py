@@ -16,7 +16,7 @@ from catalog.parties.models import ANONYMOUS, Role
 from kernel import clock
 from kernel.db import reading, work
 from kernel.errors import Invalid
-from kernel.web import everyone, limiter, local_target, once
+from kernel.web import everyone, is_same_for_all, limiter, local_target, once
 from shop.accounts import addressing, signing
 from shop.accounts.queries import find_actor, list_addresses
 from shop.accounts.workplaces import list_workplaces
@@ -35,7 +35,7 @@ def know_the_actor(app: Flask) -> None:
     @app.before_request
     def load() -> None:
         g.actor, g.actor_key = ANONYMOUS, f"guest:{session.get('guest', '')}"
-        if request.endpoint and request.endpoint.endswith("static"):
+        if is_same_for_all() or (request.endpoint and request.endpoint.endswith("static")):
             return
         token = session.get(COOKIE_KEY)
         if token:

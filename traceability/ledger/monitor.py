@@ -24,7 +24,7 @@ from traceability.ledger.tiles import (
     BadTile,
     Edge,
     Tile,
-    cut,
+    cut_tile,
     decode_bundle,
     split_hashes,
     tile_at,
@@ -239,7 +239,7 @@ class _Reading:
         except OSError:
             if tile.width == WIDTH:
                 raise
-            return cut(self.fetch(tile.full.path), tile)
+            return cut_tile(self.fetch(tile.full.path), tile)
 
 
 def _malformed(entry: bytes) -> str | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event
 
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -30,6 +30,7 @@ from traceability.ledger.models import LogState, Publication, SignedCheckpoint, 
 from traceability.ledger.note import ED25519, BadNote, Checkpoint, SigningKey, open_note, parse_checkpoint, parse_note
 from traceability.ledger.queries import CHECKPOINT_FILE, WITNESSED_FILE, find_published, node_reader_of
 from traceability.ledger.sequencer import LogBroken, Pulse, checked_edge
+from traceability.ledger.verifier import install_verifier
 from traceability.ledger.verify import Policy, parse_policy
 from traceability.ledger.writer import tidy, write_tiles, write_whole
 
@@ -37,6 +38,7 @@ INTERVAL = 1.5  # seconds between checkpoints while entries arrive
 REFRESH = timedelta(minutes=10)  # a quiet log is cosigned anew this often, so that "nothing new" can be told from "stale"
 VKEY_FILE = "vkey"
 POLICY_FILE = "policy"
+CHANNEL = "ledger_published"  # NOTIFY when publication has moved; see awaiter
 _PATIENCE = 30.0
 
 log = structlog.get_logger(__name__)
@@ -63,7 +65,8 @@ class Publisher:
         self.key = key
         self.policy = policy
         self.feeder = Feeder(policy, patience)
-        self._files = {VKEY_FILE: f"{key.verifier}\n", POLICY_FILE: f"log {key.verifier} {url}\n{policy_text}"}
+        self.policy_text = f"log {key.verifier} {url}\n{policy_text}"
+        self._files = {VKEY_FILE: f"{key.verifier}\n", POLICY_FILE: self.policy_text}
         self._on_disk = 0
 
     def start(self) -> None:
@@ -148,6 +151,7 @@ class Publisher:
             values |= {"witnessed_size": checkpoint.size, "witnessed_at": at}
         with work() as session:
             session.execute(update(Publication).where(Publication.published_size <= checkpoint.size).values(**values))
+            tell_waiting(session)
         tidy(self.directory, before, checkpoint.size)
 
     def _read_published(self) -> Checkpoint | None:
@@ -208,7 +212,10 @@ def run_publisher(
         while not stop.is_set():
             try:
                 if publisher is None:
-                    publisher = _begin(directory, key_file, policy, text, url, patience)
+                    started = _begin(directory, key_file, policy, text, url, patience)
+                    if started is not None:
+                        install_verifier(directory, started.key.name, started.policy_text, now())
+                    publisher = started
                 if publisher is not None:
                     publisher.publish(now())
                     pulse.beat()
@@ -238,6 +245,11 @@ def _require_continuation(session: Session, state: LogState, signed: SignedCheck
         verify_consistency(signed.size, state.size, proof, signed.root, state.root)
     except BadProof as error:
         raise LogBroken(f"the tree of size {state.size} does not continue the one signed at {signed.size}: {error}") from error
+
+
+def tell_waiting(session: Session) -> None:
+    """Wake those who wait for an entry (awaiter), if and when this transaction commits."""
+    session.execute(select(func.pg_notify(CHANNEL, "")))
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
@@ -17,20 +16,12 @@ from traceability.ledger import sealing
 from traceability.ledger.merkle import HASH_SIZE, ReadNodes, build_inclusion
 from traceability.ledger.models import Erasure, FullTile, Intake, Leaf, LogEntry, LogState, Publication, SealedField, SubjectKey
 from traceability.ledger.note import Checkpoint, parse_checkpoint, parse_note
-from traceability.ledger.tiles import Edge, Tile, cut, node_reader
+from traceability.ledger.stages import Stage
+from traceability.ledger.tiles import Edge, Tile, cut_tile, node_reader
 from traceability.ledger.verify import Disclosure, ProofFile, encode_extra
 
 CHECKPOINT_FILE = "checkpoint"
 WITNESSED_FILE = "checkpoint.witnessed"
-
-
-class Stage(StrEnum):
-    """How far an entry has come; each stage includes those before it."""
-
-    recorded = "recorded"
-    sequenced = "sequenced"
-    published = "published"
-    witnessed = "witnessed"
 
 
 @dataclass(frozen=True)
@@ -112,6 +103,12 @@ def find_progress(session: Session) -> Progress | None:
     return Progress(log.origin, log.size, *sizes, *times, waiting, since)
 
 
+def find_times(session: Session) -> dict[str, datetime | None]:
+    """When the log was last published and last witnessed: how long a witness has been away can be seen from these."""
+    row = session.execute(select(Publication.published_at, Publication.witnessed_at)).one_or_none()
+    return {"published_at": row.published_at if row else None, "witnessed_at": row.witnessed_at if row else None}
+
+
 def list_tiles(session: Session, tiles: Sequence[Tile], edge: Edge) -> dict[Tile, bytes]:
     """Hash tiles from the database, one query; partial ones are cut from the full tile or from the edge."""
     wanted = {(tile.level, tile.number) for tile in tiles}
@@ -143,14 +140,11 @@ def find_published(directory: Path, name: str = CHECKPOINT_FILE) -> tuple[Checkp
 
 
 def find_tile(directory: Path, tile: Tile) -> bytes | None:
-    """A published tile or entry bundle; a partial one that was tidied away is cut from the full one."""
-    for candidate in (tile, tile.full):
-        try:
-            data = (directory / candidate.path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        return data if candidate == tile else cut(data, tile)
-    return None
+    """A published tile or entry bundle as it lies there, None if it does not: a partial one is removed once the full one is there."""
+    try:
+        return (directory / tile.path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def get_proof_file(
@@ -176,7 +170,7 @@ def get_proof_file(
 
 def _published_nodes(directory: Path, size: int) -> ReadNodes:
     def load(tiles: Sequence[Tile]) -> dict[Tile, bytes]:
-        return {tile: find_tile(directory, tile) or b"" for tile in tiles}
+        return {tile: find_tile(directory, tile) or cut_tile(find_tile(directory, tile.full) or b"", tile) for tile in tiles}
 
     return node_reader(size, load)
 

@@ -207,8 +207,8 @@ def decode_bundle(data: bytes, width: int) -> list[bytes]:
     return entries
 
 
-def cut(full: bytes, tile: Tile) -> bytes:
-    """The partial `tile` out of the full one that took its place. Raises BadTile."""
+def cut_tile(data: bytes, tile: Tile) -> bytes:
+    """The beginning of a full tile or bundle that is the partial `tile`; it is a prefix of the full one."""
     if tile.level == ENTRIES:
-        return encode_bundle(decode_bundle(full, WIDTH)[: tile.width])
-    return full[: tile.width * HASH_SIZE]
+        return encode_bundle(decode_bundle(data, WIDTH)[: tile.width])
+    return data[: tile.width * HASH_SIZE]

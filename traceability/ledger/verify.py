@@ -125,6 +125,7 @@ class Policy:
     logs: Mapping[VerifierKey, str]  # with its URL, or ""
     witnesses: Mapping[str, VerifierKey]
     urls: Mapping[str, str]  # witness name to URL
+    about: Mapping[str, str]  # witness name to who runs it: the # line above it
     groups: Mapping[str, tuple[int, tuple[str, ...]]]
     quorum: str
 
@@ -170,7 +171,9 @@ def parse_policy(data: bytes) -> Policy:
         raise Refused("policy: a control character")
     for line in text.split("\n"):
         items = _ITEM.findall(line)
-        if items and not items[0].startswith("#"):
+        if items and items[0].startswith("#"):
+            reading.who = line.lstrip("# \t").rstrip()
+        elif items:
             reading.take(items[0], items[1:])
     return reading.policy()
 
@@ -183,7 +186,9 @@ class _PolicyReading:
     witnesses: dict[str, VerifierKey] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
     groups: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
     quorum: str | None = None
+    who: str = ""  # the last # line: it names who runs the witnesses below it
 
     def take(self, word: str, items: list[str]) -> None:
         """One line, by its first word."""
@@ -194,6 +199,7 @@ class _PolicyReading:
             self._require_new(items[0])
             self.witnesses[items[0]] = self._new_key(items[1], list(self.witnesses.values()))
             self.urls[items[0]] = items[2] if len(items) == 3 else ""
+            self.about[items[0]] = self.who
         elif word == "group" and len(items) >= 3:
             self._take_group(items[0], items[1], tuple(items[2:]))
         elif word == "quorum" and len(items) == 1:
@@ -207,7 +213,7 @@ class _PolicyReading:
         """The finished policy."""
         if self.quorum is None:
             raise Refused("policy: no quorum line")
-        return Policy(self.logs, self.witnesses, self.urls, self.groups, self.quorum)
+        return Policy(self.logs, self.witnesses, self.urls, self.about, self.groups, self.quorum)
 
     def _take_group(self, name: str, threshold: str, members: tuple[str, ...]) -> None:
         self._require_new(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,6 +18,7 @@ from catalog.areas.queries import list_provinces
 from catalog.documents.models import Document, SubjectKind
 from catalog.parties.models import ConsentScope, Household, Organization, Place
 from catalog.parties.queries import standing_consents
+from catalog.parties.roles import Actor
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import NotFound, Term
@@ -36,6 +37,7 @@ from traceability.scan.story import Growers, Name, Paper, Story, Tally, Tile
 ANIMAL_CATEGORIES = frozenset({"肉类", "肉制品", "禽蛋", "水产", "蜂产品", "乳制品"})
 GONE = (ItemState.SOLD, ItemState.RECEIVED)
 LOT_PREFIX = "LOT-"
+OPENED_FIELDS = ("event_hash", "lot_code")  # fields of an entry that are about no person and name no other box
 
 
 class NoSuchBox(NotFound):
@@ -151,6 +153,15 @@ def get_subject(session: Session, code: str) -> Subject:
     if row is None:
         raise NoSuchBox(code)
     return Subject(*row)
+
+
+def open_fields(session: Session, _actor: Actor, event_id: UUID, code: str) -> Collection[str]:
+    """Rule of disclosing: who names a box (or a lot) may open, in the entries of its story, what ties them to it. Raises NoSuchBox."""
+    if not code:
+        return ()
+    subject = get_subject(session, code)
+    told = {row.id for row in _list_events(session, subject, _find_lineage(session, subject.lot))}
+    return OPENED_FIELDS if event_id in told else ()
 
 
 def find_tally(session: Session, code: str) -> Tally | None:

@@ -85,7 +85,7 @@ class Stage(StrEnum):
 STAGE_LABELS: dict[Stage, str] = {
     Stage.RECORDED: "已记录",
     Stage.SEQUENCED: "已编号",
-    Stage.PUBLISHED: "已公布，待见证",
+    Stage.PUBLISHED: "已公布，尚未见证",
     Stage.WITNESSED: "已见证",
 }
 

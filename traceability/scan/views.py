@@ -39,7 +39,6 @@ log = structlog.get_logger()
 bp.register_error_handler(queries.NoSuchBox, show_no_such_box)
 
 VISITOR_COOKIE = "seen_box"
-OPENED_FIELDS = ("event_hash", "lot_code")  # fields of an entry that are about no person and name no other box
 STATUS_KINDS = {"normal": "ok", "recalled": "bad", "held": "warn", "void": "bad", "inactive": "warn", "expired": "warn"}
 STAGE_KINDS = {"recorded": "", "sequenced": "", "published": "info", "witnessed": "ok"}
 
@@ -84,12 +83,13 @@ def show_proof(code: str, event_id: UUID) -> ResponseReturnValue:
         story = queries.tell_story(session, code, clock.today_shanghai(clock.now()))
         if event_id not in {proof.event_id for proof in story.proofs}:
             raise NotFound("这条记录不属于这一盒。")
-        opened = find_disclosures(session, event_id, OPENED_FIELDS)
+        opened = find_disclosures(session, event_id, queries.OPENED_FIELDS)
         proof = get_proof_file(session, current_app.config["SHANHAI"].log_dir.absolute(), event_id, disclosed=opened)
     if proof is None:
         raise NotFound("这条记录还没有公布，请过几秒再试。")
     response = Response(proof.encode(), mimetype="text/plain")
     response.headers["Content-Disposition"] = f'attachment; filename="{event_id}.tlog-proof"'
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

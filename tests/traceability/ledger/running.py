@@ -66,7 +66,7 @@ class RunningLog:
     @property
     def policy_text(self) -> str:
         names = " ".join(witness.key.name.split(".")[0] for witness in self.witnesses)
-        lines = [witness.line for witness in self.witnesses]
+        lines = ["# 演示见证者，与本站同一运营者", *(witness.line for witness in self.witnesses)] if self.witnesses else []
         lines += [f"group both all {names}", "quorum both"] if self.witnesses else ["quorum none"]
         return "\n".join([*lines, ""])
 

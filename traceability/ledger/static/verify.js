@@ -6,6 +6,9 @@
  * tlog-cosignature, signed-note, tlog-tiles; RFC 9162 proofs; RFC 8785 JSON.
  */
 
+/** What this file checks against (a tlog-policy). The publisher writes it here and logs the hash of the result; empty in the source. */
+export const POLICY = "";
+
 /** The proof does not show what it should. `kind` is a short word for pages, the message says why. */
 export class Refused extends Error {
   constructor(kind, message) { super(`${kind}: ${message}`); this.kind = kind; }
@@ -67,7 +70,7 @@ export async function chooseCrypto() {
   };
 }
 let chosen;
-const tools = () => (chosen ??= chooseCrypto());
+const tools = () => (chosen ??= chooseCrypto().catch((error) => { chosen = undefined; throw error; }));
 const hashLeaf = async (entry) => (await tools()).sha256(join([0], entry));
 const hashNode = async (left, right) => (await tools()).sha256(join([1], left, right));
 
@@ -171,7 +174,8 @@ function parseCheckpoint(body) {
 export async function parsePolicy(bytes) {
   const source = text(bytes, "policy");
   if (/[\x00-\x08\x0b-\x1f\x7f]/.test(source)) refuse("policy", "a control character");
-  const policy = { logs: [], witnesses: new Map(), groups: new Map(), quorum: undefined };
+  const policy = { logs: [], urls: [], witnesses: new Map(), about: {}, groups: new Map(), quorum: undefined };
+  let about = ""; // the last # line names who runs the witnesses below it
   const members = new Set();
   const known = (name) => policy.witnesses.has(name) || policy.groups.has(name);
   const requireNew = (name) => { if (name === "none" || known(name)) refuse("policy", "a name is taken"); };
@@ -182,11 +186,14 @@ export async function parsePolicy(bytes) {
   };
   for (const line of source.split("\n")) {
     const [word, ...items] = line.match(/[^ \t]+/g) ?? ["#"];
-    if (word.startsWith("#")) continue;
-    if (word === "log" && items.length >= 1 && items.length <= 2) policy.logs.push(await newKey(items[0], policy.logs));
-    else if (word === "witness" && items.length >= 2 && items.length <= 3) {
+    if (word.startsWith("#")) { if (line.includes("#")) about = line.replace(/^[ \t#]+/, "").trimEnd(); continue; }
+    if (word === "log" && items.length >= 1 && items.length <= 2) {
+      policy.logs.push(await newKey(items[0], policy.logs));
+      policy.urls.push(items[1] ?? "");
+    } else if (word === "witness" && items.length >= 2 && items.length <= 3) {
       requireNew(items[0]);
       policy.witnesses.set(items[0], await newKey(items[1], policy.witnesses.values()));
+      policy.about[items[0]] = about;
     } else if (word === "group" && items.length >= 3) {
       const [name, threshold, ...inside] = items;
       requireNew(name);
@@ -214,7 +221,7 @@ function isMet(policy, cosigners, name) {
 }
 
 /** The checkpoint and the witnesses' times; throws Refused unless log and quorum have signed. */
-async function openCheckpoint(policy, bytes) {
+async function openCheckpoint(policy, bytes, held) {
   if (policy.logs.some((key) => key.kind !== 1) || [...policy.witnesses.values()].some((key) => key.kind !== 4)) {
     refuse("policy", "a log signs with type 1, a witness with type 4");
   }
@@ -230,7 +237,9 @@ async function openCheckpoint(policy, bytes) {
   if (!signed.size) refuse("signature", "no signature of a known key");
   const checkpoint = parseCheckpoint(note.body);
   if (!policy.logs.some((key) => signed.has(key) && key.name === checkpoint.origin)) refuse("signature", "no log of the policy signed it");
+  held.push("signature");
   if (!isMet(policy, signed, policy.quorum)) refuse("quorum", "too few witnesses of the policy have cosigned");
+  held.push("quorum");
   const witnessed = {};
   for (const [name, key] of policy.witnesses) if (signed.has(key)) witnessed[name] = signed.get(key);
   return { ...checkpoint, witnessed };
@@ -322,7 +331,7 @@ async function hashRange(low, high, size, readTile) {
   const tileLevel = level / 8n, first = (low >> level) << (level % 8n), number = first / 256n;
   const complete = (size >> (8n * tileLevel)) - number * 256n, width = complete < 256n ? complete : 256n;
   const data = await readTile(tilePath(tileLevel, number, width));
-  if (data.length !== Number(width) * 32) refuse("consistency", "a tile of the wrong length");
+  if (data.length !== Number(width) * 32) throw new Error("not a tile"); // a portal's page, say: that shows nothing about the log
   const start = Number(first % 256n);
   let hashes = Array.from({ length: 1 << Number(level % 8n) }, (_, i) => data.subarray((start + i) * 32, (start + i + 1) * 32));
   while (hashes.length > 1) hashes = await Promise.all(hashes.filter((_, i) => i % 2 === 0).map((left, i) => hashNode(left, hashes[2 * i + 1])));
@@ -345,17 +354,23 @@ export async function buildConsistency(old, size, readTile) {
 
 // --- the checks together
 
+/** What `verify` checks, in this order. */
+export const CHECKS = ["file", "signature", "quorum", "inclusion", "disclosure", "event", "consistency"];
+
 /**
  * Signature, quorum, inclusion and opened fields: what verify_proof in Python checks. Throws Refused with the first reason.
- * `proof`, `policy` and `entry` are bytes; the entry comes from the proof file unless it carries none.
+ * `proof`, `policy` and `entry` are bytes; the entry comes from the proof file unless it carries none. `held` collects what held so far.
  */
-export async function verifyProof(proof, policy, entry = null) {
+export async function verifyProof(proof, policy, entry = null, held = []) {
   const parsed = parseProof(proof);
-  const checkpoint = await openCheckpoint(await parsePolicy(policy), parsed.checkpoint);
   const extra = parsed.extra ? decodeExtra(parsed.extra) : { entry, disclosed: [] };
   if (!extra.entry) refuse("proof", "carries no entry");
   if (entry && !equal(entry, extra.entry)) refuse("proof", "carries another entry than the one given");
+  held.push("file");
+  const rules = await parsePolicy(policy);
+  const checkpoint = await openCheckpoint(rules, parsed.checkpoint, held);
   await checkInclusion(parsed.index, checkpoint.size, await hashLeaf(extra.entry), parsed.hashes, checkpoint.root);
+  held.push("inclusion");
   const disclosed = {};
   const commitments = extra.disclosed.length ? decodeEntry(extra.entry).commitments : {};
   for (const { name, salt, value } of extra.disclosed) {
@@ -364,49 +379,69 @@ export async function verifyProof(proof, policy, entry = null) {
     if (!Object.hasOwn(commitments, name) || commitments[name] !== made) refuse("disclosure", `${name} is not what the entry committed to`);
     disclosed[name] = value;
   }
-  return { origin: checkpoint.origin, index: parsed.index, size: checkpoint.size, root: checkpoint.root, entry: extra.entry, disclosed, witnessed: checkpoint.witnessed };
+  held.push("disclosure");
+  return { ...checkpoint, index: parsed.index, entry: extra.entry, disclosed, about: rules.about, note: text(parsed.checkpoint, "checkpoint") };
 }
 
-const KEPT = 64;
+const KEPT = 16;
 
 /**
- * Compare with what this device has seen of the log. `store` is like localStorage, `readTile` gives a tile's bytes or throws.
- * Returns "first" (nothing seen before), "same" or "consistent"; "unchecked" if the tiles cannot be had. Throws Refused on a fork.
+ * Compare with what this device has seen of the log. `store` is like localStorage, `readTile` gives a tile's bytes or throws; `fresh` says
+ * that the log gave this proof just now, so it must not be older than what it showed before. Returns "first" (nothing seen before), "same"
+ * or "consistent"; "unchecked" if memory or tiles cannot be had. Throws Refused, with both checkpoints as `evidence`, on a log that forked
+ * or went back. What held is remembered, as signed.
  */
-export async function compareWithSeen(found, store, readTile) {
+export async function compareWithSeen(found, store, readTile, fresh = false) {
   const place = `log:${found.origin}`;
-  const seen = JSON.parse(store.getItem(place) ?? "{}"), root = encodeBase64(found.root), size = String(found.size);
-  const sizes = Object.keys(seen).sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
-  let result = "first";
-  if (Object.hasOwn(seen, size)) {
-    if (seen[size] !== root) refuse("consistency", "the log showed this device another history before");
-    return "same";
+  let seen, last, lastRoot;
+  try {
+    seen = Object.entries(JSON.parse(store.getItem(place) ?? "{}")).map(([size, note]) => [BigInt(size), note]);
+    seen.sort(([a], [b]) => (a < b ? -1 : 1));
+    if (seen.length) ({ size: last, root: lastRoot } = parseCheckpoint(parseNote(utf8.encode(seen.at(-1)[1])).body));
+  } catch { return "unchecked"; }
+  const accuse = (kind, message, note) => { throw Object.assign(new Refused(kind, message), { evidence: [note, found.note] }); };
+  const known = seen.find(([size]) => size === found.size)?.[1];
+  if (known) {
+    const { root } = parseCheckpoint(parseNote(utf8.encode(known)).body);
+    if (!equal(root, found.root)) accuse("consistency", "the log showed this device another history of this size before", known);
   }
-  if (sizes.length) {
-    const last = BigInt(sizes.at(-1)), lastRoot = base64(seen[sizes.at(-1)], "memory", 32);
-    const [old, bigger] = last < found.size ? [last, found.size] : [found.size, last];
-    const [oldRoot, newRoot] = last < found.size ? [lastRoot, found.root] : [found.root, lastRoot];
+  if (fresh && seen.length && found.size < last) accuse("older", "the log showed this device more entries before than now", seen.at(-1)[1]);
+  if (known) return "same";
+  if (seen.length) {
+    const forward = last < found.size;
+    const [old, size, oldRoot, root] = forward ? [last, found.size, lastRoot, found.root] : [found.size, last, found.root, lastRoot];
     let path;
-    try { path = await buildConsistency(old, bigger, readTile); } catch (error) {
-      if (error instanceof Refused) throw error;
-      return "unchecked";
+    try { path = await buildConsistency(old, size, readTile); } catch { return "unchecked"; }
+    try { await checkConsistency(old, size, path, oldRoot, root); } catch (error) {
+      if (error instanceof Refused) accuse("consistency", error.message, seen.at(-1)[1]);
+      throw error;
     }
-    await checkConsistency(old, bigger, path, oldRoot, newRoot);
-    result = "consistent";
   }
-  seen[size] = root;
-  for (const old of sizes.slice(0, Math.max(0, sizes.length + 1 - KEPT))) delete seen[old];
-  store.setItem(place, JSON.stringify(seen));
-  return result;
+  const kept = [...seen, [found.size, found.note]].sort(([a], [b]) => (a < b ? -1 : 1)).slice(-KEPT);
+  try { store.setItem(place, JSON.stringify(Object.fromEntries(kept.map(([size, note]) => [String(size), note])))); } catch { /* full: nothing is lost but memory */ }
+  return seen.length ? "consistent" : "first";
 }
 
-/** Everything. `state` is "verified" only when every check was made and held; else "refused" or "incomplete", with the reason. */
-export async function verify({ proof, policy, entry = null, store, readTile }) {
+/**
+ * Everything. `state` is "verified" only when every check was made and held, "refused" when one failed, "incomplete" when one could not be
+ * made. `held` names the checks that held, `failed` the one that did not. `event` is the id the reader asked for, "" if they gave a file.
+ */
+export async function verify({ proof, policy = utf8.encode(POLICY), entry = null, event = "", store, readTile, fresh = false }) {
+  const held = [];
+  let found = {};
   try {
-    const found = await verifyProof(proof, policy, entry);
-    const seen = await compareWithSeen(found, store, readTile);
-    return { state: seen === "unchecked" ? "incomplete" : "verified", seen, ...found };
+    found = await verifyProof(proof, policy, entry, held);
+    if (event) {
+      const { id } = decodeEntry(found.entry);
+      if (id !== event) refuse("event", `the proof is about ${id}, not about ${event}`);
+      held.push("event");
+    }
+    const seen = await compareWithSeen(found, store, readTile, fresh);
+    if (seen !== "unchecked") held.push("consistency");
+    return { state: seen === "unchecked" ? "incomplete" : "verified", failed: seen === "unchecked" ? "consistency" : "", seen, held, ...found };
   } catch (error) {
-    return { state: "refused", kind: error instanceof Refused ? error.kind : "error", reason: String(error.message ?? error) };
+    const failed = CHECKS.find((check) => !held.includes(check) && (check !== "event" || event));
+    const [state, kind] = error instanceof Refused ? ["refused", error.kind] : ["incomplete", "error"];
+    return { ...found, state, kind, failed, reason: String(error?.message ?? error), evidence: error?.evidence, held };
   }
 }

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Role
-from kernel.errors import Conflict, NotFound
+from kernel.errors import Conflict, Forbidden, NotFound
 from kernel.outbox import publish
 from logistics.shipments import packing
 from logistics.stock import reserving
@@ -17,8 +17,8 @@ from shop.orders.states import OrderState
 
 
 def lock_order(session: Session, code: str) -> Order:
-    """The order, locked until the transaction ends. Raises NotFound."""
-    order = session.scalar(select(Order).where(Order.code == code).with_for_update())
+    """The order, locked until the transaction ends and as it is now, whatever was read of it before. Raises NotFound."""
+    order = session.scalar(select(Order).where(Order.code == code).with_for_update().execution_options(populate_existing=True))
     if order is None:
         raise NotFound("没有这张订单，请检查订单号。")
     return order
@@ -32,13 +32,22 @@ def check_buyer(order: Order, actor: Actor) -> None:
         raise NotFound("没有这张订单，请检查订单号。")
 
 
+def may_cancel(order: Order, actor: Actor) -> bool:
+    """Whether somebody who may see the order may also end it: of an organisation's people only those who ask for goods."""
+    where = order.buyer_organization_id
+    return where is None or actor.operator or actor.has(Role.requester, where)
+
+
 def cancel_order(session: Session, actor: Actor, code: str, *, reason: str, at: datetime) -> Order:
     """Cancel an order that has not shipped; its boxes are freed and paid money goes back by the upper rooms' reaction.
 
-    Raises Conflict once boxes are on their way; the second call changes nothing.
+    Raises NotFound (another's order), Forbidden (a colleague who asks for no goods), Conflict once boxes are on their way; the second call
+    changes nothing.
     """
     order = lock_order(session, code)
     check_buyer(order, actor)
+    if not may_cancel(order, actor):
+        raise Forbidden("单位的订单由采购申请人取消。请联系单位里的采购申请人。")
     if order.state is OrderState.CANCELLED:
         return order
     if any(line.shipped for line in order.lines):

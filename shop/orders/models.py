@@ -88,11 +88,6 @@ class Order(Base):
         """All lines, seller by seller."""
         return [line for sub_order in self.sub_orders for line in sub_order.lines]
 
-    @property
-    def due_fen(self) -> int:
-        """What is still to be paid: accepted goods and freight, less what was paid and not given back."""
-        return max(sum(part.payable_fen for part in self.sub_orders) - self.paid_fen + self.refunded_fen, 0)
-
 
 class SubOrder(Base):
     """The part of one seller of record (销售方): one payee and one invoice."""

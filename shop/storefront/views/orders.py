@@ -23,6 +23,7 @@ from logistics.shipments.queries import Tracking, get_tracking
 from logistics.shipments.states import SHIPMENT_FLOW
 from shop.notices.queries import list_notices_of_order
 from shop.notices.wording import words_of
+from shop.orders.cancelling import may_cancel
 from shop.orders.collecting import waits_for_money
 from shop.orders.models import Order
 from shop.orders.queries import get_order, list_orders_of
@@ -51,7 +52,8 @@ def index() -> ResponseReturnValue:
 def show(code: str) -> ResponseReturnValue:
     """One order, for its buyer and the operator only."""
     with reading() as session:
-        order = get_order(session, code, current_actor())
+        actor = current_actor()
+        order = get_order(session, code, actor)
         tracking = get_tracking(session, order.code)
         province = list_areas(session, [order.province_code]).get(order.province_code)
         told = [(notice, *words_of(notice.kind, notice.params, _)) for notice in list_notices_of_order(session, order.code)]
@@ -67,7 +69,7 @@ def show(code: str) -> ResponseReturnValue:
             links=_scan_links(session, order, tracking),
             told=told,
             payable=[part for part in order.sub_orders if waits_for_money(order) and part.paid_fen < part.payable_fen],
-            may_cancel=order.state in CANCELLABLE and not any(line.shipped for line in order.lines),
+            may_cancel=order.state in CANCELLABLE and not any(line.shipped for line in order.lines) and may_cancel(order, actor),
             may_receive=order.state is OrderState.DELIVERED and not order.on_terms,
             now=clock.now(),
         )

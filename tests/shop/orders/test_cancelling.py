@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM, Organization, Role
@@ -119,3 +119,25 @@ def test_ends_are_ends(session: Session, end: OrderState) -> None:
     order = Order(state=end)
     with pytest.raises(Conflict):
         order.move(OrderState.PAID)
+
+
+@pytest.mark.parametrize("role", [Role.inspector, Role.approver, Role.finance])
+def test_only_who_asks_for_goods_cancels_them(session: Session, at: datetime, role: Role) -> None:
+    """A colleague may see the order of the organisation, not end it."""
+    requester = make_actor(session, Role.requester)
+    (organization_id,) = requester.roles
+    order = make_order(session, {make_goods(session).sku: 1}, requester, buyer_organization_id=organization_id)
+    colleague = make_actor(session, role, session.get_one(Organization, organization_id))
+    assert not cancelling.may_cancel(order, colleague)
+    with pytest.raises(Forbidden):
+        cancel_order(session, colleague, order.code, reason="", at=at)
+    other_requester = make_actor(session, Role.requester, session.get_one(Organization, organization_id))
+    assert cancelling.may_cancel(order, other_requester)
+    assert cancel_order(session, other_requester, order.code, reason="", at=at).state is OrderState.CANCELLED
+
+
+def test_a_locked_order_is_as_it_is_now(session: Session) -> None:
+    """Whoever looked before waiting for the lock must not act on what was true then."""
+    order = make_order(session)
+    session.execute(text("UPDATE orders_order SET state = 'cancelled' WHERE code = :code"), {"code": order.code})
+    assert cancelling.lock_order(session, order.code).state is OrderState.CANCELLED

@@ -78,7 +78,7 @@ def test_the_whole_amount(session: Session) -> None:
 def test_in_two_parts(session: Session) -> None:
     order = make_order(session)
     capture(session, order, 1)
-    assert (order.state, order.due_fen) == (OrderState.PLACED, order.total_fen - 1)
+    assert (order.state, order.paid_fen) == (OrderState.PLACED, 1)
     capture(session, order, order.total_fen - 1)
     assert order.state is OrderState.PAID
     assert len(told(session, OrderPaid)) == 1

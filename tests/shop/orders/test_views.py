@@ -17,8 +17,10 @@ from shop.orders.collecting import start_part_payment
 from shop.orders.following import mark_delivered, mark_shipped
 from shop.orders.models import Order
 from shop.orders.queries import find_order_of_part, list_orders, list_orders_of
+from shop.orders.settling import settle_capture
 from shop.orders.states import OrderState
-from shop.payments.models import Payment, Provider
+from shop.payments.models import Payment, PaymentCaptured, Provider
+from shop.payments.paying import count_capture, lock_payment
 from tests.factories.catalog import act_as, form, make_actor
 from tests.factories.shop import make_goods, make_order, pay
 
@@ -109,3 +111,15 @@ def test_lists_go_page_by_page(session: Session, buyer: Any) -> None:
     found = find_order_of_part(session, orders[0].sub_orders[0].code)
     assert isinstance(found, Order)
     assert found.code == orders[0].code
+
+
+def test_money_on_its_way_into_the_books_is_not_asked_for_again(session: Session, buyer: Any, at: datetime) -> None:
+    """The provider has it, the reaction that counts it on the order has not run yet: paying again would only be given back."""
+    order = make_order(session, None, buyer)
+    (part,) = order.sub_orders
+    payment = start_part_payment(session, buyer, order.code, part.code, Provider.BANK_TRANSFER, at=at)
+    count_capture(session, lock_payment(session, payment.id), part.payable_fen - 100, method="bank_transfer", at=at)
+    with pytest.raises(Conflict, match="正在入账"):
+        start_part_payment(session, buyer, order.code, part.code, Provider.STRIPE, at=at)
+    settle_capture(session, PaymentCaptured(payment.id, part.code, part.payable_fen - 100, at))
+    assert start_part_payment(session, buyer, order.code, part.code, Provider.STRIPE, at=at).amount_fen == 100

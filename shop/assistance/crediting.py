@@ -33,14 +33,17 @@ CHANNELS = {
 
 def credit_order(session: Session, event: OrderPaid) -> None:
     """Count every line of a paid order; what an organisation did not accept is not counted."""
-    order = get_order(session, event.order_code)
-    amounts = [_sold_fen(line) for line in order.lines]
-    _write(session, order, order.lines, amounts, cause="paid", at=event.paid_at)
+    _credit(session, get_order(session, event.order_code), event.paid_at)
 
 
 def debit_refund(session: Session, event: OrderRefunded) -> None:
-    """Count a refund against the order's lines in proportion, never below what is still counted."""
+    """Count a refund against the order's lines in proportion, never below what is still counted.
+
+    News comes in any order: when the sale itself has not been counted yet, it is counted first.
+    """
     order = get_order(session, event.order_code)
+    if order.paid_at is not None:
+        _credit(session, order, order.paid_at)
     counted = _counted(session, order)
     lines = [line for line in order.lines if counted.get(line.code, 0) > 0]
     if not lines:
@@ -48,6 +51,11 @@ def debit_refund(session: Session, event: OrderRefunded) -> None:
     left = [counted[line.code] for line in lines]
     parts = divide(min(event.amount_fen, sum(left)), left)
     _write(session, order, lines, [-part for part in parts], cause=f"refund:{event.refund_id}", at=event.at)
+
+
+def _credit(session: Session, order: Order, paid_at: datetime) -> None:
+    """Count the sale; again changes nothing."""
+    _write(session, order, order.lines, [_sold_fen(line) for line in order.lines], cause="paid", at=paid_at)
 
 
 def _sold_fen(line: OrderLine) -> int:

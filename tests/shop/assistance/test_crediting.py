@@ -179,3 +179,11 @@ def test_shares_hold_from_the_day_they_are_agreed(session: Session, at: datetime
     assert first is not None
     assert second is not None
     assert (first.parts["household"], second.parts["household"]) == (6000, 7000)
+
+
+def test_a_refund_that_is_told_before_the_sale_counts_all_the_same(session: Session, at: datetime) -> None:
+    """Order between news is not promised: a sale counted later must not bring back what was refunded before."""
+    order = make_paid_order(session, at)
+    crediting.debit_refund(session, OrderRefunded(order.code, uuid4(), 5_000, at))
+    pay(session, order, at)
+    assert sum(credit.amount_fen for credit in credits(session)) == order.items_fen - 5_000

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor
 from catalog.parties.queries import list_members
+from kernel.clock import today_shanghai
 from kernel.errors import Conflict, Invalid
 from kernel.money import Money
 from kernel.outbox import publish
@@ -32,6 +33,7 @@ def submit_request(session: Session, actor: Actor, code: str, *, expected_fen: i
         return True
     if request.state is RequestState.REFUSED:
         request.move(RequestState.DRAFT)
+    request.year = today_shanghai(at).year  # a draft may lie over New Year; it is paid from the year in which it is asked for
     if not request.deliveries:
         raise Invalid("请至少选一种商品，并填写盒数。", field="lines")
     if refresh_quote(session, request, at=at) or request.total_fen != expected_fen:

@@ -105,7 +105,7 @@ def year_of(text: str | None) -> int:
     """A year, this one when none is asked for. Raises Invalid."""
     if not text:
         return clock.today_shanghai(clock.now()).year
-    if not (text.isascii() and text.isdigit() and 2020 <= int(text[:5]) <= 2100):
+    if not (text.isascii() and text.isdigit() and len(text) == 4 and 2020 <= int(text) <= 2100):
         raise Invalid("请选择年度和用途。", field="year")
     return int(text)
 
@@ -124,7 +124,7 @@ def read_typed(session: Session, form: Mapping[str, str]) -> WantedDelivery:
             continue
         if not sku:
             errors.append(FieldError(f"sku-{place}", "请选择商品。"))
-        elif not (boxes.isascii() and boxes.isdigit() and 1 <= int(boxes[:6]) <= 10_000):
+        elif not (boxes.isascii() and boxes.isdigit() and len(boxes) <= 6 and 1 <= int(boxes) <= 10_000):
             errors.append(FieldError(f"boxes-{place}", "盒数请填 1 到 10000 的整数。"))
         else:
             lines[sku] = lines.get(sku, 0) + int(boxes)

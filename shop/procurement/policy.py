@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from uuid import UUID
 
 from catalog.parties.roles import Role
@@ -76,16 +77,13 @@ def may_see(person_id: UUID | None, held: Collection[Role], *, requester_id: UUI
 
 
 def must_have_deciders(steps: Iterable[tuple[int, Role]], people: Mapping[UUID, Collection[Role]], requester_id: UUID) -> None:
-    """Raises Conflict unless different people other than the requester can be found for all steps (a matching, tried by search)."""
+    """Raises Conflict unless different people other than the requester can be found for all steps.
+
+    They can exactly when, for each set of roles, its steps are no more than the people who hold one of them (Hall's theorem).
+    """
     wanted = [role for _, role in steps]
-    free = {person: set(roles) for person, roles in people.items() if person != requester_id}
-
-    def fits(place: int, used: frozenset[UUID]) -> bool:
-        if place == len(wanted):
-            return True
-        return any(
-            fits(place + 1, used | {person}) for person, roles in free.items() if wanted[place] in roles and person not in used
-        )
-
-    if not fits(0, frozenset()):
-        raise Conflict("单位里没有足够的审批人：每一步都要由申请人以外的不同的人审批。请先请管理员添加审批人。")
+    free = [set(roles) for person, roles in people.items() if person != requester_id]
+    for size in range(1, len(set(wanted)) + 1):
+        for some in combinations(sorted(set(wanted)), size):
+            if sum(role in some for role in wanted) > sum(not held.isdisjoint(some) for held in free):
+                raise Conflict("单位里没有足够的审批人：每一步都要由申请人以外的不同的人审批。请先请管理员添加审批人。")

@@ -34,20 +34,22 @@ TERMS = timedelta(days=30)
 
 
 def open_settlements(session: Session, request: PurchaseRequest, orders: Sequence[Order], *, at: datetime) -> list[Settlement]:
-    """What the accepted ``orders`` of a request owe, one settlement a seller; empty when nothing is owed."""
+    """What the accepted ``orders`` of a request owe, one settlement a seller; empty when nothing is owed.
+
+    Each is due by the last delivery of that seller's own goods: nobody waits for another's parcel.
+    """
     owed: dict[UUID, list[SubOrder]] = defaultdict(list)
     for order in orders:
         for part in order.sub_orders:
             if part.payable_fen > part.paid_fen:
                 owed[part.seller_id].append(part)
-    delivered = max((order.delivered_at for order in orders if order.delivered_at is not None), default=at)
     settlements = [
         Settlement(
             code=new_code("STL"),
             request_id=request.id,
             seller_id=seller_id,
             amount_fen=sum(part.payable_fen - part.paid_fen for part in parts),
-            due_on=today_shanghai(delivered) + TERMS,
+            due_on=today_shanghai(max(part.order.delivered_at or at for part in parts)) + TERMS,
             opened_at=at,
             parts=[
                 SettlementPart(sub_order_code=part.code, order_code=part.order.code, amount_fen=part.payable_fen - part.paid_fen)

@@ -78,7 +78,7 @@ class RequestDelivery(Base):
 
     request: Mapped[PurchaseRequest] = relationship(back_populates="deliveries")
     lines: Mapped[list[RequestLine]] = relationship(
-        back_populates="delivery", order_by="RequestLine.sku", cascade="all, delete-orphan"
+        back_populates="delivery", order_by="RequestLine.sku", cascade="all, delete-orphan", lazy="selectin"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -260,3 +261,11 @@ def test_history_tells_who_did_what(session: Session, office: Office) -> None:
     assert acts == [("created", name), ("changed", name), ("submitted", name), ("approved", office.approver.name)]
     with pytest.raises(Exception, match="append-only"), session.begin_nested():
         session.execute(text("UPDATE procurement_history SET by = '别人'"))
+
+
+def test_a_long_list_is_read_in_few_queries(session: Session, office: Office, at: datetime, count_queries: Any) -> None:
+    request = make_submitted(session, office, 1, people=20)
+    session.expire_all()
+    with count_queries() as asked:
+        approve(session, office.approver, request, content_hash=request.content_hash)
+    assert len([each for each in asked if "procurement_line" in each]) == 1

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from random import Random
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from kernel.ids import uuid7
 from kernel.money import Money
 from shop.orders.models import OrderRefunded, Purpose
 from shop.procurement import approving, budgeting, drafting, ordering, queries
+from shop.procurement.approving import submit_request
 from shop.procurement.budgeting import OverBudget
 from shop.procurement.models.budgets import Budget, BudgetEntry, EntryKind
 from shop.procurement.states import RequestState
@@ -211,3 +212,12 @@ def test_counters_are_the_sum_of_their_entries_after_any_history(session: Sessio
         ]
         assert budget.reserved_fen == sum(held)
         assert budget.free_fen >= 0
+
+
+def test_a_draft_of_last_year_is_paid_from_the_year_it_is_submitted_in(session: Session, at: datetime) -> None:
+    """A draft may lie over New Year; last year's money is not spent in this one."""
+    office = make_office(session)
+    request = make_draft_request(session, office, at=at)
+    new_year = datetime(2026, 12, 31, 16, 30, tzinfo=UTC)  # half past midnight in China
+    with pytest.raises(Conflict, match="还没有今年"):
+        submit_request(session, office.requester, request.code, expected_fen=request.total_fen, at=new_year)

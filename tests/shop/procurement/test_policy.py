@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from uuid import UUID, uuid4
 
 import pytest
@@ -112,3 +113,29 @@ def test_steps_need_as_many_different_people() -> None:
     for people in ({BOB: [Role.approver, Role.finance]}, {ANN: [Role.approver], BOB: [Role.finance]}, {}):
         with pytest.raises(Conflict):
             must_have_deciders(two, people, ANN)
+
+
+def test_many_members_are_no_riddle() -> None:
+    """One role nobody holds is found at once, not after trying every order of forty people."""
+    steps = [*((level, Role.approver) for level in range(1, 9)), (9, Role.finance)]
+    people = {uuid4(): [Role.approver] for _ in range(40)}
+    with pytest.raises(Conflict):
+        must_have_deciders(steps, people, ANN)
+    must_have_deciders(steps, people | {BOB: [Role.finance]}, ANN)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from([Role.approver, Role.finance]), max_size=4),
+    st.lists(st.sets(st.sampled_from([Role.approver, Role.finance])), max_size=4),
+)
+def test_deciders_are_found_exactly_when_there_are_some(wanted: list[Role], held: list[set[Role]]) -> None:
+    possible = any(
+        all(role in each for role, each in zip(wanted, order, strict=False)) for order in permutations(held, len(wanted))
+    )
+    try:
+        must_have_deciders(list(enumerate(wanted)), {uuid4(): roles for roles in held}, ANN)
+        found = True
+    except Conflict:
+        found = False
+    assert found is possible

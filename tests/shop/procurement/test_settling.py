@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -16,18 +16,32 @@ from kernel import outbox
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.money import Money
 from kernel.outbox import OutboxRow
+from shop.orders.collecting import start_part_payment
 from shop.orders.models import Order
 from shop.orders.states import OrderState
 from shop.payments.models import PaymentCaptured, Provider
 from shop.payments.paying import count_capture, lock_payment
 from shop.procurement import accepting, queries
+from shop.procurement.approving import submit_request
+from shop.procurement.drafting import change_request
 from shop.procurement.exporting import make_evidence
 from shop.procurement.models.settlements import Settlement, SettlementPart
+from shop.procurement.ordering import order_again
+from shop.procurement.quoting import WantedDelivery
 from shop.procurement.settling import ask_invoice, settle_payment, spread, start_transfer
 from shop.procurement.states import RequestState, SettlementState
 from tests.factories.catalog import make_actor
 from tests.factories.invoices import USCC
-from tests.factories.procurement import Office, deliver_orders, make_office, make_ordered
+from tests.factories.procurement import (
+    Office,
+    approve,
+    deliver_orders,
+    make_draft_request,
+    make_office,
+    make_ordered,
+    wanted,
+)
+from tests.factories.shop import SHANGHAI, make_goods
 
 
 @pytest.fixture
@@ -160,3 +174,28 @@ def test_reactions_are_wired(app: object) -> None:
     assert "shop.procurement.settling:settle_payment" in wired["PaymentCaptured"]
     assert "shop.procurement.ordering:place_approved" in wired["RequestApproved"]
     assert "shop.procurement.budgeting:return_refund" in wired["OrderRefunded"]
+
+
+def test_each_seller_is_due_thirty_days_after_its_own_goods(session: Session, office: Office, at: datetime) -> None:
+    """国令第802号: another seller's late parcel does not put off what is owed to this one."""
+    other = make_goods(session, boxes=100)
+    request = make_draft_request(session, office, 2)
+    wants = [*wanted(office, 2), WantedDelivery(SHANGHAI | {"recipient": "示例职工九"}, {other.sku: 2})]
+    change_request(session, office.requester, request.code, wants, at=at)
+    assert submit_request(session, office.requester, request.code, expected_fen=request.total_fen, at=at)
+    approve(session, office.approver, request)
+    order_again(session, office.requester, request.code, at=at)
+    early, late = deliver_orders(session, request)
+    late.delivered_at = at + timedelta(days=10)
+    accepting.accept_delivered(session, office.inspector, request.code, at=at + timedelta(days=10))
+    due = {each.seller_id: each.due_on for each in queries.list_settlements(session, request.id)}
+    assert due[early.sub_orders[0].seller_id] == date(2026, 12, 22)
+    assert due[late.sub_orders[0].seller_id] == date(2027, 1, 1)
+
+
+def test_an_order_of_a_settlement_is_not_paid_by_itself(session: Session, office: Office, at: datetime) -> None:
+    """Else the settlement stays open, and only finance may pay for the organisation."""
+    settlement = settled(session, office, at, people=1)
+    (part,) = settlement.parts
+    with pytest.raises(Conflict, match="结算单"):
+        start_part_payment(session, office.inspector, part.order_code, part.sub_order_code, Provider.STRIPE, at=at)

@@ -292,3 +292,15 @@ def test_every_page_is_there_in_both_languages(app: Flask, client: FlaskClient, 
         ):
             for lang in ("zh", "en"):
                 assert client.get(f"{path}lang={lang}").status_code == 200
+
+
+@pytest.mark.parametrize("year", ["02026999", "0002026", "99999", "-1", "２０２６"])
+def test_a_year_that_is_none_gets_a_sentence(app: Flask, client: FlaskClient, session: Session, office: Office, year: str) -> None:
+    act_as(app, office.finance)
+    for page in ("/procurement/", "/procurement/budgets"):
+        assert client.get(page, query_string={"year": year}).status_code == 422
+
+
+def test_a_number_longer_than_any_is_refused(client: FlaskClient, session: Session, office: Office, draft: PurchaseRequest) -> None:
+    typed = {"sku-1": office.product.sku, "boxes-1": "000001" + "9" * 5000} | SHANGHAI
+    assert client.post(f"/procurement/requests/{draft.code}/lines", data=form(**typed)).status_code == 422

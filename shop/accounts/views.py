@@ -139,7 +139,7 @@ def _addresses_page(form: object, errors: object) -> str:
         return render_template(
             "accounts/addresses.html",
             addresses=list_addresses(open_session, actor.person_id),
-            provinces=list_children(open_session, None, clock.now().date()),
+            provinces=list_children(open_session, None, clock.today_shanghai(clock.now())),
             form=form,
             errors=errors,
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.documents.models import DocumentKind, SubjectKind
 from catalog.documents.queries import list_documents_of
-from catalog.parties.queries import get_household, visible_household_names
+from catalog.parties.models import Household
+from catalog.parties.queries import visible_household_names
 from kernel.errors import Gettext
 from kernel.quantity import Quantity
 from logistics.shipments.states import SHIPMENT_FLOW
@@ -22,14 +24,14 @@ def describe_tables(session: Session, reach: Reach, gettext: Gettext) -> list[Ta
     """The trace-back and trace-forward sheet and the list of 合格证."""
     _ = gettext
     lot_heads = [_("批次"), _("物料"), _("数量"), _("产地代码"), _("生产日期")]
-    people = [(get_household(session, key), share) for key, share in reach.households]
-    names = visible_household_names(session, [household for household, _share in people])
+    shares = dict(reach.households)
+    names = visible_household_names(session, session.scalars(select(Household).where(Household.id.in_(shares))).all())
     codes = [lot.code for lot in (*reach.upstream, *reach.lots)]
     papers = [d for d in list_documents_of(session, SubjectKind.LOT, codes) if d.kind is DocumentKind.PROMISE_CERTIFICATE]
     return [
         Table(_("往下涉及批次"), lot_heads, [_lot_row(lot, gettext) for lot in reach.lots]),
         Table(_("往上来源批次"), lot_heads, [_lot_row(lot, gettext) for lot in reach.upstream]),
-        Table(_("往上来源农户"), [_("农户"), _("份额")], [(names[h.id], str(share)) for h, share in people]),
+        Table(_("往上来源农户"), [_("农户"), _("份额")], [(names[key], str(share)) for key, share in shares.items()]),
         Table(
             _("库存"), [_("批次"), _("在库盒数"), _("已分配盒数")], [(s.lot_code, s.on_hand, s.allocated) for s in reach.shelves]
         ),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Organization, Role
 from catalog.products.models import Product
+from kernel.clock import today_shanghai
 from kernel.errors import Forbidden, NotFound
 from logistics.shipments.models import Shipment
 from logistics.shipments.queries import list_shipments_of_lots
@@ -152,7 +153,7 @@ def _reached(order: Order, rows: Sequence[tuple[str, str, int]]) -> ReachedOrder
     return ReachedOrder(
         code=order.code,
         state=order.state,
-        placed_on=f"{order.placed_at:%Y-%m-%d}",
+        placed_on=f"{today_shanghai(order.placed_at)}",
         person_id=order.buyer_person_id,
         organization_id=order.buyer_organization_id,
         province_code=order.province_code,

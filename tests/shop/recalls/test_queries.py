@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -41,3 +43,10 @@ def test_a_new_order_changes_the_snapshot_but_not_the_scope(session: Session) ->
     after = trace_reach(session, sold.lot)
     assert before.scope == after.scope
     assert before.snapshot != after.snapshot
+
+
+def test_an_order_of_the_small_hours_is_of_that_day_in_china(session: Session) -> None:
+    sold = Sold(session)
+    sold.order.placed_at = datetime(2026, 11, 21, 16, 30, tzinfo=UTC)  # half past midnight in China
+    session.flush()
+    assert [row.placed_on for row in trace_reach(session, sold.lot).orders] == ["2026-11-22"]

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
-from kernel.errors import Unavailable
+from kernel.errors import Invalid, Unavailable
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,12 @@ class Letter:
     text: str
 
 
+class NoAddress(Invalid):
+    """This way reaches nobody under that address; trying again is of no use."""
+
+
 class Mailer(Protocol):
-    """Sends one letter or raises Unavailable; sending the same key again must do no harm."""
+    """Sends one letter or raises Unavailable or NoAddress; sending the same key again must do no harm."""
 
     def send(self, letter: Letter, *, at: datetime) -> None: ...
 
@@ -64,6 +68,8 @@ class SmtpMailer:
         self._sender = unquote(query.get("from", "")) or f"noreply@{self._host}"
 
     def send(self, letter: Letter, *, at: datetime) -> None:
+        if "@" not in letter.to:
+            raise NoAddress("没有可用的邮箱地址。")
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, letter.to, letter.subject
         message["Message-ID"] = f"<{letter.key}@{self._host}>"

@@ -36,7 +36,11 @@ def tell_delivered(session: Session, event: OrderDelivered) -> None:
 
 def tell_closed(session: Session, event: OrderClosed) -> None:
     """Reaction: the order ended, by the clock or by somebody."""
-    _tell(session, event.order_code, "order_expired" if event.reason == EXPIRED else "order_cancelled", at=event.at)
+    kind = "order_cancelled"
+    if event.reason == EXPIRED:
+        paid_fen = session.scalar(select(Order.paid_fen).where(Order.code == event.order_code))
+        kind = "order_expired_part_paid" if paid_fen else "order_expired"
+    _tell(session, event.order_code, kind, at=event.at)
 
 
 def tell_refunded(session: Session, event: OrderRefunded) -> None:

@@ -67,12 +67,12 @@ def note_sent(session: Session, notice_id: UUID, *, at: datetime) -> None:
     notice.state, notice.sent_at, notice.last_error = NoticeState.SENT, at, None
 
 
-def note_failed(session: Session, notice_id: UUID, error: str, *, at: datetime) -> None:
-    """Record a failed try; tried again with growing pauses, given up visibly after ``MAX_TRIES``."""
+def note_failed(session: Session, notice_id: UUID, error: str, *, at: datetime, final: bool = False) -> None:
+    """Record a failed try; tried again with growing pauses, given up visibly after ``MAX_TRIES`` or at once when ``final``."""
     notice = session.get(Notice, notice_id)
     assert notice is not None
     notice.last_error = error[:500]
-    notice.state = NoticeState.FAILED if notice.tries >= MAX_TRIES else NoticeState.QUEUED
+    notice.state = NoticeState.FAILED if final or notice.tries >= MAX_TRIES else NoticeState.QUEUED
     notice.not_before = at + timedelta(seconds=min(5 * 2**notice.tries, 3600))
 
 

@@ -41,9 +41,10 @@ def send_one(notice_id: UUID) -> bool:
         return False
     try:
         _mailer[0].send(letter, at=clock.now())
-    except Problem as problem:
+    except Exception as error:  # whatever it is, it is this letter's trouble and not the next one's
+        text = str(error) if isinstance(error, Problem) else type(error).__name__
         with work() as session:
-            notifying.note_failed(session, notice_id, str(problem), at=clock.now())
+            notifying.note_failed(session, notice_id, text, at=clock.now(), final=isinstance(error, mail.NoAddress))
         return False
     with work() as session:
         notifying.note_sent(session, notice_id, at=clock.now())

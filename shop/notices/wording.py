@@ -22,6 +22,7 @@ KINDS: Mapping[str, Words] = {
     "order_shipped": Words("您的订单已发货", "订单 %(order)s 已发货。收到后扫一扫箱上的二维码，就能看到是谁种的、谁养的。"),
     "order_delivered": Words("您的订单已签收", "订单 %(order)s 已签收。如有坏损，请在 48 小时内拍照申请售后。"),
     "order_expired": Words("订单已超时关闭", "订单 %(order)s 没有在规定时间内付款，已经关闭，没有扣款。"),
+    "order_expired_part_paid": Words("订单已超时关闭", "订单 %(order)s 没有在规定时间内付清，已经关闭。已付的款项会原路退回。"),
     "order_cancelled": Words("订单已取消", "订单 %(order)s 已取消。已付的款项会原路退回。"),
     "order_refunded": Words("退款已办理", "订单 %(order)s 已退款 %(amount)s，按原路退回，到账时间以付款渠道为准。"),
     "approval_asked": Words("有采购申请等您审批", "采购申请 %(request)s 等您审批，金额 %(amount)s。"),

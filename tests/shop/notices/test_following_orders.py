@@ -50,3 +50,15 @@ def test_each_refund_is_told(session: Session, at: datetime) -> None:
 def test_an_order_without_a_person_is_told_to_nobody(session: Session, at: datetime) -> None:
     tell_paid(session, OrderPaid("ORD-NONE", 1, at))
     assert kinds(session) == []
+
+
+def test_an_order_that_ends_with_money_in_it_does_not_say_nothing_was_charged(session: Session, at: datetime) -> None:
+    """Of two sellers one was paid when the hour was over: that money goes back."""
+    order = make_order(session)
+    order.paid_fen = 100
+    session.flush()
+    tell_closed(session, OrderClosed(order.code, "expired", at))
+    (notice,) = session.scalars(select(Notice))
+    words = words_of(notice.kind, notice.params, str)[1]
+    assert "原路退回" in words
+    assert "没有扣款" not in words

@@ -107,3 +107,29 @@ def test_without_the_role_check_anybody_gets_in(client: FlaskClient, monkeypatch
     monkeypatch.setattr(Actor, "has", lambda *_: True)
     with pytest.raises(AssertionError):
         client.get("/account/messages")
+
+
+def test_who_left_no_mail_address_is_written_to_no_server(session: Session, at: datetime) -> None:
+    """A phone number is none: the message stays on the person's own page, and nobody tries eight times."""
+    tell(session, make_person(session, email=None, phone="13800138000"), at)
+    tasks.use_mailer(mail.SmtpMailer("smtp://127.0.0.1:1"))
+    assert not tasks.send_one(only(session).id)
+    assert (only(session).state, only(session).tries) == (NoticeState.FAILED, 1)
+
+
+def test_a_letter_that_cannot_be_made_does_not_stop_the_others(session: Session, person: Person, at: datetime) -> None:
+    class Fussy:
+        sent: list[str] = []
+
+        def send(self, letter: mail.Letter, *, at: datetime) -> None:
+            if not self.sent:
+                self.sent.append("bad")
+                raise ValueError("a header with a line end")
+            self.sent.append(letter.to)
+
+    tell(session, person, at)
+    tell(session, person, at, key="paid-2")
+    tasks.use_mailer(Fussy())
+    tasks.send_due()
+    session.expire_all()
+    assert sorted(session.scalars(select(Notice.state))) == [NoticeState.QUEUED, NoticeState.SENT]

@@ -153,11 +153,13 @@ class Cashier:
         with reading() as session:
             unknown = reconciling.list_unknown(session, (notice.event_id for notice in notices))
             broken_off = reconciling.list_unhandled(session, before=clock.now() - paying.CLAIM_LASTS)
-        for notice in notices:
-            if notice.event_id in unknown:
-                self.heed(notice, missed=True)
-        for notice in broken_off:
-            self.heed(notice)
+        for notice in (*(each for each in notices if each.event_id in unknown), *broken_off):
+            try:
+                self.heed(notice, missed=notice.event_id in unknown)
+            except ProviderUnavailable:
+                raise
+            except Problem as problem:  # it stays unhandled for a person to look at, and keeps nobody else waiting
+                log.warning("notice not followed", notice=notice.event_id, problem=problem.type)
         with work() as session:
             reconciling.finish_run(session, run_id, seen=len(notices), missed=len(unknown), at=clock.now())
         if unknown:

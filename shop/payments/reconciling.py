@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -78,17 +78,17 @@ def find_payment_of(session: Session, truth: ProviderPayment) -> UUID | None:
 
 def list_due_readings(session: Session, *, at: datetime, limit: int = 50) -> list[UUID]:
     """Payments that may have changed at the provider without our knowing: open ones, and those with a refund under way."""
-    refunding = (
-        select(Refund.id)
-        .where(Refund.payment_id == Payment.id, Refund.state == RefundState.SENT, Refund.provider_reference.is_not(None))
-        .exists()
+    # Both halves stand on small partial indexes: the payments of years are not looked through every twenty seconds.
+    unsettled = union(
+        select(Payment.id).where(Payment.state == PaymentState.OPEN),
+        select(Refund.payment_id).where(Refund.state == RefundState.SENT, Refund.provider_reference.is_not(None)),
     )
     return list(
         session.scalars(
             select(Payment.id)
             .where(
-                Payment.provider == Provider.STRIPE, Payment.provider_reference.is_not(None), Payment.read_after <= at,
-                or_(Payment.state == PaymentState.OPEN, refunding),
+                Payment.id.in_(unsettled), Payment.provider == Provider.STRIPE, Payment.provider_reference.is_not(None),
+                Payment.read_after <= at,
             )
             .order_by(Payment.read_after)
             .limit(limit)

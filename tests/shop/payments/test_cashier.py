@@ -257,6 +257,18 @@ def test_what_webhooks_missed_is_found(session: Session, cashier: Cashier, twin:
     assert run.missed == 0
 
 
+def test_a_notice_nobody_can_place_does_not_stop_the_others(session: Session, cashier: Cashier, twin: TwinProcess) -> None:
+    strange, payment = opened(session, cashier), opened(session, cashier)
+    twin.control("webhooks", {"drop": True})
+    pay(twin, strange)
+    pay(twin, payment)
+    strange.order_code = "ORD-OTHER-1"
+    session.flush()
+    cashier.catch_up()
+    assert told(session) == [(PaymentCaptured.__name__, 10_000)]
+    assert find_last_run(session) is not None, "the next run need not ask for all of this again"
+
+
 def test_a_run_broken_off_is_begun_again_from_the_same_moment(session: Session, cashier: Cashier, twin: TwinProcess) -> None:
     payment = opened(session, cashier)
     twin.control("webhooks", {"drop": True})

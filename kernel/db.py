@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import (
     DDL,
     BigInteger,
@@ -34,7 +35,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from kernel.errors import Conflict, Invalid, Problem, Unavailable
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -124,6 +128,31 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
     )
     bind(engine)
     return engine
+
+
+def describe(error: Exception) -> str:
+    """An error for a log: of what the database refused the kind and the rule broken, since its own words repeat what people typed."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    if not isinstance(cause, psycopg.Error):
+        return repr(error)
+    return " ".join(
+        part for part in (type(cause).__name__, cause.sqlstate, cause.diag.table_name, cause.diag.constraint_name) if part
+    )
+
+
+def problem_of(error: DBAPIError) -> Problem | None:
+    """What a person is told when the database refuses for no fault of ours; None when it is a bug.
+
+    Somebody else was faster (a unique column), a lock did not come free, or a text holds what no text of PostgreSQL can (a zero byte).
+    """
+    state = getattr(error.orig, "sqlstate", None)
+    if state == "23505":
+        return Conflict("刚有人提交了同样的内容，请刷新页面查看后再试。")
+    if state in ("55P03", "40P01", "40001"):
+        return Unavailable("现在人多，没有排上。请过几秒再试一次。")
+    if isinstance(error.orig, psycopg.DataError) and state in (None, "22021", "22P05"):
+        return Invalid("内容里有不能保存的字符，请删掉后再试。")
+    return None
 
 
 def bind(to: Engine | Connection, **options: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import orjson
+import structlog
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request, session
 from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
@@ -22,14 +23,17 @@ from flask_babel import Babel, gettext
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from kernel import clock, idempotency, translations
-from kernel.db import work
+from kernel.db import describe, problem_of, work
 from kernel.errors import Invalid, NotFound, Problem, TooLarge
 from kernel.money import Money
 from kernel.quantity import Quantity
+
+log = structlog.get_logger()
 
 LANGUAGES = ("zh_Hans_CN", "en")
 ACCESS = "__access__"
@@ -105,6 +109,7 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     app.url_defaults(functools.partial(_version_static, Path(app.static_folder or "")))
     app.after_request(_headers)
     app.register_error_handler(Problem, show_problem)
+    app.register_error_handler(DBAPIError, _database_problem)
     app.register_error_handler(CSRFError, _csrf_problem)
     app.register_error_handler(HTTPException, _http_problem)
     app.add_url_rule("/healthz", "healthz", _healthz)
@@ -238,7 +243,7 @@ def _remember(open_session: Session, scope: str, key: str, print_: str, response
             fingerprint=print_,
             status=response.status_code,
             headers=kept,
-            body=body if len(body) <= 64_000 else "",
+            body=body,
             created_at=clock.now(),
         ),
     )
@@ -290,6 +295,14 @@ def show_problem(problem: Problem) -> ResponseReturnValue:
             body["errors"] = errors
         return Response(orjson.dumps(body), problem.status, mimetype="application/problem+json")
     return render_template("problem.html", problem=problem, title=gettext(problem.title), text=text), problem.status
+
+
+def _database_problem(error: DBAPIError) -> ResponseReturnValue:
+    problem = problem_of(error)
+    if problem is None:
+        raise error
+    log.warning("refused by the database", trouble=describe(error), endpoint=request.endpoint)
+    return show_problem(problem)
 
 
 def _csrf_problem(_error: CSRFError) -> ResponseReturnValue:

@@ -20,7 +20,7 @@ from shop.reviews.models import Review
 def retry_parked(session: Session, actor: Actor, row_id: UUID, *, at: datetime) -> None:
     """Give a parked reaction a fresh set of tries. Raises Forbidden, NotFound when it is not parked."""
     actor.must(Role.operator)
-    row = session.get(outbox.OutboxRow, row_id)
+    row = session.get(outbox.OutboxRow, row_id, with_for_update=True, populate_existing=True)
     if row is None or row.state is not outbox.Delivery.PARKED:
         raise NotFound("这条事件没有停下，或已经处理。")
     tries = row.tries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -42,3 +43,19 @@ def test_content_decides_the_type() -> None:
     assert sniff(b"RIFF0000WEBP") == "image/webp"
     assert sniff(b"RIFF0000WAVE") == "application/octet-stream"
     assert read_bounded(BytesIO(b"x")) == b"x"
+
+
+def test_the_same_file_from_two_hands_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A double click saves one file twice: neither spoils the other's draft."""
+    store, fsync = FileStore(tmp_path), os.fsync
+
+    def slowly(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        store.save(BytesIO(PNG), allowed=IMAGES)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slowly)
+    kept = store.save(BytesIO(PNG), allowed=IMAGES)
+    with store.open(kept.digest) as stored:
+        assert stored.read() == PNG
+    assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
 
 from babel.dates import get_month_names
 from flask import Blueprint, abort, render_template, request, url_for
@@ -272,5 +273,5 @@ def _with(**changes: str | int | None) -> str:
     kept = {name: value for name, value in request.args.items() if name != "lang" and value}
     if "after" not in changes:
         kept.pop("after", None)
-    wanted = {name: str(value) for name, value in {**kept, **changes}.items() if value not in (None, "")}
-    return url_for(request.endpoint or "", **(request.view_args or {}), **wanted)  # type: ignore[arg-type]
+    wanted = urlencode({name: value for name, value in {**kept, **changes}.items() if value not in (None, "")})
+    return quote(request.path) + (f"?{wanted}" if wanted else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Role
@@ -58,3 +58,10 @@ def test_looking_at_a_contact_is_recorded(session: Session) -> None:
         tending.open_contact(session, make_actor(session), order.code, "好奇", at=AT)
     tending.open_contact(session, make_actor(session, Role.operator), order.code, "快递联系不上", at=AT)
     assert whats(session) == ["contact.opened"]
+
+
+def test_news_delivered_while_somebody_looked_is_not_delivered_again(session: Session) -> None:
+    row, operator = make_parked(session), make_actor(session, Role.operator)
+    session.execute(text("UPDATE kernel_outbox SET state = 'done' WHERE id = :id"), {"id": row.id})
+    with pytest.raises(NotFound):
+        tending.retry_parked(session, operator, row.id, at=AT)

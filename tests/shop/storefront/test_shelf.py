@@ -191,3 +191,13 @@ def test_the_shelf_is_gated_by_papers_in_the_query_too(session: Session, at: dat
     assert list_shelf(session, Filters(), at=later).rows == []
     monkeypatch.setattr(queries, "sellable_on", lambda _on: true())
     assert [row.product.sku for row in list_shelf(session, Filters(), at=later).rows] == [product.sku]
+
+
+@pytest.mark.parametrize("query", ["endpoint=x", "_scheme=javascript&_external=1", "_anchor=x", "_method=POST", "filename=x"])
+def test_words_of_the_address_are_only_words(client: FlaskClient, session: Session, query: str) -> None:
+    """Nothing in the query steers how the page's own links are built."""
+    make_goods(session)
+    session.flush()
+    answer = client.get(f"/products?{query}")
+    assert answer.status_code == 200
+    assert "javascript:" not in answer.text

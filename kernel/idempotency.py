@@ -10,7 +10,7 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kernel.db import Base
@@ -58,3 +58,8 @@ def remember(session: Session, claimed: ClaimedKey) -> None:
     """Store the answer beside the effects."""
     session.add(claimed)
     session.flush()
+
+
+def forget_answers(session: Session, *, before: datetime) -> None:
+    """Delete answers nobody asks for again: forms are sent twice within minutes, and an answer may hold what somebody typed."""
+    session.execute(delete(ClaimedKey).where(ClaimedKey.created_at < before))

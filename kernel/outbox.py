@@ -17,11 +17,11 @@ from uuid import UUID
 
 import structlog
 from pydantic import TypeAdapter
-from sqlalchemy import Index, select
+from sqlalchemy import Index, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kernel import clock
-from kernel.db import Base, after_commit, choice, work
+from kernel.db import Base, after_commit, choice, describe, work
 from kernel.ids import uuid7
 
 log = structlog.get_logger()
@@ -119,18 +119,19 @@ def deliver_one(row_id: UUID) -> bool:
             row.done_at = clock.now()
             return True
     except Exception as error:
-        log.warning("reaction failed", row=str(row_id), error=repr(error))
-        _count_failure(row_id, error)
+        trouble = describe(error)[:2000]
+        log.warning("reaction failed", row=str(row_id), error=trouble)
+        _count_failure(row_id, trouble)
         return False
 
 
-def _count_failure(row_id: UUID, error: Exception) -> None:
+def _count_failure(row_id: UUID, trouble: str) -> None:
     with work() as session:
         row = session.get(OutboxRow, row_id, with_for_update=True)
         if row is None or row.state is not Delivery.PENDING:
             return
         row.tries += 1
-        row.last_error = repr(error)[:2000]
+        row.last_error = trouble
         row.not_before = clock.now() + timedelta(seconds=min(2**row.tries, 600))
         if row.tries >= MAX_TRIES:
             row.state = Delivery.PARKED
@@ -157,6 +158,11 @@ def retry_parked(session: Session, row_id: UUID) -> None:
     row = session.get(OutboxRow, row_id, with_for_update=True)
     if row is not None and row.state is Delivery.PARKED:
         row.state, row.tries, row.not_before = Delivery.PENDING, 0, clock.now()
+
+
+def forget_done(session: Session, *, before: datetime) -> None:
+    """Delete rows whose reaction is long done; parked ones wait for a person."""
+    session.execute(delete(OutboxRow).where(OutboxRow.state == Delivery.DONE, OutboxRow.done_at < before))
 
 
 def deliver_all(rounds: int = 20) -> int:

@@ -5,18 +5,20 @@ A task claims its row and does the work, so a task delivered twice does nothing 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
 from celery import Celery, Task
 from kombu.exceptions import OperationalError
 
-from kernel import clock, installation, outbox
+from kernel import clock, idempotency, installation, outbox
 from kernel.db import reading, work
 
 log = structlog.get_logger()
 
 celery: Celery = Celery("shanhai")
+ANSWERS_KEPT, NEWS_KEPT = timedelta(days=7), timedelta(days=30)
 
 
 def configure(broker_url: str, result_url: str | None, *, queue: str = "shanhai") -> Celery:
@@ -62,6 +64,15 @@ def sweep() -> None:
         due = outbox.list_due(session, at=clock.now())
     for row_id in due:
         outbox.deliver_one(row_id)
+
+
+@celery.task(name="kernel.forget", max_retries=0)
+def forget() -> None:
+    """Once a day: let go of what has done its work."""
+    at = clock.now()
+    with work() as session:
+        idempotency.forget_answers(session, before=at - ANSWERS_KEPT)
+        outbox.forget_done(session, before=at - NEWS_KEPT)
 
 
 def wake(row_id: UUID) -> None:

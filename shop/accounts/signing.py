@@ -96,6 +96,11 @@ def sign_out(session: Session, token: str) -> None:
     session.execute(delete(SignInSession).where(SignInSession.token_hash == hash_token(token)))
 
 
+def forget_sessions(session: Session, *, at: datetime) -> None:
+    """Delete the sessions that have run out."""
+    session.execute(delete(SignInSession).where(SignInSession.expires_at <= at))
+
+
 def hash_token(token: str) -> str:
     """SHA-256, hex: tokens are random, so no salt is needed."""
     return hashlib.sha256(token.encode()).hexdigest()

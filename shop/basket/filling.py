@@ -69,6 +69,13 @@ def merge_on_sign_in(session: Session, person_id: UUID, token: str, *, at: datet
     session.flush()
 
 
+def forget_baskets(session: Session, *, before: datetime) -> None:
+    """Delete the baskets of browsers nobody has touched since; a person's basket stays."""
+    old = select(Basket.id).where(Basket.token_hash.is_not(None), Basket.changed_at < before)
+    session.execute(delete(BasketLine).where(BasketLine.basket_id.in_(old)))
+    session.execute(delete(Basket).where(Basket.token_hash.is_not(None), Basket.changed_at < before))
+
+
 def _open_basket(session: Session, owner: Owner, at: datetime) -> Basket:
     """The owner's basket, made if need be and locked, so that two requests of one person change it one after the other."""
     values = {"id": uuid7(), "person_id": owner.person_id, "token_hash": owner.token_hash, "changed_at": at}

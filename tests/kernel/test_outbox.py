@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from kernel import clock, outbox
@@ -108,3 +108,27 @@ def test_hints_are_sent_after_the_commit_only() -> None:
         assert len(hints) == 1
     finally:
         outbox.wake_with(None)
+
+
+def test_a_failure_is_told_without_what_people_typed(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the database refused may carry names and phones; log and back office keep the rule that was broken."""
+    session.execute(text("CREATE TEMPORARY TABLE seats (who text CONSTRAINT uq_seats_who UNIQUE)"))
+
+    def sit(open_session: Session, _event: Rang) -> None:
+        open_session.execute(text("INSERT INTO seats VALUES (:a), (:a)"), {"a": "13800138000"})
+
+    monkeypatch.setitem(outbox._by_name, next(name for name in outbox._by_name if name.startswith("Rang>")), (Rang, sit))
+    ring()
+    deliver_one(rows()[0].id)
+    told = rows()[0].last_error or ""
+    assert "uq_seats_who" in told
+    assert "13800138000" not in told
+
+
+def test_news_long_done_is_let_go_and_parked_news_is_not(session: Session) -> None:
+    ring()
+    deliver_all()
+    ring("west")
+    session.execute(update(OutboxRow).where(OutboxRow.state == Delivery.PENDING).values(state=Delivery.PARKED))
+    outbox.forget_done(session, before=clock.now() + timedelta(days=1))
+    assert [(row.state, row.body["bell"]) for row in rows()] == [(Delivery.PARKED, "west")]

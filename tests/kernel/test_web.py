@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from kernel import idempotency
+from kernel import clock, idempotency
+from kernel.db import work
 from kernel.errors import Invalid, NotFound
 from kernel.money import Money
 from kernel.web import csrf, everyone, local_target, once, yuan
+from tests.factories.catalog import form
 
 
 @pytest.fixture
@@ -157,3 +160,76 @@ def test_an_answer_that_says_how_long_it_keeps_is_left_alone(ringing: FlaskClien
         return Response("tile", headers={"Cache-Control": "public, max-age=60"})
 
     assert app.test_client().get("/kept").headers["Cache-Control"] == "public, max-age=60"
+
+
+def test_somebody_was_faster_is_a_conflict_not_a_crash(app: Flask, session: Session, caplog: pytest.LogCaptureFixture) -> None:
+    """Two equal things at once: the unique column refuses the second, whose sender gets a sentence."""
+    session.execute(text("CREATE TEMPORARY TABLE seats (who text CONSTRAINT uq_seats_who UNIQUE)"))
+
+    @app.get("/sit")
+    @everyone
+    def sit() -> str:
+        with work() as open_session:
+            open_session.execute(text("INSERT INTO seats VALUES ('13800138000'), ('13800138000')"))
+        return "sat"
+
+    answer = app.test_client().get("/sit")
+    assert (answer.status_code, "刚有人" in answer.text) == (409, True)
+    assert "13800138000" not in caplog.text + answer.text
+
+
+def test_a_lock_that_does_not_come_free_is_try_again(app: Flask, bound: None) -> None:
+    @app.get("/wait")
+    @everyone
+    def wait() -> str:
+        with work() as open_session:
+            open_session.execute(text("DO $$ BEGIN RAISE EXCEPTION 'busy' USING ERRCODE = 'lock_not_available'; END $$"))
+        return "never"
+
+    assert app.test_client().get("/wait").status_code == 503
+
+
+def test_any_other_fault_of_the_database_stays_a_bug(app: Flask, bound: None) -> None:
+    @app.get("/broken")
+    @everyone
+    def broken() -> str:
+        with work() as open_session:
+            open_session.execute(text("SELECT 1 / 0"))
+        return "never"
+
+    app.testing = False
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    assert app.test_client().get("/broken").status_code == 500
+
+
+@pytest.mark.parametrize("path", ["/products/%00", "/counties/64%000323"])
+def test_a_zero_byte_is_no_text(client: FlaskClient, path: str) -> None:
+    """PostgreSQL keeps none in a text; whoever sends one gets a sentence."""
+    assert client.get(path).status_code == 422
+
+
+def test_a_zero_byte_in_a_form_is_refused(client: FlaskClient) -> None:
+    assert client.post("/sign-in", data={"name": "a\x00b", "password": "c"}).status_code == 422
+    assert client.post("/basket/lines", data=form(sku="\x00")).status_code == 422
+
+
+def test_a_long_answer_is_given_again_whole(ringing: FlaskClient, app: Flask) -> None:
+    long = "dong " * 40_000
+
+    @app.post("/toll")
+    @everyone
+    @once
+    def toll(_session: Session) -> str:
+        return long
+
+    csrf.exempt(app.view_functions["toll"])
+    answers = [ringing.post("/toll", data={"idempotency_key": "key-0002"}).text for _ in range(2)]
+    assert answers == [long, long]
+
+
+def test_an_old_answer_is_forgotten(ringing: FlaskClient, rings: Callable[[], int], session: Session) -> None:
+    ring(ringing)
+    idempotency.forget_answers(session, before=clock.now() - timedelta(days=1))
+    assert (ring(ringing).status_code, rings()) == (200, 1)
+    idempotency.forget_answers(session, before=clock.now() + timedelta(days=1))
+    assert (ring(ringing).status_code, rings()) == (200, 2)

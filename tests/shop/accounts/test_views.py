@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Person
-from shop.accounts import addressing
+from shop.accounts import addressing, signing
 from shop.accounts.models import Address, Login, SignInSession
 from shop.accounts.signing import add_login
 from tests.factories.catalog import make_person
@@ -141,3 +141,12 @@ def test_without_the_owner_check_it_would_be_removed(
     client.post(f"/account/addresses/{address.id}/remove", data={"idempotency_key": "remove-0001"})
     session.refresh(address)
     assert address.removed_at is not None
+
+
+def test_sessions_that_have_run_out_are_forgotten(session: Session, at: datetime) -> None:
+    person = make_person(session)
+    old, new = (signing.open_session(session, person.id, at=when) for when in (at - signing.STAYS, at))
+    signing.forget_sessions(session, at=at)
+    kept = session.scalars(select(SignInSession.token_hash)).all()
+    assert kept == [signing.hash_token(new)]
+    assert signing.hash_token(old) not in kept

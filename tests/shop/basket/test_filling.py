@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -91,3 +91,13 @@ def test_merging_never_makes_fewer(session: Session, at: datetime) -> None:
     add_boxes(session, GUEST, product.sku, 3, at=at)
     merge_on_sign_in(session, person.id, GUEST.token or "", at=at)
     assert contents(session, mine) == {product.sku: 5}
+
+
+def test_what_strangers_left_lying_is_cleared_away(session: Session, at: datetime) -> None:
+    product, person = make_product(session), make_person(session)
+    fresh = Owner(token="another-token-of-a-browser")
+    add_boxes(session, GUEST, product.sku, 1, at=at - timedelta(days=1))
+    add_boxes(session, Owner(person_id=person.id), product.sku, 2, at=at - timedelta(days=1))
+    add_boxes(session, fresh, product.sku, 3, at=at)
+    filling.forget_baskets(session, before=at)
+    assert [count_boxes(session, owner) for owner in (GUEST, Owner(person_id=person.id), fresh)] == [0, 2, 3]

@@ -1,0 +1,15 @@
+"""The clock of accounts: sessions that have run out are forgotten."""
+
+from __future__ import annotations
+
+from kernel import clock
+from kernel.db import work
+from kernel.tasks import celery
+from shop.accounts.signing import forget_sessions
+
+
+@celery.task(name="accounts.forget")
+def forget() -> None:
+    """Once a day."""
+    with work() as session:
+        forget_sessions(session, at=clock.now())

@@ -7,6 +7,7 @@ once → ready. Every step is safe to repeat, so a run that was killed at any mo
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import socket
 import sys
@@ -128,7 +129,7 @@ def _start_everything(supervisor: Supervisor, config: Config, arguments: argpars
     print_table(list_doors(config), say)
     engine.dispose()
     if arguments.lan:
-        print_qr(config.public_url)
+        print_qr(config.public_url, say)
 
 
 def _start_programs(supervisor: Supervisor, config: Config, env: dict[str, str], host: str, vkey: str) -> None:
@@ -189,13 +190,15 @@ def find_lan_address() -> str:
         return str(probe.getsockname()[0])
 
 
-def print_qr(url: str) -> None:
-    """A QR code in half-block characters; inverted, as terminals are dark."""
+def print_qr(url: str, to: Callable[[str], None]) -> None:
+    """A QR code in half-block characters; inverted, as terminals are dark. A terminal that is not is told its colours."""
     import qrcode
 
-    code = qrcode.QRCode(border=4)
+    code, picture = qrcode.QRCode(border=4), io.StringIO()
     code.add_data(url)
-    code.print_ascii(invert=True)
+    code.print_ascii(out=picture, invert=True)
+    for line in picture.getvalue().splitlines():
+        to(f"\x1b[97;40m{line}\x1b[0m" if sys.stdout.isatty() else line)
 
 
 def print_table(rows: list[Any], to: Callable[[str], None]) -> None:

@@ -12,6 +12,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import zxingcpp
+from PIL import Image
+
 from tests.journeys.conftest import Running
 
 ARGUMENTS = {  # of each part the supervisor starts, as they stand in its command line
@@ -106,3 +109,17 @@ def who_is_away(running: Running) -> set[str]:
 def is_ready(running: Running) -> bool:
     """Whether ``/readyz`` says so."""
     return readiness(running)[0] == 200
+
+
+def read_qr(lines: list[str]) -> str:
+    """What a phone reads off a dark terminal: half blocks of light."""
+    rows = [line for line in lines if line and not set(line) - set("█▀▄\xa0 ") and set(line) & set("█▀▄")]
+    light = {"█": (255, 255), "▀": (255, 0), "▄": (0, 255)}
+    picture = Image.new("L", (max(map(len, rows)), 2 * len(rows)))
+    for y, row in enumerate(rows):
+        for x, block in enumerate(row):
+            for half, shade in enumerate(light.get(block, (0, 0))):
+                picture.putpixel((x, 2 * y + half), shade)
+    found = zxingcpp.read_barcodes(picture.resize((picture.width * 6, picture.height * 6), Image.Resampling.NEAREST))
+    assert len(found) == 1
+    return str(found[0].text)

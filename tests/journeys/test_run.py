@@ -14,8 +14,6 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-import zxingcpp
-from PIL import Image
 
 from kernel.local import MachineProblem, check_port, free_port
 from shop.cli.run import find_lan_address
@@ -30,6 +28,7 @@ from tests.journeys.parts import (
     list_children,
     list_orphans,
     list_processes,
+    read_qr,
     readiness,
     until,
     who_is_away,
@@ -189,20 +188,6 @@ def test_killed_altogether_it_leaves_nothing_and_starts_again_elsewhere(empty: R
     with pytest.raises(MachineProblem, match="is taken"):
         check_port(empty.config.port, host="0.0.0.0")
     assert operator.get("/backoffice/").url == f"{empty.url}/backoffice/"
-
-
-def read_qr(lines: list[str]) -> str:
-    """What a phone reads off a dark terminal: half blocks of light."""
-    rows = [line for line in lines if line and not set(line) - set("█▀▄\xa0 ") and set(line) & set("█▀▄")]
-    light = {"█": (255, 255), "▀": (255, 0), "▄": (0, 255)}
-    picture = Image.new("L", (max(map(len, rows)), 2 * len(rows)))
-    for y, row in enumerate(rows):
-        for x, block in enumerate(row):
-            for half, shade in enumerate(light.get(block, (0, 0))):
-                picture.putpixel((x, 2 * y + half), shade)
-    found = zxingcpp.read_barcodes(picture.resize((picture.width * 6, picture.height * 6), Image.Resampling.NEAREST))
-    assert len(found) == 1
-    return str(found[0].text)
 
 
 def test_a_second_run_on_the_same_folder_is_refused(empty: Running) -> None:

@@ -66,7 +66,8 @@ def ask_labels(
         raise Invalid("张数应在 1 至 %(most)s 之间。", params={"most": MOST_LABELS}, field="count")
     if not demo and not is_reachable(public_url):
         raise Conflict(
-            "现在的网址 %(url)s 只有这台电脑能打开，印在标签上别人扫不开。请先设置 PUBLIC_URL。", params={"url": public_url}
+            "本店首次启动时固定的网址 %(url)s 只有这台电脑能打开，印在标签上别人扫不开。请设好 PUBLIC_URL，用空的数据重新开店。",
+            params={"url": public_url},
         )
     state = ItemState.PRINTED if again else ItemState.MADE
     query = select(TradeItem.serial).where(TradeItem.lot_id == lot.id, TradeItem.state == state).order_by(TradeItem.id)

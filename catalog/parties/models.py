@@ -96,7 +96,7 @@ class Membership(Base):
 
 
 class Household(Base):
-    """A member household of a cooperative. Private: pages show ``visible_household_name``, never ``head_name``.
+    """A member household of a cooperative. Private: pages show ``visible_household_names``, never ``head_name``.
 
     ``capacity`` holds what land, herd or hives it has (``land_mu``, ``heads``, ``hives``, decimals as text): a delivery may not exceed it.
     """

@@ -189,6 +189,11 @@ def list_households(
     return session.scalars(query).all()
 
 
+def list_households_by_id(session: Session, ids: Iterable[UUID]) -> Sequence[Household]:
+    """Households by their keys, in no order, for lists that name many."""
+    return session.scalars(select(Household).where(Household.id.in_(set(ids)))).all()
+
+
 def count_households(session: Session, cooperative_id: UUID) -> int:
     """How many member households a cooperative has."""
     return session.scalar(select(func.count()).select_from(Household).where(Household.cooperative_id == cooperative_id)) or 0
@@ -207,21 +212,11 @@ def standing_consents(session: Session, household_ids: Iterable[UUID]) -> dict[U
     return {household_id: frozenset(scopes) for household_id, scopes in found.items()}
 
 
-def has_consent(session: Session, household_id: UUID, scope: ConsentScope) -> bool:
-    """Whether the household allows ``scope`` now."""
-    return scope in standing_consents(session, [household_id]).get(household_id, frozenset())
-
-
 def list_consents(session: Session, household_id: UUID) -> Sequence[Consent]:
     """All consents of a household, withdrawn ones too, newest first."""
     return session.scalars(
         select(Consent).where(Consent.household_id == household_id).order_by(Consent.given_at.desc(), Consent.id)
     ).all()
-
-
-def visible_household_name(session: Session, household: Household) -> str:
-    """What anybody may read for this household: its name with consent, else 第7号农户."""
-    return visible_household_names(session, [household])[household.id]
 
 
 def visible_household_names(session: Session, households: Sequence[Household]) -> dict[UUID, str]:

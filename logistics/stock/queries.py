@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Place
+from catalog.parties.models import Organization, OrganizationKind, Place
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import NotFound
@@ -187,9 +187,10 @@ def _shelf(organization_ids: Collection[UUID] | None) -> Select[StockLot, str, s
     return query if organization_ids is None else query.where(Place.organization_id.in_(organization_ids))
 
 
-def list_moves(session: Session, stock_lot_id: UUID) -> Sequence[StockMove]:
-    """Every change of a stock row's boxes, oldest first."""
-    return session.scalars(select(StockMove).where(StockMove.stock_lot_id == stock_lot_id).order_by(StockMove.id)).all()
+def list_moves(session: Session, stock_lot_id: UUID, *, limit: int = 500) -> Sequence[StockMove]:
+    """The last changes of a stock row's boxes, oldest first."""
+    query = select(StockMove).where(StockMove.stock_lot_id == stock_lot_id).order_by(StockMove.id.desc()).limit(limit)
+    return session.scalars(query).all()[::-1]
 
 
 def count_dispatched(session: Session, lot_id: UUID) -> int:
@@ -210,7 +211,7 @@ class Arriving:
 
 def list_arriving(session: Session, organization_ids: Collection[UUID] | None, limit: int = 50) -> list[Arriving]:
     """Pack lots with boxes that nobody has put on a shelf yet, newest first: those of these organisations and those made in the provinces
-    where they have places (None: all). A hub (产地集配中心) takes in what the cooperatives around it pack."""
+    where they have hubs (None: all). A hub (产地集配中心) takes in what the cooperatives around it pack."""
     shelved = select(func.coalesce(func.sum(StockLot.on_hand), 0)).where(StockLot.lot_id == Lot.id).correlate(Lot).scalar_subquery()
     left = Lot.made - Lot.used - Lot.lost - Lot.dispatched - shelved
     query = (
@@ -221,7 +222,8 @@ def list_arriving(session: Session, organization_ids: Collection[UUID] | None, l
         .limit(limit)
     )
     if organization_ids is not None:
-        provinces = select(func.substr(Place.county_code, 1, 2)).where(Place.organization_id.in_(organization_ids))
+        hubs = select(Organization.id).where(Organization.id.in_(organization_ids), Organization.kind == OrganizationKind.HUB)
+        provinces = select(func.substr(Place.county_code, 1, 2)).where(Place.organization_id.in_(hubs))
         near = func.substr(Lot.county_code, 1, 2).in_(provinces)
         query = query.where(or_(Lot.organization_id.in_(organization_ids), near))
     return [Arriving(lot_id, code, name, int(boxes)) for lot_id, code, name, boxes in session.execute(query)]

@@ -12,9 +12,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor, Place, Role
+from catalog.parties.models import Actor, OrganizationKind, Place, Role
+from catalog.parties.queries import get_organization
 from catalog.products.models import Product
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
 from kernel.quantity import Quantity, Unit
 from logistics.stock.freshness import sell_until
@@ -28,6 +29,7 @@ from traceability.lots.states import LotKind
 def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUID, boxes: int, at: datetime) -> StockLot:
     """Put ``boxes`` of a pack lot on the shelf of a place; the same lot may lie at several places, or arrive in parts.
 
+    A place takes in what its own organisation packed; a hub (产地集配中心), and whoever the operator sends it to, also what others did.
     Raises NotFound, Invalid (not a pack lot, no boxes), Forbidden, and Conflict when more boxes would lie on shelves than the lot has.
     """
     if boxes <= 0:
@@ -36,7 +38,11 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
     if place is None:
         raise NotFound("没有这个仓库或地点。")
     actor.must_any({Role.packer: place.organization_id, Role.clerk: place.organization_id, Role.operator: None})
-    row = _shelf_of(session, lot_id, place_id, at)
+    lot = session.get(Lot, lot_id)
+    if lot is None:
+        raise NotFound("没有这个批次。")
+    _must_keep(session, actor, lot, place)
+    row = _shelf_of(session, lot, place_id, at)
     lot = balancing.lock_lots(session, [lot_id])[lot_id]
     elsewhere = session.scalar(select(func.coalesce(func.sum(StockLot.on_hand), 0)).where(StockLot.lot_id == lot_id)) or 0
     if elsewhere + boxes > lot.left.amount:
@@ -51,17 +57,21 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
     return row
 
 
-def _shelf_of(session: Session, lot_id: UUID, place_id: UUID, at: datetime) -> StockLot:
+def _must_keep(session: Session, actor: Actor, lot: Lot, place: Place) -> None:
+    """Whoever has boxes on the shelf prints their labels, writes them off and sends them: nobody takes in a neighbour's."""
+    keeper = get_organization(session, place.organization_id)
+    if lot.organization_id != keeper.id and keeper.kind is not OrganizationKind.HUB and not actor.has(Role.operator):
+        raise Forbidden("这里只收本单位的批次；别的单位的批次由仓配中心入库。")
+
+
+def _shelf_of(session: Session, lot: Lot, place_id: UUID, at: datetime) -> StockLot:
     """The locked stock row of a lot at a place, made when there is none."""
-    lot = session.get(Lot, lot_id)
-    if lot is None:
-        raise NotFound("没有这个批次。")
     product = session.scalar(select(Product).where(Product.sku == lot.product_sku)) if lot.kind is LotKind.PACK else None
     if product is None:
         raise Invalid("批次 %(lot)s 不是装盒批次，不能入库销售。请先装盒。", params={"lot": lot.code}, field="lot")
     row = {
         "id": uuid7(),
-        "lot_id": lot_id,
+        "lot_id": lot.id,
         "product_id": product.id,
         "place_id": place_id,
         "on_hand": 0,
@@ -73,7 +83,7 @@ def _shelf_of(session: Session, lot_id: UUID, place_id: UUID, at: datetime) -> S
         "received_at": at,
     }
     session.execute(insert(StockLot).values(row).on_conflict_do_nothing(index_elements=["lot_id", "place_id"]))
-    return lock_stock(session, (StockLot.lot_id == lot_id) & (StockLot.place_id == place_id))[0]
+    return lock_stock(session, (StockLot.lot_id == lot.id) & (StockLot.place_id == place_id))[0]
 
 
 def discard_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> None:

@@ -84,11 +84,6 @@ def list_deliveries(
     return session.scalars(query.order_by(HouseholdDelivery.id.desc()).limit(limit)).all()
 
 
-def find_delivery_of(session: Session, lot_id: UUID) -> HouseholdDelivery | None:
-    """The delivery that a lot came from, or None for lots made otherwise."""
-    return session.scalar(select(HouseholdDelivery).where(HouseholdDelivery.lot_id == lot_id))
-
-
 def list_upstream_households(session: Session, lot_id: UUID) -> list[tuple[UUID, Decimal]]:
     """Every household in a lot with its share, the largest first; the shares add up to 1."""
     query = select(LotShare.household_id, LotShare.share).where(LotShare.lot_id == lot_id)
@@ -97,14 +92,16 @@ def list_upstream_households(session: Session, lot_id: UUID) -> list[tuple[UUID,
     ]
 
 
-def list_edges_into(session: Session, lot_id: UUID) -> Sequence[LotEdge]:
-    """What went into a lot, one step back."""
-    return session.scalars(select(LotEdge).where(LotEdge.to_lot_id == lot_id).order_by(LotEdge.id)).all()
+def list_edges_into(session: Session, lot_id: UUID) -> list[tuple[LotEdge, Lot]]:
+    """What went into a lot, one step back, with the lot it came from."""
+    query = select(LotEdge, Lot).join(Lot, Lot.id == LotEdge.from_lot_id).where(LotEdge.to_lot_id == lot_id)
+    return [(edge, lot) for edge, lot in session.execute(query.order_by(LotEdge.id))]
 
 
-def list_edges_out_of(session: Session, lot_id: UUID) -> Sequence[LotEdge]:
-    """What a lot went into, one step on."""
-    return session.scalars(select(LotEdge).where(LotEdge.from_lot_id == lot_id).order_by(LotEdge.id)).all()
+def list_edges_out_of(session: Session, lot_id: UUID) -> list[tuple[LotEdge, Lot]]:
+    """What a lot went into, one step on, with the lot it became."""
+    query = select(LotEdge, Lot).join(Lot, Lot.id == LotEdge.to_lot_id).where(LotEdge.from_lot_id == lot_id)
+    return [(edge, lot) for edge, lot in session.execute(query.order_by(LotEdge.id))]
 
 
 def list_parents(session: Session, lot_ids: Collection[UUID]) -> dict[UUID, list[Lot]]:

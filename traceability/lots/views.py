@@ -10,8 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from catalog.parties.access import Actor, Role, current_actor, require
-from catalog.parties.models import Household
-from catalog.parties.queries import get_organization, visible_household_names
+from catalog.parties.queries import get_organization, list_households_by_id, visible_household_names
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Forbidden, Invalid
@@ -87,8 +86,7 @@ def _must_read(actor: Actor, lot: Lot) -> None:
 
 def _facts(session: Session, lot: Lot) -> dict[str, Any]:
     shares = queries.list_upstream_households(session, lot.id)
-    households = {household_id: session.get_one(Household, household_id) for household_id, _ in shares}
-    names = visible_household_names(session, list(households.values()))
+    names = visible_household_names(session, list_households_by_id(session, [household_id for household_id, _ in shares]))
     return {
         "code": lot.code,
         "kind": lot.kind.value,
@@ -109,8 +107,8 @@ def _facts(session: Session, lot: Lot) -> dict[str, Any]:
         "marks": [
             {"code": mark.code, "reason": mark.reason, "lifted": mark.lifted_at} for mark in queries.list_marks(session, lot.id)
         ],
-        "cameFrom": [_edge(session, edge, edge.from_lot_id) for edge in queries.list_edges_into(session, lot.id)],
-        "wentInto": [_edge(session, edge, edge.to_lot_id) for edge in queries.list_edges_out_of(session, lot.id)],
+        "cameFrom": [_edge(*edge) for edge in queries.list_edges_into(session, lot.id)],
+        "wentInto": [_edge(*edge) for edge in queries.list_edges_out_of(session, lot.id)],
         "shares": [{"household": names[household_id], "share": f"{share:.12f}"} for household_id, share in shares],
         "events": [
             {"id": str(event.id), "bizStep": event.biz_step, "eventTime": event.event_time}
@@ -119,8 +117,7 @@ def _facts(session: Session, lot: Lot) -> dict[str, Any]:
     }
 
 
-def _edge(session: Session, edge: LotEdge, other_id: Any) -> dict[str, Any]:
-    other = session.get_one(Lot, other_id)
+def _edge(edge: LotEdge, other: Lot) -> dict[str, Any]:
     return {
         "lot": other.code,
         "material": other.material,

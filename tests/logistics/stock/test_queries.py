@@ -27,7 +27,7 @@ def test_available_adds_up_lots_and_knows_what_there_is_none_of(session: Session
 
 def test_the_next_lot_is_the_first_to_expire_that_is_free(session: Session, at: datetime) -> None:
     product = make_product(session)
-    later = make_stock(session, product, boxes=3, expires_on=date(2027, 12, 1))
+    later = make_stock(session, product, boxes=3, expires_on=date(2027, 11, 1))
     sooner = make_stock(session, product, boxes=2, expires_on=date(2027, 6, 1))
     found = find_next_lot(session, product.id, at)
     assert found is not None

@@ -7,12 +7,12 @@ from datetime import datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import SYSTEM, Role
+from catalog.parties.models import SYSTEM, Organization, Role
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
-from logistics.stock.queries import list_moves
+from logistics.stock.queries import list_arriving, list_moves
 from logistics.stock.receiving import discard_boxes, receive_pack_lot
-from tests.factories.catalog import make_actor
+from tests.factories.catalog import make_actor, make_organization, make_place
 from tests.factories.logistics import lot_of, make_allocations, make_hub, make_packer, make_serials, make_stock
 from tests.factories.lots import make_lot, make_pack_lot
 
@@ -51,6 +51,18 @@ def test_only_people_of_the_place(session: Session, at: datetime) -> None:
     with pytest.raises(Forbidden):
         receive_pack_lot(session, make_actor(session, Role.packer), lot.id, hub.id, 1, at)
     receive_pack_lot(session, make_packer(session, hub), lot.id, hub.id, 1, at)
+
+
+def test_nobody_takes_in_a_neighbours_boxes(session: Session, at: datetime) -> None:
+    lot = make_pack_lot(session, boxes=3)
+    neighbour, own = (
+        make_place(session, owner) for owner in (make_organization(session), session.get_one(Organization, lot.organization_id))
+    )
+    with pytest.raises(Forbidden, match="只收本单位的批次"):
+        receive_pack_lot(session, make_packer(session, neighbour), lot.id, neighbour.id, 1, at)
+    assert lot.code not in {arriving.lot_code for arriving in list_arriving(session, [neighbour.organization_id])}
+    receive_pack_lot(session, make_packer(session, own), lot.id, own.id, 1, at)
+    receive_pack_lot(session, SYSTEM, lot.id, neighbour.id, 1, at)
 
 
 def test_spoiled_boxes_leave_shelf_and_lot(session: Session, at: datetime) -> None:

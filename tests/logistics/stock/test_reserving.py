@@ -25,7 +25,7 @@ def fresh(session: Session, stock: StockLot) -> StockLot:
 
 def test_the_first_to_expire_leaves_first(session: Session, at: datetime) -> None:
     product = make_product(session)
-    later = make_stock(session, product, boxes=5, expires_on=date(2027, 12, 1))
+    later = make_stock(session, product, boxes=5, expires_on=date(2027, 11, 1))
     sooner = make_stock(session, product, boxes=3, expires_on=date(2027, 6, 1))
     allocate(session, "ORD-A", [("A-1", product.id, 4)], at)
     assert (fresh(session, sooner).allocated, fresh(session, later).allocated) == (3, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -29,6 +31,21 @@ def test_the_page_shows_balance_origin_and_masked_shares(app: Flask, client: Fla
     assert (facts["made"], facts["used"], facts["left"]) == ("50", "10", "40")
     assert [edge["lot"] for edge in facts["wentInto"]] == [chain.pack.code]
     assert sum(float(line["share"]) for line in facts["shares"]) == 1
+
+
+def test_the_page_asks_as_often_for_many_households_as_for_few(
+    app: Flask, client: FlaskClient, session: Session, count_queries: Any
+) -> None:
+    act_as(app, make_actor(session, Role.operator))
+    asked = []
+    for households in (2, 8):
+        chain = make_chain(session, sheep=[1] * households, boxes=1)
+        session.flush()
+        session.expire_all()
+        with count_queries() as queries:
+            assert client.get(f"/lots/{chain.live.code}").status_code == 200
+        asked.append(len(queries))
+    assert asked[0] == asked[1]
 
 
 def test_a_name_shows_by_consent_only(app: Flask, client: FlaskClient, session: Session) -> None:

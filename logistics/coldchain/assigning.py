@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Role
+from catalog.parties.queries import get_place
 from kernel.clock import today_shanghai
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_code, new_token
@@ -62,11 +63,13 @@ def assign_logger(
 ) -> Assignment:
     """Put a logger into a shipment or a place from ``at`` on; where it was before ends then.
 
-    Raises NotFound, Forbidden, and Conflict for a retired logger or a moment before its present place began.
+    Raises NotFound, Forbidden (also for a place of others), and Conflict for a retired logger or a moment before its present place began.
     """
     if (shipment_code is None) == (place_id is None):
         raise ValueError("a logger goes into a shipment or a place")
     logger = _lock(session, actor, code)
+    if place_id is not None:
+        actor.must_any({Role.packer: get_place(session, place_id).organization_id, Role.operator: None})
     if logger.retired_at is not None:
         raise Conflict("这台记录仪已停用，请换一台。")
     _take_out(session, logger, at)

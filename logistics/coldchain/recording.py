@@ -91,11 +91,6 @@ def record_readings(session: Session, token: str, measured: Sequence[Measured], 
     return Receipt(len(new), len(measured) - len(new))
 
 
-def record_reading(session: Session, token: str, at: datetime, celsius: Decimal, received_at: datetime) -> Receipt:
-    """One reading; see ``record_readings``."""
-    return record_readings(session, token, [Measured(at, celsius)], received_at)
-
-
 def _check(measured: Sequence[Measured], at: datetime) -> None:
     if not measured or len(measured) > MOST_READINGS:
         raise Invalid("一次请上传 1 至 %(most)s 条温度记录。", params={"most": MOST_READINGS}, field="readings")

@@ -20,7 +20,6 @@ from logistics.coldchain.recording import (
     Measured,
     Receipt,
     TemperatureChanged,
-    record_reading,
     record_readings,
 )
 from tests.factories.logistics import make_logger
@@ -47,7 +46,7 @@ def standing(session: Session) -> list[Excursion]:
 def test_the_same_reading_counts_once(session: Session, token: str, at: datetime) -> None:
     assert send(session, token, at, (0, "-20"), (5, "-19")) == Receipt(2, 0)
     assert send(session, token, at, (5, "-19"), (10, "-20")) == Receipt(1, 1)
-    assert record_reading(session, token, at, Decimal(-20), at) == Receipt(0, 1)
+    assert record_readings(session, token, [Measured(at, Decimal(-20))], at) == Receipt(0, 1)
     assert len(session.scalars(select(Reading)).all()) == 3
 
 
@@ -98,18 +97,18 @@ def test_news_is_published(session: Session, token: str, at: datetime, monkeypat
 
 def test_only_living_loggers_may_speak(session: Session, at: datetime) -> None:
     with pytest.raises(Unauthorized):
-        record_reading(session, "made-up", at, Decimal(-20), at)
+        record_readings(session, "made-up", [Measured(at, Decimal(-20))], at)
     logger, token = make_logger(session)
     retire_logger(session, SYSTEM, logger.code, at)
     with pytest.raises(Forbidden):
-        record_reading(session, token, at, Decimal(-20), at)
+        record_readings(session, token, [Measured(at, Decimal(-20))], at)
 
 
 def test_impossible_readings(session: Session, token: str, at: datetime) -> None:
     with pytest.raises(Invalid):
-        record_reading(session, token, at, Decimal(500), at)
+        record_readings(session, token, [Measured(at, Decimal(500))], at)
     with pytest.raises(Invalid):
-        record_reading(session, token, at + timedelta(hours=1), Decimal(-20), at)
+        record_readings(session, token, [Measured(at + timedelta(hours=1), Decimal(-20))], at)
     with pytest.raises(Invalid):
         record_readings(session, token, [], at)
 

@@ -13,7 +13,7 @@ from catalog.documents.models import Document, DocumentKind
 from catalog.parties.models import Actor, Organization, Role
 from catalog.parties.queries import map_organizations
 from catalog.products.models import Product, ProductState, RecognitionStep
-from catalog.products.needs import Holders, lot_needs, shelf_needs
+from catalog.products.needs import Holders, shelf_needs
 from catalog.products.recognising import move
 from catalog.products.states import FLOW
 from kernel.clock import today_shanghai
@@ -79,11 +79,6 @@ def find_missing_papers(session: Session, products: Sequence[Product], on: date)
         for paper in find_missing(session, (need for each in needs.values() for need in each), on)
     }
     return {product_id: [missing[need] for need in each if need in missing] for product_id, each in needs.items()}
-
-
-def find_missing_lot_papers(session: Session, product: Product, lot_code: str, on: date) -> list[MissingPaper]:
-    """The papers a lot of the product misses before it may be dispatched."""
-    return find_missing(session, lot_needs(kinds_of(product), lot_code), on)
 
 
 def list_shown_documents(session: Session, product: Product, on: date) -> list[Document]:

@@ -35,8 +35,3 @@ def shelf_needs(kinds: list[DocumentKind], holders: Holders) -> list[Need]:
         elif kind in PRODUCT_KINDS:
             found.append((kind, SubjectKind.PRODUCT, holders.sku))
     return found
-
-
-def lot_needs(kinds: list[DocumentKind], lot_code: str) -> list[Need]:
-    """What must hold before a lot of the product is dispatched."""
-    return [(kind, SubjectKind.LOT, lot_code) for kind in kinds if kind in LOT_KINDS]

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Float, and_, case, cast, exists, func, lit
 from sqlalchemy.dialects.postgresql import REAL, TSQUERY
 from sqlalchemy.orm import Session, aliased
 
-from catalog.documents.models import Document, DocumentKind
+from catalog.documents.models import Document
 from catalog.parties.models import Organization
 from catalog.products.models import Product, ProductState, RecognitionStep
 from catalog.products.needs import MAKER_KINDS, PRODUCT_KINDS, SELLER_KINDS
@@ -177,24 +177,11 @@ def list_categories(session: Session, on: date) -> list[tuple[str, int]]:
     return [(category, number) for category, number in rows]
 
 
-def list_in_season(session: Session, month: int, *, after: str | None = None, limit: int = 100) -> Sequence[Product]:
-    """Products on the shelf whose season includes that month, by SKU."""
-    query = select(Product).where(Product.state == ProductState.ON_SALE, Product.season_months.contains([month]))
-    if after is not None:
-        query = query.where(Product.sku > after)
-    return session.scalars(query.order_by(Product.sku).limit(limit)).all()
-
-
 def list_steps(session: Session, product_id: UUID) -> Sequence[RecognitionStep]:
     """The recognition history of a product, oldest first."""
     return session.scalars(
         select(RecognitionStep).where(RecognitionStep.product_id == product_id).order_by(RecognitionStep.at, RecognitionStep.id)
     ).all()
-
-
-def list_skus_needing(session: Session, kind: DocumentKind) -> Sequence[str]:
-    """SKUs of products that need a paper of this kind (what a revocation may touch)."""
-    return session.scalars(select(Product.sku).where(Product.needs.contains([kind.value])).order_by(Product.sku)).all()
 
 
 def is_product_picture(session: Session, digest: str) -> bool:

@@ -34,7 +34,7 @@ from traceability.scan.models import Fact, LabelJob, ScanTally
 from traceability.scan.states import FactKind
 from traceability.scan.story import Growers, Name, Paper, Story, Tally, Tile
 
-ANIMAL_CATEGORIES = frozenset({"肉类", "肉制品", "禽蛋", "水产", "蜂产品", "乳制品"})
+ANIMAL_CATEGORIES = frozenset({"肉类", "肉制品", "蛋类", "水产", "蜂产品", "乳制品"})
 GONE = (ItemState.SOLD, ItemState.RECEIVED)
 LOT_PREFIX = "LOT-"
 OPENED_FIELDS = ("event_hash", "lot_code")  # fields of an entry that are about no person and name no other box

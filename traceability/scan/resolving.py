@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.queries import find_place_by_gln
-from catalog.products.models import Product
+from catalog.products.queries import find_product_by_gtin
 from kernel.errors import NotFound
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import LotKind
@@ -49,7 +49,7 @@ def resolve(session: Session, link: DigitalLink) -> Resolution:
 
 def _resolve_product(session: Session, link: DigitalLink, stored: dict[str, list[Target]]) -> Resolution:
     gtin, lot_code, serial = link.key[1], link.get("10"), link.get("21")
-    product = session.scalar(select(Product).where(Product.gtin == gtin))
+    product = find_product_by_gtin(session, gtin)
     if product is None:
         raise NotFound("我们没有商品条码为 %(gtin)s 的商品。请核对后再试。", params={"gtin": gtin})
     name, levels, unknown = product.name, [], None

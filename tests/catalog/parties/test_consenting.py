@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from catalog.parties import consenting
 from catalog.parties.consenting import ConsentChanged
 from catalog.parties.models import SYSTEM, Consent, ConsentScope, Role
-from catalog.parties.queries import has_consent, visible_household_name, visible_household_names
+from catalog.parties.queries import standing_consents, visible_household_names
 from kernel import outbox
 from kernel.errors import Forbidden, NotFound
 from tests.factories.catalog import make_actor, make_household, make_organization
@@ -26,19 +26,18 @@ def hear(_session: Session, event: ConsentChanged) -> None:
 
 def test_a_name_is_shown_with_consent_only_and_hidden_at_once(session: Session, at: datetime) -> None:
     household = make_household(session, member_no=7, head_name="王示例")
-    assert visible_household_name(session, household) == "第7号农户"
+    assert visible_household_names(session, [household])[household.id] == "第7号农户"
     consenting.give_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.NAME, at=at)
-    assert visible_household_name(session, household) == "王示例"
+    assert visible_household_names(session, [household])[household.id] == "王示例"
     consenting.withdraw_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.NAME, at=at)
-    assert visible_household_name(session, household) == "第7号农户"
+    assert visible_household_names(session, [household])[household.id] == "第7号农户"
 
 
 def test_another_scope_does_not_show_the_name(session: Session, at: datetime) -> None:
     household = make_household(session)
     consenting.give_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.VILLAGE, at=at)
-    assert visible_household_name(session, household) == "第1号农户"
-    assert has_consent(session, household.id, ConsentScope.VILLAGE)
-    assert not has_consent(session, household.id, ConsentScope.NAME)
+    assert visible_household_names(session, [household])[household.id] == "第1号农户"
+    assert standing_consents(session, [household.id]) == {household.id: {ConsentScope.VILLAGE}}
 
 
 def test_consents_are_kept_with_their_dates(session: Session, at: datetime) -> None:

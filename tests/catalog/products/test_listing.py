@@ -126,16 +126,6 @@ def test_another_products_papers_do_not_count(session: Session, at: datetime) ->
     assert list_products(session, on=TODAY) == []
 
 
-def test_a_lot_needs_its_own_papers(session: Session) -> None:
-    product = make_product(session, needs=[DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION])
-    assert list_products(session, on=TODAY) == [product]
-    missing = listing.find_missing_lot_papers(session, product, "LOT-1", TODAY)
-    assert [paper.reason_text for paper in missing] == ["缺少动物检疫合格证明（LOT-1）。", "缺少肉品品质检验合格证（LOT-1）。"]
-    for kind in (DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION):
-        make_document(session, kind, SubjectKind.LOT, "LOT-1")
-    assert listing.find_missing_lot_papers(session, product, "LOT-1", TODAY) == []
-
-
 @pytest.mark.usefixtures("session")
 @given(
     first=st.dates(date(2026, 11, 10), date(2026, 11, 25)),

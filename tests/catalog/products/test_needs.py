@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.documents.models import DocumentKind, SubjectKind
-from catalog.products.needs import LOT_KINDS, MAKER_KINDS, PRODUCT_KINDS, SELLER_KINDS, Holders, lot_needs, shelf_needs
+from catalog.products.needs import LOT_KINDS, MAKER_KINDS, PRODUCT_KINDS, SELLER_KINDS, Holders, shelf_needs
 
 HOLDERS = Holders("SKU-1", "PTY-SELLER", "PTY-MAKER")
 
@@ -22,7 +22,6 @@ def test_the_seller_is_licensed_the_maker_permitted_the_product_certified() -> N
     ]
 
 
-def test_papers_of_a_lot_are_asked_of_the_lot() -> None:
+def test_papers_of_a_lot_are_not_asked_of_the_shelf() -> None:
     kinds = [DocumentKind.ORGANIC, DocumentKind.ANIMAL_QUARANTINE]
     assert shelf_needs(kinds, HOLDERS) == [(DocumentKind.ORGANIC, SubjectKind.PRODUCT, "SKU-1")]
-    assert lot_needs(kinds, "LOT-1") == [(DocumentKind.ANIMAL_QUARANTINE, SubjectKind.LOT, "LOT-1")]

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from catalog.documents.models import DocumentKind
 from catalog.products import queries
 from catalog.products.models import Product
 from kernel.errors import NotFound
@@ -86,8 +85,6 @@ def test_the_list_narrows_and_pages(session: Session, shelf: list[Product]) -> N
     assert queries.list_products(session, on=TODAY, province="640000") == [lamb, goji]
     assert queries.list_products(session, on=TODAY, category="干货") == [goji]
     assert dict(queries.list_categories(session, TODAY)) == {"干货": 1, "水果": 1, "肉类": 1}
-    assert queries.list_in_season(session, 9) == [lamb, apples]
-    assert queries.list_skus_needing(session, DocumentKind.GEOGRAPHICAL_INDICATION) == ["P001", "P005", "P017"]
 
 
 def test_one_product(session: Session, shelf: list[Product]) -> None:

@@ -105,7 +105,7 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     babel.init_app(app, locale_selector=language, default_translation_directories=str(translations.FOLDER))
     limiter.init_app(app)
     app.jinja_env.globals.update(demo=demo, csp_nonce=csp_nonce, form_token=form_token, lang=language)
-    app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment, qty=qty, wan=wan)
+    app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment, qty=qty, wan=wan, named=named)
     app.url_defaults(functools.partial(_version_static, Path(app.static_folder or "")))
     app.after_request(_headers)
     app.register_error_handler(Problem, show_problem)
@@ -356,6 +356,11 @@ def day(value: date | datetime) -> str:
 def moment(value: datetime) -> str:
     """Date and minute in Shanghai time."""
     return f"{clock.to_shanghai(value):%Y-%m-%d %H:%M}"
+
+
+def named(thing: Any) -> str:
+    """The name of a thing in the reader's language: its ``name_en`` for English readers, where it has one."""
+    return str((getattr(thing, "name_en", "") if language() == "en" else "") or thing.name)
 
 
 def qty(value: Quantity) -> str:

@@ -70,10 +70,11 @@ def list_children(session: Session, parent_code: str | None, on: date) -> Sequen
     return session.scalars(query.where(below).order_by(Area.code)).all()
 
 
-def name_path(session: Session, code: str) -> list[str]:
+def name_path(session: Session, code: str, *, english: bool = False) -> list[str]:
     """Names from the province down to the area, e.g. [宁夏回族自治区, 吴忠市, 盐池县]; empty for an unknown code."""
-    found = list_areas(session, [province_of(code), prefecture_of(code), code])
-    path = [found[c].name for c in dict.fromkeys((province_of(code), prefecture_of(code), code)) if c in found]
+    codes = dict.fromkeys((province_of(code), prefecture_of(code), code))
+    found = list_areas(session, list(codes))
+    path = [(found[c].name_en if english else "") or found[c].name for c in codes if c in found]
     return path if code in found else []
 
 

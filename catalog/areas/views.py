@@ -24,7 +24,7 @@ from catalog.areas.queries import (
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid
-from kernel.web import everyone, wants_json
+from kernel.web import everyone, language, wants_json
 
 bp = Blueprint("areas", __name__, url_prefix="/areas", template_folder="templates")
 
@@ -88,7 +88,7 @@ def area(code: str) -> ResponseReturnValue:
             "areas/area.html",
             area=found,
             current=current,
-            path=name_path(session, code),
+            path=name_path(session, code, english=language() == "en"),
             children=list_children(session, code, on),
             supported=supported,
             titles=titles,

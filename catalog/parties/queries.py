@@ -91,6 +91,15 @@ def find_person(session: Session, *, phone: str | None = None, email: str | None
     return session.scalar(select(Person).where(Person.email == email)) if email is not None else None
 
 
+def name_actors(session: Session, labels: Iterable[str]) -> dict[str, str]:
+    """What people read for the labels acts are recorded under: ``person:<key>`` becomes the person's name, others stay as they are."""
+    found = {label: label for label in labels}
+    keys = {label: label.removeprefix("person:") for label in found if label.startswith("person:")}
+    people = session.execute(select(Person.id, Person.name).where(Person.id.in_(keys.values())))
+    names = {str(key): name for key, name in people}
+    return found | {label: names.get(key, label) for label, key in keys.items()}
+
+
 def list_members(session: Session, organization_id: UUID) -> list[tuple[Person, list[Role]]]:
     """The people of an organisation with their roles, by name."""
     rows = session.execute(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
+from catalog.parties.queries import name_actors
 from catalog.prices import pricing
 from catalog.prices.models import RETAIL
 from catalog.prices.queries import find_price_list, find_prices, list_price_history, list_price_lists, list_tiers
@@ -72,7 +73,8 @@ def _page(sku: str, form: object, errors: object) -> str:
             product=product,
             code=code,
             tiers=list_tiers(session, product.id, today, code),
-            history=list_price_history(session, product.id, code),
+            history=(history := list_price_history(session, product.id, code)),
+            people=name_actors(session, [row.set_by for row in history]),
             may_edit=actor.operator or actor.has(Role.clerk, product.seller_id),
             today=today,
             form=form,

@@ -14,7 +14,7 @@ from catalog.documents.forms import file_store
 from catalog.documents.models import KIND_LABELS, DocumentKind
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Actor, Organization, OrganizationKind, Role
-from catalog.parties.queries import get_organization, map_organizations
+from catalog.parties.queries import get_organization, map_organizations, name_actors
 from catalog.products import describing, listing, recognising
 from catalog.products.forms import read_product_form
 from catalog.products.models import Product, ProductState, Temperature
@@ -27,7 +27,7 @@ from kernel.db import reading
 from kernel.errors import Forbidden, Invalid, NotFound, Problem
 from kernel.files import sniff
 from kernel.quantity import Unit
-from kernel.web import everyone, once, wants_json
+from kernel.web import everyone, language, once, wants_json
 
 bp = Blueprint("products", __name__, url_prefix="/products-admin", template_folder="templates")
 pictures = Blueprint("pictures", __name__, url_prefix="/products/pictures")
@@ -150,7 +150,7 @@ def _page(sku: str, errors: object) -> str:
             say=_,
             product=product,
             picture=picture_address(product.picture, product.picture_digest),
-            area=name_path(session, product.county_code),
+            area=name_path(session, product.county_code, english=language() == "en"),
             cooperative=parties[product.cooperative_id],
             seller=parties[product.seller_id],
             state=FLOW.label(product.state),
@@ -159,7 +159,8 @@ def _page(sku: str, errors: object) -> str:
             papers=listing.list_shown_documents(session, product, today),
             kinds=KIND_LABELS,
             lot_kinds=[kind for kind in listing.kinds_of(product) if kind in LOT_KINDS],
-            steps=list_steps(session, product.id),
+            steps=(steps := list_steps(session, product.id)),
+            people=name_actors(session, [step.by for step in steps]),
             doable=_doable(session, actor, product),
             errors=errors,
         )

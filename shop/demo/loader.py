@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -29,6 +30,9 @@ from shop.payments import bank_transfer
 from shop.payments.queries import find_account
 from shop.procurement.budgeting import declare_quota, set_budget
 from shop.procurement.queries import find_budget
+from shop.storefront.editing import save_page
+from shop.storefront.queries import find_page
+from shop.storefront.wording import PAGE_LABELS
 from traceability.lots.models import CapacityRule
 from traceability.lots.ruling import set_capacity_rule
 from traceability.lots.states import Basis
@@ -36,6 +40,7 @@ from traceability.lots.states import Basis
 Say = Callable[[str], None]
 PEOPLE, PRODUCTS = "demo_people", "demo_products"
 FULL_HISTORIES = 20
+PAGES = Path(__file__).parent / "data" / "pages"
 
 
 def load_demo(config: Config, *, say: Say) -> None:
@@ -67,7 +72,16 @@ def load_demo(config: Config, *, say: Say) -> None:
             )
         _fund_buyers(session, at)
         peopling.give_key(session, config.secret_key, at=at)
+        _write_pages(session, at)
     fill_shelves(say=say, at=at)
+
+
+def _write_pages(session: Session, at: datetime) -> None:
+    """Sample texts for the pages each shop must have; what an operator wrote stays."""
+    for slug in PAGE_LABELS:
+        if find_page(session, slug) is None:
+            body, body_en = ((PAGES / f"{slug}.{language}.txt").read_text(encoding="utf-8") for language in ("zh", "en"))
+            save_page(session, SYSTEM, slug, body=body, body_en=body_en, at=at)
 
 
 def _fund_buyers(session: Session, at: datetime) -> None:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog.areas.queries import list_areas
 from catalog.documents import issuing
 from catalog.documents.models import Document, DocumentKind, SubjectKind
 from catalog.documents.numbers import NumberKind, make_demo_number
@@ -31,6 +32,7 @@ def make_products(session: Session, samples: Sequence[SampleProduct], *, at: dat
     today = today_shanghai(at)
     begin = today - timedelta(days=300)
     known = set(session.scalars(select(Product.sku)))
+    areas = list_areas(session, [sample.county_code for sample in samples])
     for number, sample in enumerate(samples, start=1):
         if sample.sku in known:
             continue
@@ -57,7 +59,8 @@ def make_products(session: Session, samples: Sequence[SampleProduct], *, at: dat
             picture=picture_of(sample.sku),
             vat_class=sample.vat_class,
             description=f"产自{sample.county}，由合作社统一收购、分级、装箱，每一箱都有自己的编号，扫码可查。",
-            description_en=f"Grown in {sample.county_code}; bought, graded and packed by the cooperative. Each box has its own code.",
+            description_en=f"Grown in {areas[sample.county_code].name_en}; bought, graded and packed by the cooperative."
+            " Each box has its own code.",
             is_demo=True,
         )
         product = describing.create_product(session, SYSTEM, draft, at)

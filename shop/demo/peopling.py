@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog.areas.queries import list_areas
 from catalog.parties import keying, registering
 from catalog.parties.models import SYSTEM, Household, Organization, OrganizationKind, Place, PlaceKind, Role
 from catalog.parties.queries import hash_key, list_keys
@@ -113,8 +114,9 @@ def make_organizations(session: Session, samples: Iterable[SampleProduct], *, at
     for code, kind, name, name_en, county, number in fixed:
         _organization(session, code, kind, name, name_en, county, number, at)
     counties = {sample.county_code: sample for sample in samples}
+    areas = list_areas(session, list(counties))
     for number, (county, sample) in enumerate(sorted(counties.items()), start=1):
-        name_en = f"Example cooperative {county}"
+        name_en = f"{areas[county].name_en} Example Cooperative"
         _organization(session, f"COOP-{county}", OrganizationKind.COOPERATIVE, sample.cooperative, name_en, county, number, at)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,5 +35,5 @@ def tour() -> ResponseReturnValue:
 @everyone
 def mail() -> ResponseReturnValue:
     url = _demo().mail_url
-    letters = FolderMailer(Path(urlsplit(url).path)).list_letters() if url.startswith("file:") else []
-    return render_template("demo/mail.html", letters=letters)
+    letters = FolderMailer(Path(urlsplit(url).path)).list_letters(limit=60) if url.startswith("file:") else []
+    return render_template("demo/mail.html", letters=[letter | {"at": datetime.fromisoformat(letter["at"])} for letter in letters])

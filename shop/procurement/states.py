@@ -65,8 +65,8 @@ STEP_STATES = States(
     ends=(StepState.APPROVED, StepState.REFUSED, StepState.VOID),
     labels={
         StepState.WAITING: "待审批",
-        StepState.APPROVED: "批准",
-        StepState.REFUSED: "退回",
+        StepState.APPROVED: "已批准",
+        StepState.REFUSED: "已退回申请",
         StepState.VOID: "已作废",
     },
 )

@@ -25,7 +25,8 @@ def tell_order(order: Order, tracking: Sequence[Tracking], gettext: Gettext, *, 
     """Entries for ``parts.timeline``, oldest first; steps not reached yet come last, marked as next."""
     entries: list[tuple[datetime, dict[str, object]]] = [(order.placed_at, {"title": gettext("已下单")})]
     if order.paid_at is not None:
-        entries.append((order.paid_at, {"title": gettext("已付款"), "text": str(Money(order.paid_fen))}))
+        paid_at = max(order.paid_at, order.placed_at)  # providers tell whole seconds
+        entries.append((paid_at, {"title": gettext("已付款"), "text": str(Money(order.paid_fen))}))
     for parcel in tracking:
         entries += _tell_parcel(parcel, gettext, english=english)
     if order.delivered_at is not None:
@@ -47,7 +48,7 @@ def _tell_parcel(parcel: Tracking, gettext: Gettext, *, english: bool) -> list[t
         found.append((parcel.packed_at, {"title": gettext("已装箱"), "text": parcel.shipment_code}))
     if parcel.dispatched_at is not None:
         found.append((parcel.dispatched_at, {"title": gettext("已发货"), "text": waybill}))
-    found += [(step.at, {"title": step.text, "text": step.city}) for step in parcel.steps]
+    found += [(step.at, {"title": step.text, "text": "" if step.city in step.text else step.city}) for step in parcel.steps]
     return found
 
 

@@ -27,7 +27,7 @@ from catalog.parties.views.organizations import picked
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import NotFound, Problem
-from kernel.web import once, wants_json
+from kernel.web import language, once, wants_json
 
 bp = Blueprint("households", __name__, url_prefix="/parties/households", template_folder="../templates")
 PAGE = 50
@@ -127,7 +127,7 @@ def show(household_id: UUID) -> ResponseReturnValue:
         return render_template(
             "parties/household.html",
             household=household,
-            area=name_path(session, household.county_code),
+            area=name_path(session, household.county_code, english=language() == "en"),
             consents=list_consents(session, household.id),
             standing=standing_consents(session, [household.id]).get(household.id, frozenset()),
             scopes=SCOPE_LABELS,

@@ -25,7 +25,7 @@ from catalog.parties.queries import (
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, Problem
-from kernel.web import once, wants_json
+from kernel.web import language, once, wants_json
 
 bp = Blueprint("organizations", __name__, url_prefix="/parties/organizations", template_folder="../templates")
 PAGE = 50
@@ -131,7 +131,7 @@ def _page(code: str, form: object, errors: object, token: str = "") -> str:
         return render_template(
             "parties/organization.html",
             organization=organization,
-            area=name_path(session, organization.county_code or ""),
+            area=name_path(session, organization.county_code or "", english=language() == "en"),
             kind=KIND_LABELS[organization.kind],
             members=list_members(session, organization.id),
             places=list_places(session, organization.id),

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Household, Role
-from catalog.parties.queries import get_organization, list_households
+from catalog.parties.queries import get_organization, list_households, name_actors
 from catalog.products.queries import find_product
 from kernel import clock
 from kernel.db import reading
@@ -131,7 +131,13 @@ def slip(code: str) -> ResponseReturnValue:
         household = session.get_one(Household, delivery.household_id)
         organization = get_organization(session, lot.organization_id)
         return render_template(
-            "cooperative/slip.html", delivery=delivery, lot=lot, household=household, organization=organization, plain=plain
+            "cooperative/slip.html",
+            delivery=delivery,
+            lot=lot,
+            household=household,
+            organization=organization,
+            typed_by=name_actors(session, [delivery.typed_by])[delivery.typed_by],
+            plain=plain,
         )
 
 

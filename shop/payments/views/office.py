@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
-from catalog.parties.queries import get_organization_by_code
+from catalog.parties.queries import get_organization_by_code, name_actors
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, Problem, TooLarge
@@ -108,7 +108,8 @@ def _statement_page(errors: dict[str, str]) -> str:
             "payments/statement.html",
             accounts=accounts,
             unmatched=queries.list_unmatched(session, sellers),
-            imports=queries.list_imports(session, sellers),
+            imports=(imports := queries.list_imports(session, sellers)),
+            people=name_actors(session, [made.imported_by for made in imports]),
             names={seller.id: seller.name for _account, seller in accounts},
             may_set=actor.operator,
             errors=errors,

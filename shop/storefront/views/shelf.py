@@ -49,12 +49,6 @@ T = TypeVar("T")
 
 
 @bp.app_template_filter()
-def named(row: Any) -> str:
-    """The name of a product, area or organisation in the reader's language."""
-    return str((row.name_en if language() == "en" else "") or row.name)
-
-
-@bp.app_template_filter()
 def described(product: Product) -> str:
     """A product's description in the reader's language; the Chinese one where there is no other."""
     return (product.description_en if language() == "en" else "") or product.description

@@ -32,6 +32,9 @@ SETTINGS = {
 }
 
 
+SECRET_LENGTH = 32
+
+
 class ConfigProblem(Exception):
     """Settings are missing or contradict each other; the text says which and what to do."""
 
@@ -90,8 +93,15 @@ class Config:
         missing = [name for name in needed if not env.get(name)]
         if missing:
             raise ConfigProblem("These settings are missing: " + "; ".join(f"{name} ({SETTINGS[name]})" for name in missing))
+        port = env.get("PORT", "8000")
+        if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65_536):
+            raise ConfigProblem(f"PORT is a number between 1 and 65535, not {port[:20]!r}.")
+        if len(env["SECRET_KEY"]) < SECRET_LENGTH:
+            raise ConfigProblem(
+                f"SECRET_KEY is too short: at least {SECRET_LENGTH} random characters, e.g. openssl rand -base64 32."
+            )
         return cls(
-            port=int(env.get("PORT", "8000")),
+            port=int(port),
             public_url=env["PUBLIC_URL"].rstrip("/"),
             database_url=env["DATABASE_URL"],
             broker_url=env["BROKER_URL"],

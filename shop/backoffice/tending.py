@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Role
 from kernel import outbox
-from kernel.errors import NotFound
+from kernel.errors import Invalid, NotFound
 from shop.backoffice import auditing
 from shop.orders.models import Order
 from shop.orders.queries import get_order
@@ -43,8 +43,10 @@ def moderate_review(session: Session, actor: Actor, review_id: UUID, *, reason: 
 
 
 def open_contact(session: Session, actor: Actor, order_code: str, reason: str, *, at: datetime) -> Order:
-    """Note that somebody looks at who receives an order, and why. Raises Forbidden, NotFound."""
+    """Note that somebody looks at who receives an order, and why. Raises Forbidden, NotFound, Invalid (no reason)."""
     actor.must(Role.operator)
+    if not reason.strip():
+        raise Invalid("请写明为什么要看收货人信息。", field="reason")
     order = get_order(session, order_code)
     auditing.note(session, actor, "contact.opened", order.code, {}, {"reason": reason.strip()[:200]}, at)
     return order

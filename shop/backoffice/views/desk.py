@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
@@ -107,8 +108,8 @@ def audit() -> ResponseReturnValue:
     after, subject = request.args.get("after", type=UUID), request.args.get("subject", "").strip()[:80]
     with reading() as session:
         rows = list_audit(session, subject=subject or None, after=after, limit=PAGE + 1)
-        people = {row.person_id for row in rows if row.person_id}
-        names = {key: person.name for key in people if (person := session.get(Person, key)) is not None}
+        people = session.scalars(select(Person).where(Person.id.in_({row.person_id for row in rows if row.person_id})))
+        names = {person.id: person.name for person in people}
     more = url_for(".audit", subject=subject or None, after=rows[PAGE - 1].id) if len(rows) > PAGE else None
     return render_template(
         "backoffice/audit.html", rows=rows[:PAGE], more=more, after=after, subject=subject, names=names, labels=WHAT_LABELS

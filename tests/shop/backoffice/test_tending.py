@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Role
-from kernel.errors import Forbidden, NotFound
+from kernel.errors import Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
 from kernel.outbox import Delivery, OutboxRow
 from shop.backoffice import tending
@@ -65,3 +65,11 @@ def test_news_delivered_while_somebody_looked_is_not_delivered_again(session: Se
     session.execute(text("UPDATE kernel_outbox SET state = 'done' WHERE id = :id"), {"id": row.id})
     with pytest.raises(NotFound):
         tending.retry_parked(session, operator, row.id, at=AT)
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_nobody_looks_at_a_contact_without_a_reason(session: Session, reason: str) -> None:
+    order, operator = make_order(session), make_actor(session, Role.operator)
+    with pytest.raises(Invalid):
+        tending.open_contact(session, operator, order.code, reason, at=AT)
+    assert whats(session) == []

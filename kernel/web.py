@@ -26,6 +26,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from kernel import clock, idempotency, translations
 from kernel.db import describe, problem_of, work
@@ -106,6 +107,8 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     limiter.init_app(app)
     app.jinja_env.globals.update(demo=demo, csp_nonce=csp_nonce, form_token=form_token, lang=language)
     app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment, qty=qty, wan=wan, named=named)
+    if secure:  # TLS ends at a web server in front: the reader's address is the one that server tells us, and no other
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     app.url_defaults(functools.partial(_version_static, Path(app.static_folder or "")))
     app.after_request(_headers)
     app.register_error_handler(Problem, show_problem)
@@ -283,6 +286,23 @@ def wants_json() -> bool:
         request.accept_mimetypes["application/json"] > request.accept_mimetypes["text/html"]
         or request.accept_mimetypes["application/problem+json"] > request.accept_mimetypes["text/html"]
     )
+
+
+def kept(
+    act: Callable[..., ResponseReturnValue], page: Callable[[dict[str, str]], ResponseReturnValue], *args: object
+) -> ResponseReturnValue:
+    """Run ``act``; when something has to be mended, show ``page`` again with what was typed and what is wrong, field by field.
+
+    What the reader may not see or do at all stays a page of its own; programs get problem+json.
+    """
+    try:
+        return act(*args)
+    except Problem as problem:
+        if wants_json() or problem.status in (401, 403, 404):
+            raise
+        answer = make_response(page(problem.by_field(gettext)))
+        answer.status_code = problem.status
+        return answer
 
 
 def show_problem(problem: Problem) -> ResponseReturnValue:

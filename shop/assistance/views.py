@@ -37,7 +37,9 @@ def credits_() -> ResponseReturnValue:
     start, end = _period()
     county, partner = request.args.get("county") or None, request.args.get("partner") or None
     with reading() as session:
-        found = list_credits(session, start, end, county=county, partner=partner, after=_after(), limit=PAGE)
+        found = list_credits(
+            session, start, end, county=county, partner=partner, after=request.args.get("after", type=UUID), limit=PAGE
+        )
         total = sum_credits(session, start, end, county=county, partner=partner)
     following = found[-1].id if len(found) == PAGE else None
     return render_template(
@@ -70,11 +72,3 @@ def _day(name: str, default: date) -> date:
     if not date(2000, 1, 1) <= found <= clock.today_shanghai(clock.now()) + timedelta(days=366):
         raise Invalid("日期超出范围，请重新选择。", field=name)
     return found
-
-
-def _after() -> UUID | None:
-    text = request.args.get("after")
-    try:
-        return UUID(text) if text else None
-    except ValueError as error:
-        raise Invalid("页码不对，请从第一页重新进入。") from error

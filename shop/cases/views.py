@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -18,7 +17,7 @@ from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, NotFound, Problem
 from kernel.files import FileStore, StoredFile
-from kernel.web import everyone, limiter, once, wants_json
+from kernel.web import everyone, kept, limiter, once, wants_json
 from shop.cases import claiming, handling
 from shop.cases.models import LONGEST, Side
 from shop.cases.queries import STAFF, get_case, list_cases, list_messages, list_own_cases, list_subjects
@@ -89,12 +88,7 @@ def _report_page(form: object, errors: dict[str, str]) -> str:
 @everyone
 def send_report() -> ResponseReturnValue:
     """Send it (form: serial, kind, text, contact). At most 5 a minute from one address."""
-    try:
-        return _send_report()
-    except Problem as problem:
-        if wants_json():
-            raise
-        return _report_page(request.form, problem.by_field(_)), problem.status
+    return kept(_send_report, lambda errors: _report_page(request.form, errors))
 
 
 @once
@@ -174,12 +168,7 @@ def _damage_page(order_code: str, line_code: str, errors: dict[str, str]) -> str
 @require(Role.consumer)
 def claim_damage(order: str, line: str) -> ResponseReturnValue:
     """Claim (form: text, photo). The photo is read and kept before the transaction opens."""
-    try:
-        return _claim_damage(_save_photo(), order, line)
-    except Problem as problem:
-        if wants_json() or problem.status == 404:
-            raise
-        return _damage_page(order, line, problem.by_field(_)), problem.status
+    return kept(lambda: _claim_damage(_save_photo(), order, line), lambda errors: _damage_page(order, line, errors))
 
 
 @once
@@ -241,20 +230,11 @@ def photo(code: str, digest: str) -> ResponseReturnValue:
         return Response(opened.read(), mimetype=found[0])
 
 
-def _kept(act: Callable[[str], ResponseReturnValue], code: str) -> ResponseReturnValue:
-    try:
-        return act(code)
-    except Problem as problem:
-        if wants_json() or problem.status in (403, 404):
-            raise
-        return _page(code, problem.by_field(_)), problem.status
-
-
 @bp.post("/<code>/reply")
 @require(Role.consumer)
 def reply(code: str) -> ResponseReturnValue:
     """Say something (form: text)."""
-    return _kept(_reply, code)
+    return kept(_reply, lambda errors: _page(code, errors), code)
 
 
 @once
@@ -267,7 +247,7 @@ def _reply(session: Session, code: str) -> ResponseReturnValue:
 @require(Role.consumer)
 def close(code: str) -> ResponseReturnValue:
     """Close it (form: text: how it ended)."""
-    return _kept(_close, code)
+    return kept(_close, lambda errors: _page(code, errors), code)
 
 
 @once

@@ -16,9 +16,9 @@ from catalog.parties.models import Role
 from catalog.parties.queries import get_organization, map_organizations
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import FieldError, Invalid, Problem
+from kernel.errors import FieldError, Invalid
 from kernel.money import Money
-from kernel.web import once, wants_json
+from kernel.web import kept, once
 from shop.invoices import issuing, requesting
 from shop.invoices.queries import get_invoice, is_buyer, list_invoices
 from shop.invoices.states import STATES, InvoiceState
@@ -75,12 +75,7 @@ def _page(code: str, form: object, errors: object) -> str:
 
 def _kept(act: Callable[[str], ResponseReturnValue], code: str) -> ResponseReturnValue:
     """Run an act; show the page again with what was typed when something has to be mended."""
-    try:
-        return act(code)
-    except Problem as problem:
-        if wants_json() or problem.status in (403, 404):
-            raise
-        return _page(code, request.form, problem.by_field(_)), problem.status
+    return kept(act, lambda errors: _page(code, request.form, errors), code)
 
 
 @bp.post("/<code>/issued")

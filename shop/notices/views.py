@@ -12,7 +12,6 @@ from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from kernel import clock
 from kernel.db import work
-from kernel.errors import Invalid
 from shop.notices import notifying
 from shop.notices.queries import list_notices
 from shop.notices.wording import words_of
@@ -27,17 +26,9 @@ def messages() -> ResponseReturnValue:
     person_id = current_actor().person_id
     assert person_id is not None
     with work() as session:
-        found = list_notices(session, person_id, after=_after(), limit=PAGE)
+        found = list_notices(session, person_id, after=request.args.get("after", type=UUID), limit=PAGE)
         rows = [(notice, *words_of(notice.kind, notice.params, _)) for notice in found]
         unread = {notice.id for notice in found if notice.read_at is None}
         notifying.mark_read(session, person_id, at=clock.now())
     following = found[-1].id if len(found) == PAGE else None
     return render_template("notices/messages.html", rows=rows, unread=unread, following=following)
-
-
-def _after() -> UUID | None:
-    text = request.args.get("after")
-    try:
-        return UUID(text) if text else None
-    except ValueError as error:
-        raise Invalid("页码不对，请从第一页重新进入。") from error

@@ -1,14 +1,12 @@
-"""What the pages of procurement share: whose organisation it is, what a form says, how a refused form is shown again."""
+"""What the pages of procurement share: whose organisation it is, what a form says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
-from uuid import UUID
 
 from flask import current_app, request
-from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -16,10 +14,9 @@ from catalog.parties.access import current_actor
 from catalog.parties.models import Actor, Organization, Role
 from catalog.parties.queries import map_organizations
 from kernel import clock
-from kernel.errors import FieldError, Forbidden, Invalid, Problem
+from kernel.errors import FieldError, Forbidden, Invalid
 from kernel.files import FileStore
 from kernel.money import Money
-from kernel.web import wants_json
 from shop.accounts.addressing import FIELDS, check_address
 from shop.orders.models import Purpose
 from shop.procurement.models.budgets import PURPOSE_LABELS, Channel
@@ -138,23 +135,3 @@ def read_typed(session: Session, form: Mapping[str, str]) -> WantedDelivery:
 def file_store() -> FileStore:
     """Where this installation keeps uploaded files."""
     return FileStore(current_app.config["SHANHAI"].files_dir)
-
-
-def kept(
-    act: Callable[..., ResponseReturnValue], page: Callable[[Mapping[str, str]], ResponseReturnValue], *args: object
-) -> ResponseReturnValue:
-    """Run ``act``; when something has to be mended, show ``page`` again with what was typed and what is wrong."""
-    try:
-        return act(*args)
-    except Problem as problem:
-        if wants_json() or problem.status in (401, 403, 404):
-            raise
-        return page(problem.by_field(_)), problem.status  # type: ignore[return-value]
-
-
-def uuid_of(text: str | None) -> UUID | None:
-    """The key of the last row of the page before; None for the first page or nonsense."""
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None

@@ -14,8 +14,7 @@ from catalog.parties.models import Role
 from catalog.parties.queries import map_organizations
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Problem
-from kernel.web import once, wants_json
+from kernel.web import kept, once
 from logistics.shipments.states import SHIPMENT_FLOW
 from shop.orders.states import STATES
 from shop.recalls import deciding, describing
@@ -76,13 +75,7 @@ def _dry_run(code: str, errors: dict[str, str]) -> str:
 @require(*DECIDERS)
 def confirm(code: str) -> ResponseReturnValue:
     """Recall it (form: scope, typed, reason)."""
-    try:
-        return _confirm(code)
-    except Problem as problem:
-        if wants_json() or problem.status in (403, 404):
-            raise
-        found = problem.by_field(_) or {"typed": problem.text(_)}
-        return _dry_run(code, found), problem.status
+    return kept(_confirm, lambda errors: _dry_run(code, errors), code)
 
 
 @once
@@ -138,12 +131,7 @@ def _page(code: str, errors: dict[str, str]) -> str:
 @require(*DECIDERS)
 def lift(code: str) -> ResponseReturnValue:
     """Lift it (form: reason)."""
-    try:
-        return _lift(code)
-    except Problem as problem:
-        if wants_json() or problem.status in (403, 404):
-            raise
-        return _page(code, problem.by_field(_) or {"reason": problem.text(_)}), problem.status
+    return kept(_lift, lambda errors: _page(code, errors), code)
 
 
 @once

@@ -14,8 +14,7 @@ from catalog.parties.models import Role
 from catalog.products.queries import get_product
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Problem
-from kernel.web import everyone, once, wants_json
+from kernel.web import everyone, kept, once
 from shop.reviews import reviewing
 from shop.reviews.models import LONGEST, ReviewState
 from shop.reviews.queries import find_review, list_reviews, summarise
@@ -64,12 +63,7 @@ def _page(code: str, errors: dict[str, str]) -> str:
 @require(Role.consumer)
 def write(code: str) -> ResponseReturnValue:
     """Write it (form: stars, text)."""
-    try:
-        return _write(code)
-    except Problem as problem:
-        if wants_json() or problem.status == 404:
-            raise
-        return _page(code, problem.by_field(_)), problem.status
+    return kept(_write, lambda errors: _page(code, errors), code)
 
 
 @once

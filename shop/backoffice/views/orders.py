@@ -17,9 +17,8 @@ from catalog.parties.models import Role
 from catalog.parties.queries import map_organizations
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Problem
 from kernel.money import Money
-from kernel.web import once, wants_json
+from kernel.web import kept, once
 from logistics.shipments.queries import get_tracking
 from logistics.shipments.states import SHIPMENT_FLOW
 from logistics.stock.models import Allocation
@@ -168,17 +167,7 @@ def contact(session: Session, code: str) -> ResponseReturnValue:
 @require(Role.operator)
 def refund(code: str) -> ResponseReturnValue:
     """Give money back (form: payment, amount, reason)."""
-    return _kept(code, lambda: _refund(code))
-
-
-def _kept(code: str, act: Any) -> ResponseReturnValue:
-    try:
-        answer: ResponseReturnValue = act()
-        return answer
-    except Problem as problem:
-        if wants_json() or problem.status in (403, 404):
-            raise
-        return _page(code, problem.by_field(_) or {"amount": problem.text(_)}), problem.status
+    return kept(_refund, lambda errors: _page(code, errors), code)
 
 
 @once
@@ -197,7 +186,7 @@ def _refund(session: Session, code: str) -> ResponseReturnValue:
 @require(Role.operator)
 def decide(code: str, refund_code: str, verdict: str) -> ResponseReturnValue:
     """The second person agrees (``agree``) or refuses (anything else)."""
-    return _kept(code, lambda: _decide(code, refund_code, verdict))
+    return kept(_decide, lambda errors: _page(code, errors), code, refund_code, verdict)
 
 
 @once

@@ -42,9 +42,9 @@ LABELS = {
 def index() -> ResponseReturnValue:
     chosen = request.args.get("state", "")
     state = PaymentState(chosen) if chosen in set(PaymentState) else None
-    search, after = request.args.get("q", "")[:80], request.args.get("after", "")
+    search, after = request.args.get("q", "")[:80], request.args.get("after", type=UUID)
     with reading() as session:
-        rows = queries.list_payments(session, state=state, search=search, after=_uuid(after), limit=PAGE + 1)
+        rows = queries.list_payments(session, state=state, search=search, after=after, limit=PAGE + 1)
         more = url_for(".index", state=chosen or None, q=search or None, after=rows[PAGE - 1].id) if len(rows) > PAGE else None
         return render_template(
             "payments/payments.html",
@@ -59,13 +59,6 @@ def index() -> ResponseReturnValue:
             strange=queries.list_strange_notices(session),
             **LABELS,
         )
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        raise Invalid("页码不正确，请从第一页开始。") from None
 
 
 @bp.get("/refunds")

@@ -17,11 +17,11 @@ from kernel import clock
 from kernel.db import reading
 from kernel.errors import FieldError, Invalid, NotFound, Problem
 from kernel.quantity import Dimension, Quantity, Unit
-from kernel.web import once
+from kernel.web import kept, once
 from shop.orders.following import Received
 from shop.orders.models import Order, OrderLine
 from shop.procurement import accepting, queries
-from shop.procurement.forms import kept, portal_words
+from shop.procurement.forms import portal_words
 from shop.procurement.models.requests import PurchaseRequest
 
 bp = Blueprint("procurement_acceptance", __name__, url_prefix="/procurement", template_folder="../templates")

@@ -18,18 +18,16 @@ from kernel import clock
 from kernel.db import reading
 from kernel.errors import FieldError, Invalid
 from kernel.money import Money
-from kernel.web import once
+from kernel.web import kept, once
 from shop.orders.models import Purpose
 from shop.procurement import budgeting, queries, ruling
 from shop.procurement.forms import (
     choice_of,
     chosen_organization,
-    kept,
     money_of,
     own_organizations,
     portal_words,
     purpose_of,
-    uuid_of,
     year_of,
 )  # fmt: skip
 from shop.procurement.models.budgets import ENTRY_LABELS
@@ -115,7 +113,7 @@ def _declare_quota(session: Session) -> ResponseReturnValue:
 @require(*PORTAL_ROLES)
 def budget(budget_id: UUID) -> ResponseReturnValue:
     """Every movement a budget's figures are the sum of."""
-    after = uuid_of(request.args.get("after"))
+    after = request.args.get("after", type=UUID)
     with reading() as session:
         mine = [each.id for each in own_organizations(session, current_actor())]
         found = queries.get_budget(session, budget_id, mine)

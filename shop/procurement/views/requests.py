@@ -20,18 +20,16 @@ from kernel.db import reading
 from kernel.errors import Invalid, NotFound, Problem, fill
 from kernel.files import read_bounded
 from kernel.money import Money
-from kernel.web import language, once, wants_json
+from kernel.web import kept, language, once, wants_json
 from shop.procurement import approving, drafting, importing, ordering, queries
 from shop.procurement.exporting import make_evidence
 from shop.procurement.forms import (
     LINES,
     chosen_organization,
     file_store,
-    kept,
     portal_words,
     purpose_of,
     read_typed,
-    uuid_of,
 )  # fmt: skip
 from shop.procurement.models.requests import PurchaseRequest
 from shop.procurement.policy import PORTAL_ROLES
@@ -50,7 +48,7 @@ XLSX = frozenset({MIME})
 @bp.get("/requests")
 @require(*PORTAL_ROLES)
 def index() -> ResponseReturnValue:
-    wanted, after = request.args.get("state", ""), uuid_of(request.args.get("after"))
+    wanted, after = request.args.get("state", ""), request.args.get("after", type=UUID)
     states = [RequestState(wanted)] if wanted in set(RequestState) else []
     with reading() as session:
         rows = queries.list_requests(session, current_actor(), states=states, after=after, limit=PAGE + 1)

@@ -14,13 +14,13 @@ from catalog.parties.models import Role
 from catalog.parties.queries import get_organization, map_organizations
 from kernel import clock
 from kernel.db import reading
-from kernel.web import once
+from kernel.web import kept, once
 from shop.invoices.queries import find_live, list_invoices_of
 from shop.invoices.states import STATES as INVOICE_STATES
 from shop.payments.queries import find_account, list_payments_of
 from shop.payments.remittance import show_remittance_code
 from shop.procurement import queries, settling
-from shop.procurement.forms import choice_of, kept, own_organizations, portal_words
+from shop.procurement.forms import choice_of, own_organizations, portal_words
 from shop.procurement.states import SettlementState
 
 bp = Blueprint("procurement_settlements", __name__, url_prefix="/procurement", template_folder="../templates")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
@@ -42,7 +41,7 @@ def index() -> ResponseReturnValue:
     """One's own orders, newest first."""
     person_id = current_actor().person_id
     with reading() as session:
-        rows = list_orders_of(session, person_id=person_id, after=_after(), limit=PAGE + 1)
+        rows = list_orders_of(session, person_id=person_id, after=request.args.get("after", type=UUID), limit=PAGE + 1)
         more = url_for(".index", after=rows[PAGE - 1].id) if len(rows) > PAGE else None
         return render_template("storefront/orders.html", rows=rows[:PAGE], more=more, labels=STATES.labels)
 
@@ -86,11 +85,3 @@ def _scan_links(session: Session, order: Order, tracking: Sequence[Tracking]) ->
         path = build([("01", gtin), ("10", box.lot_code), ("21", box.serial)]).path if gtin else f"/t/{box.serial}"
         found.append(((line.name_en if language() == "en" else "") or line.name, box.serial, path))
     return found
-
-
-def _after() -> UUID | None:
-    text: Any = request.args.get("after")
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None

@@ -11,8 +11,8 @@ from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Invalid, NotFound
-from kernel.web import everyone, language, once
+from kernel.errors import NotFound
+from kernel.web import everyone, kept, language, once
 from shop.storefront import editing, queries
 from shop.storefront.markup import read_text
 from shop.storefront.wording import PAGE_LABELS
@@ -43,20 +43,18 @@ def edit(slug: str) -> ResponseReturnValue:
     with reading() as session:
         page = queries.find_page(session, slug)
     form = {"body": page.body, "body_en": page.body_en} if page else {}
-    return render_template("storefront/page_edit.html", slug=slug, title=PAGE_LABELS[slug], form=form, errors={})
+    return _edit_page(slug, form, {})
 
 
 @bp.post("/pages/<slug>")
 @require(Role.operator)
 def save(slug: str) -> ResponseReturnValue:
     """Save a new version (form: body, body_en)."""
-    try:
-        return _save(slug)
-    except Invalid as problem:
-        page = render_template(
-            "storefront/page_edit.html", slug=slug, title=PAGE_LABELS[slug], form=request.form, errors=problem.by_field(_)
-        )
-        return page, problem.status
+    return kept(_save, lambda errors: _edit_page(slug, request.form, errors), slug)
+
+
+def _edit_page(slug: str, form: object, errors: dict[str, str]) -> str:
+    return render_template("storefront/page_edit.html", slug=slug, title=PAGE_LABELS[slug], form=form, errors=errors)
 
 
 @once

@@ -98,7 +98,7 @@ def test_the_list_and_one_payment(client: FlaskClient, app: Flask, session: Sess
     assert "坏果" in one
     assert "银行正在拒付" in one
     assert client.get("/payments/PAY-NONE").status_code == 404
-    assert client.get("/payments/?after=x").status_code == 422
+    assert payments[0].code in client.get("/payments/?after=x").text, "a cursor that is none starts at the first page"
 
 
 def test_paging(client: FlaskClient, app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

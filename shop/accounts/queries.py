@@ -11,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Membership, Organization, OrganizationKind, Person, Role
-from kernel.errors import NotFound
 from shop.accounts.models import Address, SignInSession
 from shop.accounts.signing import hash_token
 
@@ -26,19 +25,6 @@ def find_actor(session: Session, token: str, *, at: datetime) -> Actor | None:
         .where(SignInSession.token_hash == hash_token(token), SignInSession.expires_at > at)
     ).all()
     return _actor(rows[0].id, rows[0].name, [(r.organization_id, r.role, r.kind) for r in rows]) if rows else None
-
-
-def get_actor_of(session: Session, person_id: UUID) -> Actor:
-    """The actor a person is, for commands and tests. Raises NotFound."""
-    person = session.get(Person, person_id)
-    if person is None:
-        raise NotFound("没有这个人。")
-    rows = session.execute(
-        select(Membership.organization_id, Membership.role, Organization.kind)
-        .join(Organization, Organization.id == Membership.organization_id)
-        .where(Membership.person_id == person_id)
-    ).all()
-    return _actor(person.id, person.name, [(r.organization_id, r.role, r.kind) for r in rows])
 
 
 def _actor(person_id: UUID, name: str, rows: Sequence[tuple[UUID | None, Role | None, OrganizationKind | None]]) -> Actor:

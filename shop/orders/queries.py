@@ -27,11 +27,6 @@ def get_order(session: Session, code: str, actor: Actor | None = None) -> Order:
     return order
 
 
-def find_order_of_part(session: Session, sub_order_code: str) -> Order | None:
-    """The order a sub-order belongs to."""
-    return session.scalar(select(Order).join(SubOrder).where(SubOrder.code == sub_order_code).options(_WHOLE))
-
-
 def list_orders_of(
     session: Session,
     *,

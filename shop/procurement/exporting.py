@@ -13,6 +13,7 @@ from kernel.clock import today_shanghai
 from kernel.errors import Gettext
 from kernel.money import Money
 from kernel.quantity import Unit
+from kernel.workbook import Table
 from shop.invoices.queries import list_invoices_of
 from shop.invoices.states import STATES as INVOICE_STATES
 from shop.orders.states import STATES as ORDER_STATES
@@ -23,7 +24,6 @@ from shop.procurement.models.requests import ApprovalStep, PurchaseRequest
 from shop.procurement.models.settlements import Settlement
 from shop.procurement.states import SETTLEMENT_STATES, STATES, STEP_STATES
 from shop.procurement.wording import ACT_LABELS, CHANNEL_TEXTS, STEP_LABELS
-from shop.procurement.workbook import Table
 
 # Sheet names, in order.
 SHEET_LABELS = ("申请", "明细", "审批", "订单", "验收", "结算与开票", "付款记录", "经过")

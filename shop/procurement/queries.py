@@ -22,7 +22,6 @@ from shop.procurement.models.settlements import Acceptance, Settlement
 from shop.procurement.states import RequestState, SettlementState, StepState
 
 _WHOLE = selectinload(PurchaseRequest.deliveries).selectinload(RequestDelivery.lines)
-OPEN_STATES = (RequestState.SUBMITTED, RequestState.APPROVED, RequestState.ORDERED, RequestState.ACCEPTED, RequestState.SETTLED)
 
 
 def get_request(session: Session, code: str, actor: Actor) -> PurchaseRequest:

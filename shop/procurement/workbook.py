@@ -1,42 +1,19 @@
-"""Workbooks we hand out, pure: the empty template, a stranger's file with its faults marked, and plain tables (the evidence file).
-
-Every text is written as a text, never as a formula, a link or a number.
-"""
+"""Workbooks of a buying organisation, pure: the empty template, and a stranger's file with its faults marked."""
 
 from __future__ import annotations
 
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import xlsxwriter
-from xlsxwriter.utility import xl_range
 
-from kernel.clock import to_shanghai
 from kernel.money import Money
+from kernel.workbook import HEAD, OPTIONS, write_cell
 from shop.procurement.spreadsheet import COLUMNS, FAULTS, MAX_ROWS, Fault, find_columns, open_sheet
 
-OPTIONS = {
-    "in_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "nan_inf_to_errors": True,
-}
-INK, WASH, BAD, EDGE = "#15201d", "#e1efea", "#fbe8e5", "#dbe3de"
-
-
-@dataclass(frozen=True)
-class Table:
-    """One sheet of a plain workbook: name, headings, rows of text, numbers, Money, days and moments."""
-
-    name: str
-    headings: Sequence[str]
-    rows: Sequence[Sequence[object]]
+BAD = "#fbe8e5"
 
 
 def make_template(
@@ -45,7 +22,7 @@ def make_template(
     """The table to fill in, a sheet of what can be bought (SKU, name, pack, price) and one of notes; ``names`` are the sheets'."""
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, OPTIONS) as book:
-        head, text = book.add_format(_head()), book.add_format({"num_format": "@"})
+        head, text = book.add_format(HEAD), book.add_format({"num_format": "@"})
         sheet = book.add_worksheet(names[0][:31])
         for place, column in enumerate(COLUMNS):
             sheet.set_column(place, place, column.width, text if column.key != "boxes" else None)
@@ -87,7 +64,7 @@ def mark_faults(content: bytes, faults: Iterable[Fault], say: Callable[[Fault], 
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, OPTIONS) as book:
         styles = {
-            "head": book.add_format(_head()),
+            "head": book.add_format(HEAD),
             "bad": book.add_format({"bg_color": BAD, "num_format": "@"}),
             "": book.add_format({"num_format": "@"}),
             "why": book.add_format({"bg_color": BAD, "text_wrap": True, "valign": "top"}),
@@ -102,63 +79,10 @@ def mark_faults(content: bytes, faults: Iterable[Fault], say: Callable[[Fault], 
             bad = {fault.column for fault in found}
             for new, old in enumerate(kept):
                 style = "head" if index == 0 else "bad" if places.get(old, "-") in bad else ""
-                _write(sheet, index, new, cells[old] if old < len(cells) else "", styles[style])
+                write_cell(sheet, index, new, cells[old] if old < len(cells) else "", styles[style])
             if index == 0:
                 sheet.write_string(0, len(kept), FAULTS.heading, styles["head"])
             elif found:
                 sheet.write_string(index, len(kept), "\n".join(dict.fromkeys(say(fault) for fault in found)), styles["why"])
         sheet.freeze_panes(1, 0)
     return out.getvalue()
-
-
-def write_book(tables: Sequence[Table]) -> bytes:
-    """A workbook of plain tables, one sheet each."""
-    out = io.BytesIO()
-    with xlsxwriter.Workbook(out, OPTIONS) as book:
-        head, text = book.add_format(_head()), book.add_format({"text_wrap": True, "valign": "top"})
-        money = book.add_format({"num_format": "#,##0.00", "valign": "top"})
-        for table in tables:
-            sheet = book.add_worksheet(table.name[:31])
-            for place, heading in enumerate(table.headings):
-                sheet.write_string(0, place, heading, head)
-                longest = max((len(str(row[place])) for row in table.rows if place < len(row)), default=0)
-                sheet.set_column(place, place, min(max(len(heading) * 2 + 2, longest + 4, 10), 60))
-            for row, cells in enumerate(table.rows, start=1):
-                for place, cell in enumerate(cells):
-                    _write(sheet, row, place, cell, money if isinstance(cell, Money) else text)
-            sheet.freeze_panes(1, 0)
-            if table.rows:
-                sheet.autofilter(xl_range(0, 0, len(table.rows), len(table.headings) - 1))
-    return out.getvalue()
-
-
-def _head() -> dict[str, object]:
-    return {
-        "bold": True,
-        "bg_color": WASH,
-        "font_color": INK,
-        "bottom": 1,
-        "bottom_color": EDGE,
-        "text_wrap": True,
-        "valign": "top",
-    }
-
-
-def _write(sheet: Any, row: int, place: int, cell: object, style: Any) -> None:
-    """One cell, by type; what has no place in a cell as its text."""
-    if isinstance(cell, Money):
-        sheet.write_number(row, place, cell.to_decimal(), style)
-    elif isinstance(cell, bool) or cell is None:
-        sheet.write_string(row, place, "" if cell is None else str(cell).upper(), style)
-    elif isinstance(cell, float) and cell.is_integer() and abs(cell) < 10**15:
-        # A phone number typed as a number comes back as its digits, not as 1.38E+10.
-        sheet.write_string(row, place, str(int(cell)), style)
-    elif isinstance(cell, (int, float, Decimal)):
-        sheet.write_number(row, place, cell, style)
-    elif isinstance(cell, datetime):
-        moment = to_shanghai(cell) if cell.tzinfo else cell
-        sheet.write_string(row, place, f"{moment:%Y-%m-%d %H:%M}", style)
-    elif isinstance(cell, (date, timedelta)):
-        sheet.write_string(row, place, str(cell), style)
-    else:
-        sheet.write_string(row, place, str(cell)[:32_000], style)

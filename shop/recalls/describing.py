@@ -13,10 +13,10 @@ from catalog.parties.models import Household
 from catalog.parties.queries import visible_household_names
 from kernel.errors import Gettext
 from kernel.quantity import Quantity
+from kernel.workbook import Table
 from logistics.shipments.states import SHIPMENT_FLOW
 from shop.orders.states import STATES
 from shop.recalls.queries import Reach
-from shop.recalls.sheet import Table
 from traceability.lots.models import Lot
 
 

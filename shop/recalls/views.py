@@ -15,17 +15,16 @@ from catalog.parties.queries import map_organizations
 from kernel import clock
 from kernel.db import reading
 from kernel.web import kept, once
+from kernel.workbook import MIME, write_book
 from logistics.shipments.states import SHIPMENT_FLOW
 from shop.orders.states import STATES
 from shop.recalls import deciding, describing
 from shop.recalls.queries import get_recall, list_recalls, may_decide, must_decide, trace_reach
-from shop.recalls.sheet import make_workbook
 from traceability.lots.queries import get_lot, list_marked_lots, list_marks
 from traceability.lots.queries import get_mark as get_lot_mark
 
 bp = Blueprint("recalls", __name__, url_prefix="/recalls", template_folder="templates")
 PAGE, SHOWN = 50, 100
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 DECIDERS = (Role.operator, Role.county_officer)
 
 
@@ -102,7 +101,7 @@ def sheet(code: str) -> ResponseReturnValue:
         lot = get_lot(session, code)
         must_decide(session, current_actor(), lot.county_code)
         tables = describing.describe_tables(session, trace_reach(session, lot), _)
-    response = Response(make_workbook(tables), mimetype=XLSX)
+    response = Response(write_book(tables), mimetype=MIME)
     response.headers["Content-Disposition"] = f'attachment; filename="trace-{lot.code}.xlsx"'
     return response
 

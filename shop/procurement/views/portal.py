@@ -19,6 +19,7 @@ from catalog.products.queries import list_products
 from kernel import clock
 from kernel.db import reading
 from kernel.money import Money
+from kernel.workbook import MIME
 from shop.orders.models import Purpose
 from shop.procurement import queries
 from shop.procurement.forms import chosen_organization, own_organizations, portal_words, year_of
@@ -29,7 +30,6 @@ from shop.procurement.workbook import make_template
 
 bp = Blueprint("procurement", __name__, url_prefix="/procurement", template_folder="../templates")
 bp.context_processor(portal_words)
-MIME = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PRODUCTS = 300
 
 

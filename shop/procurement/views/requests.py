@@ -21,6 +21,7 @@ from kernel.errors import Invalid, NotFound, Problem, fill
 from kernel.files import read_bounded
 from kernel.money import Money
 from kernel.web import kept, language, once, wants_json
+from kernel.workbook import MIME, write_book
 from shop.procurement import approving, drafting, importing, ordering, queries
 from shop.procurement.exporting import make_evidence
 from shop.procurement.forms import (
@@ -36,8 +37,8 @@ from shop.procurement.policy import PORTAL_ROLES
 from shop.procurement.showing import show_request
 from shop.procurement.spreadsheet import COLUMNS, Fault, Sheet, read_sheet
 from shop.procurement.states import RequestState
-from shop.procurement.views.portal import MIME, offers
-from shop.procurement.workbook import mark_faults, write_book
+from shop.procurement.views.portal import offers
+from shop.procurement.workbook import mark_faults
 
 bp = Blueprint("procurement_requests", __name__, url_prefix="/procurement", template_folder="../templates")
 bp.context_processor(portal_words)

@@ -15,8 +15,7 @@ from kernel.errors import Conflict, NotFound
 from shop.orders import cancelling, collecting
 from shop.orders.collecting import start_part_payment
 from shop.orders.following import mark_delivered, mark_shipped
-from shop.orders.models import Order
-from shop.orders.queries import find_order_of_part, list_orders, list_orders_of
+from shop.orders.queries import list_orders, list_orders_of
 from shop.orders.settling import settle_capture
 from shop.orders.states import OrderState
 from shop.payments.models import Payment, PaymentCaptured, Provider
@@ -108,9 +107,6 @@ def test_lists_go_page_by_page(session: Session, buyer: Any) -> None:
     rest = list_orders_of(session, person_id=buyer.person_id, after=page[-1].id, limit=2)
     assert [order.code for order in (*page, *rest)] == [order.code for order in reversed(orders)]
     assert len(list_orders(session, state=OrderState.PLACED)) == 4
-    found = find_order_of_part(session, orders[0].sub_orders[0].code)
-    assert isinstance(found, Order)
-    assert found.code == orders[0].code
 
 
 def test_money_on_its_way_into_the_books_is_not_asked_for_again(session: Session, buyer: Any, at: datetime) -> None:

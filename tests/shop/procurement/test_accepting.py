@@ -10,11 +10,11 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM, Actor, Role
+from catalog.parties.queries import get_actor
 from catalog.parties.registering import add_member
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.outbox import OutboxRow
 from kernel.quantity import Unit
-from shop.accounts.queries import get_actor_of
 from shop.orders.models import OrderDelivered
 from shop.orders.states import OrderState
 from shop.procurement import accepting, policy, queries
@@ -86,7 +86,7 @@ def test_more_than_was_ordered_is_refused(session: Session, office: Office, at: 
 def with_second_role(session: Session, office: Office, actor: Actor, at: datetime) -> Actor:
     assert actor.person_id is not None
     add_member(session, SYSTEM, person_id=actor.person_id, organization_id=office.organization.id, role=Role.inspector, at=at)
-    return get_actor_of(session, actor.person_id)
+    return get_actor(session, actor.person_id)
 
 
 def test_who_asked_or_approved_does_not_accept_even_as_inspector(session: Session, office: Office, at: datetime) -> None:

@@ -10,11 +10,11 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM, Role
+from catalog.parties.queries import get_actor
 from catalog.parties.registering import add_member
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.money import Money
 from kernel.outbox import OutboxRow
-from shop.accounts.queries import get_actor_of
 from shop.notices.models import Notice
 from shop.notices.telling import tell_person
 from shop.orders.models import Purpose
@@ -132,7 +132,7 @@ def second_role(session: Session, office: Office, at: datetime) -> PurchaseReque
 def test_a_second_role_does_not_let_one_approve_ones_own(session: Session, office: Office, at: datetime) -> None:
     request = second_role(session, office, at)
     assert office.requester.person_id is not None
-    both = get_actor_of(session, office.requester.person_id)
+    both = get_actor(session, office.requester.person_id)
     assert both.has(Role.approver, office.organization.id)
     with pytest.raises(Forbidden, match="自己"):
         approve(session, both, request)
@@ -143,7 +143,7 @@ def test_without_the_guard_one_would(session: Session, office: Office, at: datet
     request = second_role(session, office, at)
     assert office.requester.person_id is not None
     monkeypatch.setattr(policy, "check_decider", lambda *_, **__: None)
-    approve(session, get_actor_of(session, office.requester.person_id), request)
+    approve(session, get_actor(session, office.requester.person_id), request)
     assert request.state is RequestState.APPROVED
 
 

@@ -13,9 +13,10 @@ from python_calamine import CalamineWorkbook
 
 from kernel.errors import Invalid, Problem, TooLarge
 from kernel.money import Money
+from kernel.workbook import Table, write_book
 from shop.procurement import spreadsheet
 from shop.procurement.spreadsheet import COLUMNS, Fault, read_sheet
-from shop.procurement.workbook import Table, make_template, mark_faults, write_book
+from shop.procurement.workbook import make_template, mark_faults
 from tests.factories.spreadsheets import HEADINGS, Formula, Merged, gift_row, make_sheet
 
 

@@ -21,7 +21,7 @@ def test_tables_and_plain_values_agree(session: Session) -> None:
     tables = {table.name: table for table in describe_tables(session, reach, lambda text: text)}
     assert [row[0] for row in tables["往下涉及批次"].rows] == plain["lots"] == [sold.lot.code]
     assert [row[0] for row in tables["订单"].rows] == [row["code"] for row in plain["orders"]] == [sold.order.code]
-    assert all(len(row) == len(table.heads) for table in tables.values() for row in table.rows)
+    assert all(len(row) == len(table.headings) for table in tables.values() for row in table.rows)
     assert tables["往上来源农户"].rows
 
 

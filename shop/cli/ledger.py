@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -79,15 +80,24 @@ def log_vkey(config: Config) -> str:
 
 
 def write_demo_policy(config: Config) -> None:
-    """Name the demo's witnesses, who are run by the same people as the shop, prove little, and say so. Their ports change with each run."""
-    lines, names = [f"# {DEMO_ABOUT}"], []
+    """Name the demo's witnesses, who are run by the same people as the shop, prove little, and say so. Their ports change with each run.
+
+    What somebody added to the file (a witness of an outsider, another quorum) stays; only the demo's own lines are renewed.
+    """
+    lines = {}
     for folder_name, url in zip(DEMO_WITNESSES, config.witness_urls, strict=False):
         key = ensure_key(Path(config.data_dir) / folder_name / KEY_FILE, witness_name(folder_name), COSIGNATURE)
-        lines.append(f"witness {folder_name} {key.verifier} {url}")
-        names.append(folder_name)
-    lines += [f"group both all {' '.join(names)}", "quorum both"] if names else ["quorum none"]
+        lines[folder_name] = f"witness {folder_name} {key.verifier} {url}"
+    rule = [f"group both all {' '.join(lines)}", "quorum both"] if lines else ["quorum none"]
+    text = "\n".join([f"# {DEMO_ABOUT}", *lines.values(), *rule, ""])
+    if policy_file(config).exists():
+        kept = policy_file(config).read_text("utf-8")
+        if all(re.search(rf"^witness {name} ", kept, re.MULTILINE) for name in lines):
+            text = kept
+            for name, line in lines.items():
+                text = re.sub(rf"^witness {name} .*$", line, text, flags=re.MULTILINE)
     policy_file(config).parent.mkdir(parents=True, exist_ok=True)
-    policy_file(config).write_text("\n".join([*lines, ""]), "utf-8")
+    policy_file(config).write_text(text, "utf-8")
 
 
 def connect_log(config: Config, *, pool_size: int) -> Engine:

@@ -141,6 +141,14 @@ def test_the_demo_s_policy_names_who_runs_its_witnesses(installation: Config, tm
     assert parse_policy(first.encode()).groups == {"both": (2, ("witness-east", "witness-west"))}
     write_demo_policy(config)
     assert policy_file(config).read_text() == first
+    outsider = "# 示例零售商\nwitness outsider w.example+00000000+BAAA http://127.0.0.1:3\n"
+    policy_file(config).write_text(first.replace("group both", f"{outsider}group both"))
+    write_demo_policy(make_config(tmp_path, installation.database_url, witness_urls=(urls[0], "http://127.0.0.1:9")))
+    after = policy_file(config).read_text()
+    assert outsider in after, "what an operator added stays"
+    assert after.count("\nwitness witness-") == 2
+    assert "http://127.0.0.1:9\n" in after
+    assert "http://127.0.0.1:2\n" not in after
 
 
 def test_the_origin_is_the_public_address_and_stays(installation: Config) -> None:

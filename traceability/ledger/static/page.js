@@ -17,7 +17,7 @@ const TEXTS = {
     first: "这台设备第一次见到这本账，已经记住，下次会比对。", same: "与上次所见相同。", consistent: "账本只在上次所见之后增加，没有改写。",
     unchecked: "没能比对：取不到账本的数据（可能断网），或者本机不能保存记忆。", idle: "没有查到这一步。",
     proves: "能证明：", not: "不能证明：", limits: "录入时属实、实物未被调换。", nothing: "这一次没有证明任何事情。", partly: "上面打勾的各项成立；还有一项没有查成，所以不能说已核验。",
-    since: "记录自 {time} 起未被改动。", sinceLogged: "记录自写入账本起未被改动。",
+    all: "每一项都查了，全部成立。", since: "记录自 {time} 起未被改动。", sinceLogged: "记录自写入账本起未被改动。",
     content: "这条记录写了什么", commands: "用命令行核对", id: "编号", type: "类型", at: "自称发生于", opened: "（仅公开给您）",
     evidence: "两份互相矛盾的签名快照，就是证据。请保存，并交给见证者或媒体。", save: "保存两份快照",
     proof: "这不是一份完整的证明文件。可能下载中断，或者打开的是网页。", extra: "证明文件附带的内容不合格式。", entry: "记录不合格式，或属于别的系统。",
@@ -36,12 +36,12 @@ const TEXTS = {
     file: "Proof file", signature: "Signature of the log", quorum: "Witnesses", inclusion: "Place in the log", disclosure: "Content disclosed to you", event: "The record you asked for", consistency: "Agrees with what this device saw last",
     fileHeld: "Well formed.", signatureHeld: "Signed with the key of {origin}.", quorumNone: "The rules ask for no witness.", quorumHeld: "{witnesses}",
     witness: "{name} ({about}) signed on {time}", unknown: "who runs it is not said",
-    inclusionHeld: "Entry {index} of {size}.", disclosureNone: "No private content comes with the proof, so there is none to check.", disclosureHeld: "{n} items, as the log committed to them.",
+    inclusionHeld: "Entry {index} of {size}.", disclosureNone: "No private content comes with the proof, so there is none to check.", disclosureHeld: "As the log committed to it ({n}).",
     eventHeld: "Number {id}.", eventNone: "You gave the file yourself: see below whether it is the record you mean.",
     first: "This device sees this log for the first time. It is remembered and compared next time.", same: "The same as last time.", consistent: "The log has only grown since; nothing was rewritten.",
     unchecked: "Not compared: the log's data cannot be had (perhaps no network), or this device keeps no memory.", idle: "Not reached.",
     proves: "Proves: ", not: "Does not prove: ", limits: "that it was true when recorded, nor that the goods were not swapped.", nothing: "nothing, this time.", partly: "what is ticked above. One check could not be made, so this is not called verified.",
-    since: "the record has not been changed since {time}.", sinceLogged: "the record has not been changed since it was logged.",
+    all: "Every check was made, and all held.", since: "the record has not been changed since {time}.", sinceLogged: "the record has not been changed since it was logged.",
     content: "What this record says", commands: "Check on the command line", id: "Number", type: "Kind", at: "Said to have happened", opened: " (disclosed to you)",
     evidence: "Two signed checkpoints that contradict each other are evidence. Save them and give them to a witness or to the press.", save: "Save both checkpoints",
     proof: "This is not a whole proof file. The download may have been cut short, or it is a web page.", extra: "What comes with the proof is malformed.", entry: "The record is malformed, or belongs to another system.",
@@ -53,6 +53,10 @@ const TEXTS = {
     waiting: "This record is not published yet, so there is no proof. Try again in a few seconds.", absent: "The site answered {status} and gave no proof file.", broken: "The check did not run to its end: {reason}",
     who: "This page checks by the rules pinned in it: the log {origin}.", crypto: "The browser does the cryptography.", fallback: "The browser lacks the cryptography, so this page brings its own.",
   },
+};
+const FIELDS = {
+  zh: { county: "县（代码）", biz_step: "环节", event_type: "事件类型", action: "动作", organization: "记录方", product_class: "产品", origin: "来源", material: "物料", step: "工序", outputs: "产出批次", lot_code: "批次", event_hash: "事件指纹", body_sha256: "内容指纹", household: "农户代号", ear_tags: "耳标", serials: "盒子编号", events: "涉及条数", reason: "原因" },
+  en: {},
 };
 const KNOWN_WORDS = { "演示见证者，与本站同一运营者": "demo witness, run by the same people as this site" };
 const MOST = 4e6; // bytes of a proof file
@@ -108,7 +112,7 @@ function explain(check, state, result) {
   if (check === "consistency") return say(result.seen);
   if (check === "event") return say("eventHeld", { id: result.event });
   const names = Object.entries(result.witnessed ?? {});
-  const witnesses = names.map(([name, time]) => say("witness", { name, about: nameOf(result.about[name]), time: moment(time) })).join(lang === "en" ? "; " : "；");
+  const witnesses = names.map(([name, time]) => say("witness", { name, about: nameOf(result.about[name]), time: moment(time) })).join("\n");
   const opened = Object.keys(result.disclosed ?? {}).length;
   if (check === "quorum" && !names.length) return result.witnessed ? say("quorumNone") : "";
   if (check === "disclosure") return say(opened ? "disclosureHeld" : "disclosureNone", { n: opened });
@@ -120,8 +124,8 @@ const reason = (result) => (TEXTS[lang][`${result.kind}Bad`] ? say(`${result.kin
 function drawResult(result) {
   const times = Object.values(result.witnessed ?? {});
   const since = times.length ? say("since", { time: moment(Math.max(...times)) }) : say("sinceLogged");
-  const proved = { verified: since, refused: say("nothing"), incomplete: result.held.length ? say("partly") : say("nothing") }[result.state];
-  const line = { verified: since, refused: reason(result), incomplete: result.line ? say(result.line, result) : explain(result.failed, "open", result) }[result.state];
+  const proved = result.state === "verified" ? since : say(result.state === "incomplete" && result.held.length ? "partly" : "nothing");
+  const line = result.state === "verified" ? say("all") : result.state === "refused" ? reason(result) : result.line ? say(result.line, result) : explain(result.failed, "open", result);
   const mark = { verified: "✓", refused: "✕", incomplete: "?" }[result.state];
   return [
     el("section", { class: `verdict ${result.state}`, role: "status", "data-verdict": result.state, "data-kind": result.line ?? result.kind ?? "" },
@@ -139,14 +143,15 @@ function drawResult(result) {
 function drawEvidence(notes) {
   const content = notes.join("\n----\n");
   const save = el("a", { class: "button", download: "evidence.txt", href: URL.createObjectURL(new Blob([content], { type: "text/plain" })) }, say("save"));
-  return el("section", { class: "sheet", "data-evidence": "" }, el("p", {}, say("evidence")), el("pre", {}, content), el("p", {}, save));
+  return el("section", { class: "sheet", "data-evidence": "" }, el("p", {}, say("evidence")), el("p", {}, save), el("pre", {}, content));
 }
 
 function drawEntry(result) {
   let entry;
   try { entry = decodeEntry(result.entry); } catch { return null; }
   const lines = [[say("id"), entry.id], [say("type"), entry.type], [say("at"), moment(Date.parse(entry.at.slice(0, 19) + "Z") / 1000)],
-    ...Object.entries(entry.public), ...Object.entries(result.disclosed ?? {}).map(([name, value]) => [name + say("opened"), value])];
+    ...Object.entries(entry.public).map(([name, value]) => [FIELDS[lang][name] ?? name, value]),
+    ...Object.entries(result.disclosed ?? {}).map(([name, value]) => [(FIELDS[lang][name] ?? name) + say("opened"), value])];
   const text = (value) => (typeof value === "string" ? value : JSON.stringify(value));
   return el("details", { class: "sheet", open: !result.event && "" }, el("summary", {}, say("content")),
     el("dl", {}, ...lines.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, text(value))])));

@@ -7,9 +7,9 @@ terminal output; pages never show them.
 
 import errno
 import fcntl
-import multiprocessing
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,13 +88,14 @@ def check_folder(folder: Path, needed: int = NEEDED_MIB) -> None:
 
 
 def check_shared_memory() -> None:
-    """Semaphores can be made: Celery's worker pool and PostgreSQL both live on /dev/shm.
+    """Semaphores and shared memory can be made: Celery's worker pool and PostgreSQL both need files on /dev/shm.
 
     Raises:
         MachineProblem: /dev/shm is missing, full or not writable.
     """
     try:
-        multiprocessing.get_context("spawn").Lock()
+        with tempfile.TemporaryFile(dir="/dev/shm") as file:
+            file.write(b"\0" * 4096)
     except OSError as error:
         raise MachineProblem(
             "/dev/shm is not writable here and the worker needs it: mount it (docker: --shm-size=256m) or chmod 1777 /dev/shm."

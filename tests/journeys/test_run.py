@@ -201,6 +201,6 @@ def test_a_second_run_on_the_same_folder_is_refused(empty: Running) -> None:
 def test_sigterm_stops_every_child(empty: Running) -> None:
     assert stop(empty, signal.SIGTERM) == 0
     assert empty.said.splitlines()[-1] == "Stopping"
-    assert list_processes(empty.folder) == {}
+    until(lambda: list_processes(empty.folder) == {}, 5.0)
     assert not (empty.folder / "run.json").exists(), "commands know that nothing runs here"
     check_port(empty.config.port)

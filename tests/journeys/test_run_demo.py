@@ -13,7 +13,7 @@ import psycopg
 from kernel.local import check_port, free_port
 from shop.demo.browser import Browser
 from tests.journeys.conftest import Running, stop
-from tests.journeys.parts import is_ready, list_processes
+from tests.journeys.parts import is_ready, list_processes, until
 
 
 def list_keys(running: Running) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def test_each_login_and_key_opens_its_door(running: Running) -> None:
 def test_the_second_start_goes_on_where_the_first_was(running: Running) -> None:
     before, keys, port = count(running), list_keys(running), running.config.port
     assert stop(running, signal.SIGINT) == 0
-    assert list_processes(running.folder) == {}
+    until(lambda: list_processes(running.folder) == {}, 5.0)
     check_port(port)
     done = running.command("demo", "keys")
     assert done.returncode == 1

@@ -99,7 +99,7 @@ def test_nothing_is_made_up(served: Running, theirs: Theirs) -> None:
 
 def test_ctrl_c_stops_every_child_and_nothing_of_theirs(served: Running, theirs: Theirs) -> None:
     assert stop(served, signal.SIGINT) == 0
-    assert list_processes(theirs.folder) == {}
+    until(lambda: list_processes(theirs.folder) == {}, 5.0)
     assert theirs.query("SELECT 1") == [(1,)]
     with socket.create_connection(("127.0.0.1", int(theirs.settings["BROKER_URL"].split(":")[2].split("/")[0]))) as line:
         line.sendall(b"PING\r\n")

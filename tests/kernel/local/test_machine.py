@@ -96,8 +96,9 @@ def test_folder_of_somebody_else(tmp_path: Path) -> None:
     assert "cannot be written by you" in done.stdout
 
 
-def test_no_shared_memory() -> None:
-    sentence = in_own_mounts("mount -t tmpfs -o ro none /dev/shm", problem("check_shared_memory()"))
+@pytest.mark.parametrize("mount", ["-o ro none", "-o size=4k,nr_inodes=1 none"], ids=["read-only", "full"])
+def test_no_shared_memory(mount: str) -> None:
+    sentence = in_own_mounts(f"mount -t tmpfs {mount} /dev/shm", problem("check_shared_memory()"))
     assert sentence.startswith("/dev/shm is not writable here")
 
 

@@ -176,8 +176,10 @@ def database(worker: str, engine: Engine, request: pytest.FixtureRequest) -> Ite
         db.bind(own, join_transaction_mode="conditional_savepoint")
         outbox.wake_with(None)
         yield url
+        left = own.pool.checkedout()  # type: ignore[attr-defined]
         own.dispose()
         db.bind(engine)
+    assert left == 0, "somebody is still at work in this test's database"
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
 from catalog.parties.models import SYSTEM, Place
 from kernel import clock, outbox
@@ -29,6 +28,7 @@ from shop.app import create_app
 from tests.conftest import make_config
 from tests.factories.catalog import act_as, form
 from tests.factories.logistics import SALT, make_carrier, make_logger, make_packer, make_serials, make_shipment, make_stock
+from tests.factories.serving import serve
 from traceability.lots.queries import get_item
 from traceability.lots.states import ItemState
 from traceability.scan.models import Fact
@@ -39,13 +39,8 @@ def shop(tmp_path: Path, database: str) -> Iterator[tuple[Flask, str]]:
     """The application on a port of its own."""
     app = create_app(make_config(tmp_path, database), connect=False, testing=True)
     app.config["WTF_CSRF_ENABLED"] = False
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield app, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with serve(app) as url:
+        yield app, url
 
 
 @pytest.fixture

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 
 from kernel.db import work
 from shop.app import create_app
 from tests.conftest import make_config
 from tests.factories.lots import Chain, make_chain
+from tests.factories.serving import serve
 from traceability.scan import telling
 from traceability.scan.sheets import Label, render
 from traceability.scan.states import Sheet
@@ -34,13 +33,8 @@ def chain(database: str, at: datetime) -> Chain:
 @pytest.fixture
 def served(database: str, tmp_path: Path) -> Iterator[str]:
     app = create_app(make_config(tmp_path, database), connect=False, testing=True)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve(app) as url:
+        yield url
 
 
 def test_the_story_on_a_phone(page: Page, served: str, chain: Chain, tmp_path: Path) -> None:

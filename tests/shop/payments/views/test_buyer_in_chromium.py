@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from werkzeug.serving import make_server
 
 from kernel import clock
 from kernel.db import work
@@ -21,6 +19,7 @@ from shop.payments.stripe_gateway import pay_origins
 from shop.payments.views import buyer
 from tests.conftest import make_config
 from tests.factories.payments import make_payment
+from tests.factories.serving import serve
 from tests.factories.twin import KEY, SECRET, TwinProcess
 
 WECHAT = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36 MicroMessenger/8.0.50"
@@ -30,19 +29,13 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def served(database: str, tmp_path: Path, twin: TwinProcess) -> Iterator[Config]:
     """The whole application behind a real port."""
-    server = None
     port = _free_port()
     config = make_config(
         tmp_path, database, public_url=f"http://127.0.0.1:{port}",
         stripe_api_base=twin.url, stripe_secret_key=KEY, stripe_webhook_secret=SECRET,
     )  # fmt: skip
-    server = make_server("127.0.0.1", port, create_app(config, connect=False), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield config
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with serve(create_app(config, connect=False), port):
+        yield config
 
 
 def _free_port() -> int:

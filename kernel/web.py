@@ -110,6 +110,7 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     if secure:  # TLS ends at a web server in front: the reader's address is the one that server tells us, and no other
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     app.url_defaults(functools.partial(_version_static, Path(app.static_folder or "")))
+    app.before_request(_refuse_nul)
     app.after_request(_headers)
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(DBAPIError, _database_problem)
@@ -131,6 +132,25 @@ def language() -> str:
         return LANGUAGES[0]
     best = request.accept_languages.best_match(["zh", "zh-CN", "zh-Hans", "en"])
     return "en" if best == "en" else LANGUAGES[0]
+
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def _refuse_nul() -> None:
+    """No door takes the character NUL, which PostgreSQL cannot keep and nobody types.
+
+    Raises NotFound for an address that holds one, Invalid for a question or a form that does.
+    """
+    if any("\0" in str(value) for value in (request.view_args or {}).values()):
+        raise NotFound("没有找到这个页面。请检查网址，或从首页重新进入。")
+    given = [*request.args.items(multi=True)]
+    if request.mimetype in _FORMS:
+        given += request.form.items(multi=True)
+        given += [(name, upload.filename or "") for name, upload in request.files.items(multi=True)]
+    for name, value in given:
+        if "\0" in name or "\0" in value:
+            raise Invalid("填写的内容里有无法保存的字符，请删掉重新填写。", field=name.replace("\0", ""))
 
 
 @csrf.exempt
@@ -223,7 +243,7 @@ def once(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseRetu
 
 
 def _body_for_fingerprint() -> bytes:
-    if request.mimetype == "application/x-www-form-urlencoded" or request.mimetype == "multipart/form-data":
+    if request.mimetype in _FORMS:
         items = sorted((k, v) for k, v in request.form.items(multi=True) if k not in ("csrf_token", "idempotency_key"))
         files = []
         for name, upload in sorted(request.files.items(multi=True)):

@@ -17,6 +17,7 @@ from catalog.parties.models import Role
 from catalog.parties.queries import map_organizations
 from kernel import clock
 from kernel.db import reading
+from kernel.errors import NotFound
 from kernel.money import Money
 from kernel.web import kept, once
 from logistics.shipments.queries import get_tracking
@@ -182,15 +183,17 @@ def _refund(session: Session, code: str) -> ResponseReturnValue:
     return redirect(url_for(".show", code=code))
 
 
-@bp.post("/<code>/refunds/<refund_code>/<verdict>")
+@bp.post("/<code>/refunds/<refund_code>/<any(agree, refuse):verdict>")
 @require(Role.operator)
 def decide(code: str, refund_code: str, verdict: str) -> ResponseReturnValue:
-    """The second person agrees (``agree``) or refuses (anything else)."""
+    """The second person agrees or refuses."""
     return kept(_decide, lambda errors: _page(code, errors), code, refund_code, verdict)
 
 
 @once
 def _decide(session: Session, code: str, refund_code: str, verdict: str) -> ResponseReturnValue:
+    if refund_code not in {proposal.code for proposal in list_proposals(session, code)}:
+        raise NotFound("没有这张退款单。")
     refunding.decide_refund(session, current_actor(), refund_code, agree=verdict == "agree", at=clock.now())
     flash(_("已处理。"), "ok")
     return redirect(url_for(".show", code=code))

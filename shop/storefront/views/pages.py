@@ -50,6 +50,7 @@ def edit(slug: str) -> ResponseReturnValue:
 @require(Role.operator)
 def save(slug: str) -> ResponseReturnValue:
     """Save a new version (form: body, body_en)."""
+    _known(slug)
     return kept(_save, lambda errors: _edit_page(slug, request.form, errors), slug)
 
 

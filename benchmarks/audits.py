@@ -32,7 +32,7 @@ from traceability.ledger.sequencer import BATCH, ensure_log, sequence_batch
 from traceability.ledger.tiles import ENTRIES, WIDTH, Edge, decode_bundle, tile_at
 from traceability.ledger.verify import parse_policy
 
-SMALL, LARGE = 10_000, 40_000
+SMALL, LARGE = 5_000, 20_000
 ORIGIN = "bench.shanhai.example/log"
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 PUBLIC = {"action": "ADD", "biz_step": "commissioning", "county": "640323", "event_type": "ObjectEvent", "origin": "own"}

@@ -51,12 +51,21 @@ ROWS = {
 IDS = tuple(ROWS)
 
 
-def preparations(house: House, full: bool) -> Mapping[str, Callable[[Config], None]]:
-    """What is prepared once: a small and a large tree (the largest there is will do), and two logs to audit."""
-    wanted = tree.FULL_SIZE if full else tree.QUICK_SIZE
-    sizes = [tree.SMALL, *([wanted] if _largest(house) < wanted else [])]
-    found: dict[str, Callable[[Config], None]] = {tree.name_of(size): functools.partial(_build_tree, house, size) for size in sizes}
-    return found | {audits.name_of(size): functools.partial(audits.build_log, size=size) for size in (audits.SMALL, audits.LARGE)}
+TREE_IDS = {"g4-proof", "g6-one-p50", "g6-one-p99", "g6-twelve-p50", "g6-fallback", "g7-tiles", "g7-proof"}
+LOG_IDS = {"g5-files", "g5-database", "g5-memory"}
+
+
+def preparations(house: House, full: bool, wanted: Sequence[str] = IDS) -> Mapping[str, Callable[[Config], None]]:
+    """What is made once: a small and a large tree (the largest there is will do), and two logs to audit."""
+    found: dict[str, Callable[[Config], None]] = {}
+    if TREE_IDS & set(wanted):
+        least = tree.FULL_SIZE if full else tree.QUICK_SIZE
+        for size in (tree.SMALL, *([least] if _largest(house) < least else [])):
+            found[tree.name_of(size)] = functools.partial(_build_tree, house, size)
+    if LOG_IDS & set(wanted):
+        for size in (audits.SMALL, audits.LARGE):
+            found[audits.name_of(size)] = functools.partial(audits.build_log, size=size)
+    return found
 
 
 def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = IDS) -> list[Figure]:
@@ -64,21 +73,21 @@ def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = ID
     large = _tree(house, _largest(house))
     brief = pace.until < float("inf")
     jobs: list[tuple[Sequence[str], float, Callable[[], Mapping[str, Result]]]] = [
-        ([*rates.RATIOS, "g7-wal"], 0.0, lambda: _rates(house, config, _within(pace, 12.0))),
-        (["g4-proof"], 2.0, lambda: {"g4-proof": tree.measure_proofs(_tree(house, tree.SMALL), large, _within(pace, 3.0))}),
+        ([*rates.RATIOS, "g7-wal"], 0.0, lambda: _rates(house, config, _within(pace, 8.0))),
+        (["g4-proof"], 2.0, lambda: {"g4-proof": tree.measure_proofs(_tree(house, tree.SMALL), large, _within(pace, 2.0))}),
         (["g7-tiles", "g7-proof"], 0.0, lambda: tree.measure_sizes(large)),
         (
             ["g5-files", "g5-database"],
-            5.0,
-            lambda: audits.measure_rate(house.config(audits.name_of(audits.LARGE)), _within(pace, 5.0)),
+            3.0,
+            lambda: audits.measure_rate(house.config(audits.name_of(audits.LARGE)), _within(pace, 3.0)),
         ),
-        (["g5-memory"], 6.0, lambda: {"g5-memory": audits.measure_memory(house.config)}),
+        (["g5-memory"], 3.0, lambda: {"g5-memory": audits.measure_memory(house.config)}),
         (
             ["g6-one-p50", "g6-one-p99", "g6-twelve-p50", "g6-fallback"],
-            4.0,
+            3.0,
             lambda: browser.measure_browser(large, 200 if brief else 1000),
         ),
-        (["g8-published"], 8.0, lambda: {"g8-published": live.measure_published(house, 3.0 if brief else 10.0)}),
+        (["g8-published"], 3.0, lambda: {"g8-published": live.measure_published(house, 3.0 if brief else 10.0)}),
     ]
     found: dict[str, Result] = {}
     missing: dict[str, str] = {}

@@ -64,7 +64,9 @@ def act(arguments: argparse.Namespace) -> int:
     pace = Pace(3, 1.0) if arguments.quick else Pace(9, 5.0) if arguments.full else Pace(5, 3.0)
     figures = []
     with House() as house:
-        more = importlib.import_module("benchmarks.ledger").preparations(house, arguments.full) if "ledger" in wanted else None
+        more = None
+        if "ledger" in wanted:
+            more = importlib.import_module("benchmarks.ledger").preparations(house, arguments.full, wanted["ledger"])
         house.prepare(shop=bool({"shop", "scan"} & wanted.keys()), pgbench="checkout" in wanted.get("shop", ()), more=more)
         if only_prepare:
             return 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from typing import Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -16,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from traceability.ledger.canonical import JSON, decode_base64, decode_json, encode_base64, encode_json
-from traceability.ledger.models import SealedField, SubjectKey
+from traceability.ledger.models import SubjectKey
 from traceability.ledger.verify import Disclosure
 
 KEY_SIZE = 32
@@ -55,7 +56,20 @@ def subject_keys(session: Session) -> Callable[[UUID | None], bytes]:
     return key_of
 
 
-def open_field(row: SealedField, subject_key: bytes | None) -> Disclosure:
+class Sealed(Protocol):
+    """A stored field: a SealedField, or a row with its columns."""
+
+    @property
+    def event_id(self) -> UUID: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def subject_id(self) -> UUID | None: ...
+    @property
+    def sealed(self) -> bytes: ...
+
+
+def open_field(row: Sealed, subject_key: bytes | None) -> Disclosure:
     """Salt and value of a stored field; `subject_key` is the sealed key of its subject, if it has one. Raises SealBroken."""
     key = _master()
     if row.subject_id is not None:

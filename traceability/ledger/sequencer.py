@@ -11,7 +11,8 @@ from threading import Event
 
 import psycopg
 import structlog
-from sqlalchemy import CursorResult, Select, select, update
+from psycopg import Cursor
+from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -64,7 +65,7 @@ def sequence_batch(session: Session, limit: int = BATCH) -> int:
 
     Cost is O(batch): the tree is extended from its right edge. Raises LogBroken if the stored edge and root disagree.
     """
-    state = session.scalars(_locked(select(LogState))).one()
+    state = session.scalars(_locked(select(LogState).execution_options(populate_existing=True))).one()
     edge = checked_edge(state)
     with driver(session).cursor(binary=True) as cursor:
         waiting = cursor.execute("SELECT id, event_id, leaf_hash FROM ledger_intake ORDER BY id LIMIT %s", [limit]).fetchall()
@@ -76,11 +77,10 @@ def sequence_batch(session: Session, limit: int = BATCH) -> int:
         copy_rows(session, "ledger_tile", _TILE, ((tile.level, tile.number, hashes) for tile, hashes in full))
         # Exactly the ids taken: "everything up to the highest" would drop entries that committed meanwhile with lower ids.
         cursor.execute("DELETE FROM ledger_intake WHERE id = ANY(%s)", [[number for number, _, _ in waiting]])
-        _require_rows(cursor.rowcount, len(waiting))
-    moved = update(LogState).where(LogState.id == 1, LogState.size == edge.size)
-    changed = session.execute(moved.values(size=grown.size, edge=grown.encode(), root=grown.root()))
-    assert isinstance(changed, CursorResult)
-    _require_rows(changed.rowcount, 1)
+        _require_rows(cursor, len(waiting))
+        moved = [grown.size, grown.encode(), grown.root(), edge.size]
+        cursor.execute("UPDATE ledger_log SET size = %s, edge = %s, root = %s WHERE id = 1 AND size = %s", moved)
+        _require_rows(cursor, 1)
     return len(waiting)
 
 
@@ -127,6 +127,6 @@ def checked_edge(state: LogState) -> Edge:
     return edge
 
 
-def _require_rows(changed: int, expected: int) -> None:
-    if changed != expected:
-        raise LogBroken(f"{changed} rows changed where {expected} must")
+def _require_rows(changed: Cursor, expected: int) -> None:
+    if changed.rowcount != expected:
+        raise LogBroken(f"{changed.rowcount} rows changed where {expected} must")

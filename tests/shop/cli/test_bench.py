@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.figures import Figure, Pace, interleave, medians, ratio
+from benchmarks import ledger
+from benchmarks.figures import Figure, Pace, interleave, medians, percentile, ratio
 from kernel.local import MachineProblem
 from shop.cli.bench import BENCHES, choose, print_table
 
@@ -25,9 +26,12 @@ def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=170)
 
 
+ASKED = ["g1-batch", "g3-whole-way", "g4-proof", "g7-proof"]  # those that need little to be made first
+
+
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    done = bench(tmp_path_factory.mktemp("bench"), "ledger", "--quick", "--json")
+    done = bench(tmp_path_factory.mktemp("bench"), *ASKED, "--quick", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert isinstance(found, list)
@@ -35,21 +39,38 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 def test_each_line_has_every_field_and_its_yardstick(printed: list[dict[str, Any]]) -> None:
-    assert [line["id"] for line in printed] == list(BENCHES["ledger"])
+    assert [line["id"] for line in printed] == ASKED
     for line in printed:
         assert set(line) == KEYS
         assert line["better"] in ("higher", "lower")
         assert line["figure"] > 0
-        assert line["yardstick"]["raw-copy"] > 0
-        assert line["ok"] is (line["figure"] >= line["goal"])
+        assert all(value > 0 for value in line["yardstick"].values())
+        assert line["ok"] is (line["figure"] >= line["goal"] if line["better"] == "higher" else line["figure"] <= line["goal"])
+    assert [line["yardstick"]["raw-copy"] > 0 for line in printed[:2]] == [True, True]
+    assert printed[2]["yardstick"]["a proof (queries)"] == 1.0
+
+
+def test_every_figure_of_the_log_has_a_goal_in_the_table() -> None:
+    assert BENCHES["ledger"] == ledger.IDS
 
 
 def test_a_table_for_people(printed: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
     print_table([printed[0] | {"ok": False}, printed[1] | {"ok": True}])
     said = capsys.readouterr().out
     assert "SHORT" in said
-    assert "ledger-append" in said
+    assert "g1-batch" in said
     assert "raw-copy" in said
+
+
+def test_a_line_that_was_not_run_is_neither_ok_nor_short(capsys: pytest.CaptureFixture[str]) -> None:
+    line = Figure("id", "what (not run: there is no Chromium)", "ms", "lower", 0, 1, 50.0, None)
+    assert not line.ok
+    print_table([line.as_json(), Figure("shown", "what", "ms", "lower", 1, 1, None, 3.0, {"first (ms)": 4.0}).as_json()])
+    said = capsys.readouterr().out
+    assert "not run" in said.splitlines()[0]
+    assert "SHORT" not in said
+    assert "no goal" in said
+    assert "first (ms) 4.0\n" in said
 
 
 def test_an_unknown_name_is_one_sentence(tmp_path: Path) -> None:
@@ -82,6 +103,14 @@ def test_rounds_are_interleaved_and_turn() -> None:
 def test_no_round_begins_after_the_time_is_up_but_one_is_done() -> None:
     rates = interleave({"ours": lambda seconds: 1.0}, Pace(9, 0.0, until=0.0))
     assert rates == {"ours": [1.0]}
+
+
+def test_a_part_may_measure_several_things_at_once() -> None:
+    assert interleave({"both": lambda seconds: {"one": 1.0, "two": 2.0}}, Pace(2, 0.0)) == {"one": [1.0, 1.0], "two": [2.0, 2.0]}
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    assert [percentile(list(range(200)), percent) for percent in (0, 50, 99, 100)] == [0, 100, 198, 199]
 
 
 def test_a_slow_round_does_not_move_the_ratio() -> None:

@@ -150,7 +150,7 @@ def _refuse_nul() -> None:
         given += [(name, upload.filename or "") for name, upload in request.files.items(multi=True)]
     for name, value in given:
         if "\0" in name or "\0" in value:
-            raise Invalid("填写的内容里有无法保存的字符，请删掉重新填写。", field=name.replace("\0", ""))
+            raise Invalid("内容里有不能保存的字符，请删掉后再试。", field=name.replace("\0", ""))
 
 
 @csrf.exempt

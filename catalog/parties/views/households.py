@@ -64,10 +64,10 @@ def index() -> ResponseReturnValue:
 
 def _list_page(form: object, errors: object) -> str:
     actor, search = current_actor(), request.args.get("q", "")[:40]
-    after = request.args.get("after", type=int)
+    after = min(request.args.get("after", 0, type=int), 2**63 - 1)
     with reading() as session:
         cooperative = _chosen(session, actor)
-        rows = list_households(session, cooperative.id, after=after, limit=PAGE + 1, search=search) if cooperative else []
+        rows = list_households(session, cooperative.id, after=after or None, limit=PAGE + 1, search=search) if cooperative else []
         code = cooperative.code if cooperative else None
         more = url_for(".index", cooperative=code, q=search or None, after=rows[PAGE - 1].member_no) if len(rows) > PAGE else None
         return render_template(

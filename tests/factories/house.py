@@ -192,6 +192,7 @@ class House:
             "keys.key_id": self.key.id,
             "ledger.event_id": self.event.id if self.event else nobody,
             "ledger.path": "0/000",
+            "ledger.name": "nothing.js",
             "lots.code": self.lot.code,
             "lots.record_loss.code": self.raw.code,
             "orders.code": self.fresh_order.code,

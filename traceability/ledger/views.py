@@ -206,7 +206,8 @@ def show_log() -> ResponseReturnValue:
     before = request.args.get("before", "")
     with reading() as session:
         progress = queries.find_progress(session)
-        entries = queries.list_entries(session, before=int(before) if before.isascii() and before.isdigit() else None, limit=_PAGE)
+        first = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+        entries = queries.list_entries(session, before=first, limit=_PAGE)
         verifier = _find_verifier(session, progress.origin if progress else "")
     older = entries[-1].state.index if len(entries) == _PAGE else None
     page = {

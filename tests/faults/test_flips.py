@@ -66,7 +66,9 @@ class Thief:
             changed = change(text.encode(), rng)
             try:
                 if json.loads(changed) != json.loads(text) and b"\x00" not in changed and b"\\u0000" not in changed:
-                    self.admin.execute("UPDATE events_trace_event SET body = %s WHERE id = %s", (changed.decode(), self.events[index]))
+                    self.admin.execute(
+                        "UPDATE events_trace_event SET body = %s WHERE id = %s", (changed.decode(), self.events[index])
+                    )
                     break
             except (ValueError, psycopg.Error):
                 continue
@@ -187,9 +189,7 @@ def audit(capsys: pytest.CaptureFixture[str]) -> Outcome:
 
 
 @pytest.mark.timeout(1800)
-def test_one_changed_byte_is_always_found(
-    thief: Thief, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
-) -> None:
+def test_one_changed_byte_is_always_found(thief: Thief, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> None:
     assert len(thief.bodies) >= 6
     assert 256 < len(thief.events) < 512
     assert audit(capsys) == (0, None)

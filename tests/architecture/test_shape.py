@@ -139,8 +139,9 @@ MIRROR_EXEMPT = ("__init__", "__main__", "models", "tasks")
 
 
 def test_every_room_has_mirrored_tests() -> None:
-    """Each module with behaviour has ``tests/<package>/<room>/test_<module>.py``, or its room's tests name it."""
+    """Each module with behaviour has ``tests/<package>/<room>/test_<module>.py``, or its room's tests or those of faults name it."""
     missing = []
+    faults = "\n".join(test.read_text() for test in (ROOT / "tests" / "faults").glob("test_*.py"))
     for path in sources():
         relative = path.relative_to(ROOT)
         if path.stem in MIRROR_EXEMPT or len(path.read_text().splitlines()) < 12:
@@ -151,7 +152,7 @@ def test_every_room_has_mirrored_tests() -> None:
         dotted = ".".join(relative.with_suffix("").parts)
         package = ".".join(relative.parent.parts)
         room = ROOT / "tests" / Path(*relative.parts[:2]) if len(relative.parts) > 2 else folder
-        texts = "\n".join(test.read_text() for test in room.rglob("test_*.py")) if room.is_dir() else ""
+        texts = "\n".join(test.read_text() for test in room.rglob("test_*.py")) + faults if room.is_dir() else faults
         if dotted not in texts and f"from {package} import" not in texts:
             missing.append(name(path))
     assert missing == []

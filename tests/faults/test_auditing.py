@@ -1,0 +1,130 @@
+"""The audit as a command: its memory is flat, it runs from any machine with the code alone, and it blames nobody for a damaged state file.
+
+Sampled: 2,000 and 12,000 leaves; 5,000 and 50,000 under ``./shanhai test --faults``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from shop.cli import ledger
+from shop.config import RUN_FILE
+from tests.conftest import ROOT, make_config
+from tests.traceability.ledger.running import RunningLog
+from tests.traceability.ledger.test_monitor import Quiet
+from tests.traceability.ledger.test_publisher import roll_back
+from traceability.ledger.publisher import Publisher
+
+# The command, and then the most memory its process ever had (KiB; VmHWM, since ru_maxrss also counts the parent it was forked from).
+MEASURED = """
+import sys
+from shop.cli import ledger
+code = ledger.run_audit(as_json=True)
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(peak, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def shanhai(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The command as people run it, with no setting of this installation."""
+    plain = {"PATH": os.environ["PATH"]} | env
+    command = [sys.executable, "-m", "shop.cli", "ledger", "audit", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.timeout(1800)
+def test_memory_stays_flat(log: RunningLog, database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Kept entries would take 1 KiB each at the least: 10 MiB more, and not 4."""
+    few, many = (5_000, 50_000) if request.config.option.faults else (2_000, 12_000)
+    (tmp_path / "public").rename(tmp_path / "log")
+    log.directory = tmp_path / "log"
+    log.witnesses.clear()
+    config = make_config(tmp_path, database, public_url="https://shop.example")
+    config.save(tmp_path / "run.json")
+    ledger.policy_file(config).write_text(log.policy_text)
+    peaks = []
+    for size in (few, many):
+        while len(log.events) < size:
+            log.append(min(1_000, size - len(log.events)))
+        log.sequence()
+        log.publish()
+        command = [sys.executable, "-c", MEASURED]
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | {RUN_FILE: str(tmp_path / "run.json")}, capture_output=True, text=True, timeout=900
+        )
+        assert (done.returncode, json.loads(done.stdout)["checked"]) == (0, size), done.stdout + done.stderr
+        peaks.append(int(done.stderr.strip().splitlines()[-1]))
+    assert peaks[1] - peaks[0] < 4 * 1024, peaks
+
+
+@pytest.fixture
+def site(log: RunningLog) -> Iterator[str]:
+    """The folder behind any web server at all."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(log.directory)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_from_any_machine_with_a_state_file_that_tells_a_rewrite(
+    log: RunningLog, site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Truncated, grown again with other entries and signed again by the operator, who holds the key: no newcomer can see it."""
+    log.witnesses.clear()
+    state, fresh, policy = tmp_path / "seen.json", tmp_path / "new.json", tmp_path / "policy"
+    log.grow(10)
+    log.grow(10)
+    policy.write_bytes((log.directory / "policy").read_bytes())
+    remote = ("--url", site, "--policy", str(policy), "--json")
+    assert shanhai(*remote, "--state", str(state)).returncode == 0
+    kept = state.read_bytes()
+    roll_back(10)
+    monkeypatch.setattr(Publisher, "_require_beginning", lambda *args: None)
+    log.append(30)
+    log.sequence()
+    log.publisher = None
+    for path in log.directory.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    log.publish()
+    assert shanhai(*remote, "--state", str(fresh)).returncode == 0
+    done = shanhai(*remote, "--state", str(state))
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["holds"]) == (1, False)
+    assert "history was changed since 20 entries were seen on this machine" in found["findings"][0]["what"]
+    assert state.read_bytes() == kept  # it still holds the checkpoint that proves it
+
+    state.write_bytes(kept.replace(b'"size": "20"', b'"size": "21"'))
+    done = shanhai(*remote, "--state", str(state))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "seen.json is damaged" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_state_file_of_another_log_is_said_to_be_one(log: RunningLog, site: str, tmp_path: Path) -> None:
+    from tests.traceability.ledger import running
+
+    log.witnesses.clear()
+    log.grow(3)
+    state = tmp_path / "seen.json"
+    assert shanhai("--url", site, "--state", str(state)).returncode == 0
+    fields = json.loads(state.read_text())
+    checkpoint = fields["note"].replace(running.ORIGIN, "other.example/log")
+    state.write_text(json.dumps(fields | {"origin": "other.example/log", "note": checkpoint}))
+    done = shanhai("--url", site, "--state", str(state))
+    assert done.returncode == 1
+    assert "the log seen before was other.example/log" in done.stdout

@@ -204,7 +204,7 @@ def _headers(response: Response) -> Response:
     response.headers.setdefault("Permissions-Policy", "camera=(self), geolocation=(), microphone=()")
     if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    elif request.method != "GET" or session:
+    elif not is_same_for_all() and (request.method != "GET" or session):  # a look at the session makes caches keep a copy a reader
         # A cookie may stand for a person, and a page with a form carries its tokens: neither is kept by any cache.
         response.headers.setdefault("Cache-Control", "private, no-store")
     else:

@@ -34,8 +34,11 @@ def know_the_actor(app: Flask) -> None:
 
     @app.before_request
     def load() -> None:
-        g.actor, g.actor_key = ANONYMOUS, f"guest:{session.get('guest', '')}"
-        if is_same_for_all() or (request.endpoint and request.endpoint.endswith("static")):
+        g.actor, g.actor_key = ANONYMOUS, "guest:"
+        if is_same_for_all():
+            return
+        g.actor_key = f"guest:{session.get('guest', '')}"
+        if request.endpoint and request.endpoint.endswith("static"):
             return
         token = session.get(COOKIE_KEY)
         if token:

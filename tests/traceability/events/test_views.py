@@ -32,13 +32,19 @@ def packed(session: Session) -> tuple[TraceEvent, object]:
 def test_strangers_see_what_when_where_and_who(client: FlaskClient, session: Session, at: datetime) -> None:
     event, _ = packed(session)
     page = client.get(f"/events/{event.id}").get_data(as_text=True)
-    for part in ("装盒", "加工事件", "2026-11-22 10:00", "盐池县", "示例单位", "已记录", f"/log/proof/{event.id}"):
+    for part in ("装盒", "加工事件", "2026-11-22 10:00", "盐池县", "示例单位", "已记录", "正在等账本给它编号"):
         assert part in page
     assert event.lot_code
     assert event.lot_code not in page
     assert event.event_hash not in page
     facts = client.get(f"/events/{event.id}", headers=JSON).get_json()
-    assert facts["ledger"] == {"state": "recorded", "index": None}
+    assert {name: facts["ledger"][name] for name in ("state", "index", "erased")} == {
+        "state": "recorded",
+        "index": None,
+        "erased": [],
+    }
+    assert facts["proof"] == f"/log/proof/{event.id}"
+    assert "Recorded" in client.get(f"/events/{event.id}?lang=en").get_data(as_text=True)
     assert (facts["type"], facts["bizStep"], facts["county"]) == ("TransformationEvent", "packing", "640323")
     assert "event" not in facts
 

@@ -122,6 +122,7 @@ def test_every_file_answers_head_etag_and_other_sites(shop: FlaskClient, log: Ru
     assert (same.status_code, same.data) == (304, b"")
     assert same.headers["Cache-Control"] == whole.headers["Cache-Control"]
     assert "Set-Cookie" not in whole.headers
+    assert "Cookie" not in whole.headers.get("Vary", ""), "one copy for all readers"
     missing = shop.get("/log/tile/0/999")
     assert (missing.status_code, missing.headers["Access-Control-Allow-Origin"]) == (404, "*")
 
@@ -248,6 +249,7 @@ def test_the_page_tells_a_stranger_how_to_check_in_both_languages(shop: FlaskCli
     english = shop.get("/log/?lang=en").get_data(as_text=True)
     assert "Check us in three lines" in english
     assert "style=" not in page
+    assert ("Witnessed" in english, "已见证" in english) == (True, False)
     assert shop.get("/log/?before=x").status_code == 200
 
 

@@ -16,8 +16,8 @@ const TEXTS = {
     eventHeld: "编号 {id}。", eventNone: "文件是您自己给的，请看下面的内容是不是您要查的。",
     first: "这台设备第一次见到这本账，已经记住，下次会比对。", same: "与上次所见相同。", consistent: "账本只在上次所见之后增加，没有改写。",
     unchecked: "没能比对：取不到账本的数据（可能断网），或者本机不能保存记忆。", idle: "没有查到这一步。",
-    proves: "能证明：", not: "不能证明：", limits: "录入时属实、实物未被调换。", nothing: "这一次没有证明任何事情。", partly: "上面打勾的各项成立；还有一项没有查成，所以不能说已核验。",
-    all: "每一项都查了，全部成立。", since: "记录自 {time} 起未被改动。", sinceLogged: "记录自写入账本起未被改动。",
+    proves: "能证明：", not: "不能证明：", limits: "录入时属实、实物未被调换。", nothing: "这一次没有证明任何事情。", partly: "下面打勾的各项成立；还有一项没有查成，所以不能说已核验。",
+    all: "每一项都查了，全部成立。", allOfFile: "文件里能查的每一项都查了，全部成立。", since: "记录自 {time} 起未被改动。", sinceLogged: "记录自写入账本起未被改动。",
     content: "这条记录写了什么", commands: "用命令行核对", id: "编号", type: "类型", at: "自称发生于", opened: "（仅公开给您）",
     evidence: "两份互相矛盾的签名快照，就是证据。请保存，并交给见证者或媒体。", save: "保存两份快照",
     proof: "这不是一份完整的证明文件。可能下载中断，或者打开的是网页。", extra: "证明文件附带的内容不合格式。", entry: "记录不合格式，或属于别的系统。",
@@ -40,8 +40,8 @@ const TEXTS = {
     eventHeld: "Number {id}.", eventNone: "You gave the file yourself: see below whether it is the record you mean.",
     first: "This device sees this log for the first time. It is remembered and compared next time.", same: "The same as last time.", consistent: "The log has only grown since; nothing was rewritten.",
     unchecked: "Not compared: the log's data cannot be had (perhaps no network), or this device keeps no memory.", idle: "Not reached.",
-    proves: "Proves: ", not: "Does not prove: ", limits: "that it was true when recorded, nor that the goods were not swapped.", nothing: "nothing, this time.", partly: "what is ticked above. One check could not be made, so this is not called verified.",
-    all: "Every check was made, and all held.", since: "the record has not been changed since {time}.", sinceLogged: "the record has not been changed since it was logged.",
+    proves: "Proves: ", not: "Does not prove: ", limits: "that it was true when recorded, nor that the goods were not swapped.", nothing: "nothing, this time.", partly: "what is ticked below. One check could not be made, so this is not called verified.",
+    all: "Every check was made, and all held.", allOfFile: "Every check that a file allows was made, and all held.", since: "the record has not been changed since {time}.", sinceLogged: "the record has not been changed since it was logged.",
     content: "What this record says", commands: "Check on the command line", id: "Number", type: "Kind", at: "Said to have happened", opened: " (disclosed to you)",
     evidence: "Two signed checkpoints that contradict each other are evidence. Save them and give them to a witness or to the press.", save: "Save both checkpoints",
     proof: "This is not a whole proof file. The download may have been cut short, or it is a web page.", extra: "What comes with the proof is malformed.", entry: "The record is malformed, or belongs to another system.",
@@ -125,7 +125,7 @@ function drawResult(result) {
   const times = Object.values(result.witnessed ?? {});
   const since = times.length ? say("since", { time: moment(Math.max(...times)) }) : say("sinceLogged");
   const proved = result.state === "verified" ? since : say(result.state === "incomplete" && result.held.length ? "partly" : "nothing");
-  const line = result.state === "verified" ? say("all") : result.state === "refused" ? reason(result) : result.line ? say(result.line, result) : explain(result.failed, "open", result);
+  const line = result.state === "verified" ? say(result.event ? "all" : "allOfFile") : result.state === "refused" ? reason(result) : result.line ? say(result.line, result) : explain(result.failed, "open", result);
   const mark = { verified: "✓", refused: "✕", incomplete: "?" }[result.state];
   return [
     el("section", { class: `verdict ${result.state}`, role: "status", "data-verdict": result.state, "data-kind": result.line ?? result.kind ?? "" },

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -56,9 +57,20 @@ class SmallDisk:
         """The folder as the program sees it."""
         return Path(f"/proc/{self.process.pid}/root{self.folder}")
 
-    def remount(self, options: str) -> None:
-        command = ["nsenter", "--target", str(self.process.pid), *ENTER, "mount", "-o", f"remount,{options}", str(self.folder)]
-        subprocess.run(command, check=True)
+    def run(self, *command: str) -> None:
+        """Run a command in its namespace."""
+        subprocess.run(["nsenter", "--target", str(self.process.pid), *ENTER, *command], check=True)
+
+    def grow(self) -> None:
+        self.run("mount", "-o", "remount,size=4096k", str(self.folder))
+
+    def freeze(self) -> None:
+        """Read-only from now on, by a second mount on top: the first is busy with the file lock the program holds."""
+        self.run("mount", "--bind", str(self.folder), str(self.folder))
+        self.run("mount", "-o", "remount,bind,ro", str(self.folder))
+
+    def thaw(self) -> None:
+        self.run("umount", str(self.folder))
 
     def published(self) -> int:
         found = find_published(self.inside)
@@ -95,19 +107,19 @@ def test_the_publisher_waits_for_room_on_a_full_disk(disk: SmallDisk, log: Runni
     assert disk.published() == 20
     assert findings(disk, tmp_path) == []
     assert disk.process.poll() is None
-    disk.remount("size=4096k")
+    disk.grow()
     wait_for(lambda: disk.published() == 620)
     assert findings(disk, tmp_path) == []
 
 
 def test_the_publisher_waits_while_its_disk_is_read_only(disk: SmallDisk, log: RunningLog, tmp_path: Path) -> None:
     wait_for(lambda: disk.published() == 20)
-    disk.remount("ro")
+    disk.freeze()
     log.append(3)
     log.sequence()
     wait_for(lambda: disk.says("Read-only file system"))
     assert (disk.published(), findings(disk, tmp_path)) == (20, [])
-    disk.remount("rw")
+    disk.thaw()
     wait_for(lambda: disk.published() == 23)
     assert findings(disk, tmp_path) == []
 
@@ -149,7 +161,7 @@ def test_the_sequencer_waits_for_room_on_a_full_disk(log: RunningLog, database: 
     """The database has no room for another leaf: the table of leaves lies on a small disk."""
     if os.geteuid() != 0:
         pytest.skip("mounting a disk the database server sees needs root")
-    small, notes = tmp_path / "small", tmp_path / "sequencer.log"
+    small, place, notes = tmp_path / "small", f"small_{uuid4().hex}", tmp_path / "sequencer.log"
     small.mkdir()
     tmp_path.chmod(0o755)
     with work() as session:
@@ -161,8 +173,8 @@ def test_the_sequencer_waits_for_room_on_a_full_disk(log: RunningLog, database: 
     sequencer = None
     try:
         with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as admin:
-            admin.execute(f"CREATE TABLESPACE small LOCATION '{small}'")
-            admin.execute("ALTER TABLE ledger_leaf SET TABLESPACE small")
+            admin.execute(f"CREATE TABLESPACE {place} LOCATION '{small}'")
+            admin.execute(f"ALTER TABLE ledger_leaf SET TABLESPACE {place}")
             log.append(6000)
             sequencer = start_sequencer(database, notes)
             wait_for(lambda: "No space left on device" in notes.read_text())
@@ -172,7 +184,7 @@ def test_the_sequencer_waits_for_room_on_a_full_disk(log: RunningLog, database: 
             kill(sequencer)
             assert log.publish()
             admin.execute("ALTER TABLE ledger_leaf SET TABLESPACE pg_default")
-            admin.execute("DROP TABLESPACE small")
+            admin.execute(f"DROP TABLESPACE {place}")
     finally:
         if sequencer is not None:
             kill(sequencer)

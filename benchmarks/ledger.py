@@ -94,7 +94,7 @@ def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = ID
     for ids, needs, job in jobs:
         if not set(ids) & set(wanted):
             continue
-        if time.monotonic() + needs > pace.until:
+        if needs and time.monotonic() + needs > pace.until:
             missing |= dict.fromkeys(ids, "no time left")
             continue
         say(f"Measuring {', '.join(ids)}")

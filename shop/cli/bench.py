@@ -100,8 +100,8 @@ def print_table(figures: list[dict[str, Any]]) -> None:
     """The figures as people read them."""
     for one in figures:
         sign = "≥" if one["better"] == "higher" else "≤"
-        verdict = "not run" if one["figure"] is None else "ok" if one["ok"] else "SHORT"
-        goal = "no goal" if one["goal"] is None else f"goal {sign} {one['goal']:<6}"
+        verdict = "not run" if one["figure"] is None else "" if one["goal"] is None else "ok" if one["ok"] else "SHORT"
+        goal = "no goal      " if one["goal"] is None else f"goal {sign} {one['goal']:<6}"
         figure = "-" if one["figure"] is None else f"{one['figure']:.3f}"
         print(f"{one['id']:18}{figure:>9} {one['unit']:12} {goal} {verdict}")
         print(f"    {one['what']}")

@@ -43,11 +43,15 @@ def test_each_line_has_every_field_and_its_yardstick(printed: list[dict[str, Any
     for line in printed:
         assert set(line) == KEYS
         assert line["better"] in ("higher", "lower")
+        if line["figure"] is None:  # a quick run on a busy machine: only what takes long may be left out, and says so
+            assert (line["id"], line["ok"]) == ("g4-proof", False)
+            assert line["what"].endswith("(not run: no time left)")
+            continue
         assert line["figure"] > 0
         assert all(value > 0 for value in line["yardstick"].values())
         assert line["ok"] is (line["figure"] >= line["goal"] if line["better"] == "higher" else line["figure"] <= line["goal"])
     assert [line["yardstick"]["raw-copy"] > 0 for line in printed[:2]] == [True, True]
-    assert printed[2]["yardstick"]["a proof (queries)"] == 1.0
+    assert printed[2]["yardstick"].get("a proof (queries)", 1.0) == 1.0
 
 
 def test_every_figure_of_the_log_has_a_goal_in_the_table() -> None:

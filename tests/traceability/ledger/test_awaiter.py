@@ -105,6 +105,22 @@ def test_a_wait_ends_and_says_where_the_entry_is(shop: FlaskClient, log: Running
 awaiter_wait = awaiter.wait
 
 
+def test_a_reader_who_left_ends_the_wait_and_with_that_look_off_it_goes_on(log: RunningLog, database: str) -> None:
+    waited: list[bool] = []
+
+    def left() -> bool:
+        waited.append(True)
+        return True
+
+    assert not awaiter.wait(database, lambda: False, left, limit=600)
+    assert waited == [True]
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(awaiter.wait, database, lambda: False, NOBODY_LEFT, 3.0)
+        waiting(1)
+        assert not found.done()
+        assert not found.result(20)
+
+
 def test_a_database_that_does_not_answer_frees_the_place(log: RunningLog) -> None:
     assert not awaiter.wait("postgresql+psycopg://nobody@127.0.0.1:1/none", lambda: True, NOBODY_LEFT)
     waiting(0)

@@ -17,7 +17,7 @@ from typing import Self
 from sqlalchemy import Engine, create_engine
 
 from benchmarks import yardsticks
-from kernel.local import Postgres, Supervisor, Valkey, free_port, web_answers
+from kernel.local import Postgres, Program, Supervisor, Valkey, free_port, web_answers
 from shop.cli.migrate import migrate
 from shop.cli.serve import child_environment, command_of
 from shop.cli.settling import local_config
@@ -114,12 +114,12 @@ class House:
         self._supervisor.wait_ready(120)
         self._served = True
 
-    def start(self, part: str, config: Config) -> None:
-        """A program of the log, as ``./shanhai serve`` starts it."""
+    def start(self, part: str, config: Config) -> Program:
+        """A program of the log, as ``./shanhai serve`` starts it; whoever starts it may stop it before the house does."""
         run_file = Path(config.data_dir) / "run.json"
         config.save(run_file)
         env = child_environment(str(run_file)) | {"PYTHONPATH": str(ROOT)}
-        self._supervisor.add(part, command_of(part, config), env=env, cwd=ROOT)
+        return self._supervisor.add(part, command_of(part, config), env=env, restart=False, cwd=ROOT)
 
     def _fill(self, fill: Callable[[Config], None]) -> None:
         self._migrate()

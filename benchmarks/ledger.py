@@ -77,17 +77,17 @@ def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = ID
         (["g4-proof"], 2.0, lambda: {"g4-proof": tree.measure_proofs(_tree(house, tree.SMALL), large, _within(pace, 2.0))}),
         (["g7-tiles", "g7-proof"], 0.0, lambda: tree.measure_sizes(large)),
         (
-            ["g5-files", "g5-database"],
-            3.0,
-            lambda: audits.measure_rate(house.config(audits.name_of(audits.LARGE)), _within(pace, 3.0)),
-        ),
-        (["g5-memory"], 3.0, lambda: {"g5-memory": audits.measure_memory(house.config)}),
-        (
             ["g6-one-p50", "g6-one-p99", "g6-twelve-p50", "g6-fallback"],
             3.0,
             lambda: browser.measure_browser(large, 200 if brief else 1000),
         ),
         (["g8-published"], 3.0, lambda: {"g8-published": live.measure_published(house, 3.0 if brief else 10.0)}),
+        (
+            ["g5-files", "g5-database"],
+            3.0,
+            lambda: audits.measure_rate(house.config(audits.name_of(audits.LARGE)), _within(pace, 3.0)),
+        ),
+        (["g5-memory"], 3.0, lambda: {"g5-memory": audits.measure_memory(house.config)}),
     ]
     found: dict[str, Result] = {}
     missing: dict[str, str] = {}

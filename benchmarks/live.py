@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -26,14 +27,14 @@ AT = datetime(2026, 11, 22, tzinfo=UTC)
 
 def measure_published(house: House, seconds: float) -> Result:
     """p99 of the seconds from an entry's commit to the moment a reader finds a checkpoint that covers it."""
-    folder = house.folder / f"live-{time.time_ns()}"
+    folder = house.folder / DATABASE
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     house.postgres.drop_database(DATABASE)
     house.postgres.create_database(DATABASE, template=EMPTY)
     config = replace(house.config(DATABASE), data_dir=str(folder), log_key_file=str(folder / "log.key"))
     engine = connect_log(config, pool_size=2)
-    for part in ("sequencer", "publisher"):
-        house.start(part, config)
+    programs = [house.start(part, config) for part in ("sequencer", "publisher")]
     watch = _Watch(config.log_dir)
     try:
         watch.wait_for(0)
@@ -48,6 +49,8 @@ def measure_published(house: House, seconds: float) -> Result:
         delays = [watch.seen_at(index) - at for index, at in enumerate(committed)]
     finally:
         watch.stop()
+        for program in programs:
+            program.stop()
         engine.dispose()
     yardstick = {
         "batch age (s)": sequencer.INTERVAL,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import ApiKey, Organization, Role
+from catalog.parties.models import ApiKey, Organization, Role, has_place_in
 from catalog.parties.queries import hash_key
 from catalog.parties.roles import Actor
 from kernel.errors import Invalid, NotFound
@@ -29,13 +29,17 @@ def issue_key(
     expires_at: datetime | None = None,
     token: str = "",
 ) -> tuple[ApiKey, str]:
-    """A new key of an organisation and its token; only the operator may. Raises Forbidden, NotFound, Invalid.
+    """A new key of an organisation and its token; only the operator may.
 
     The token is random unless given: the demo derives its own, so as to tell it again.
+    Raises Forbidden, NotFound, Invalid (no scope, a role that has no place in such an organisation).
     """
     actor.must(Role.operator)
-    if session.get(Organization, organization_id) is None:
+    organization = session.get(Organization, organization_id)
+    if organization is None:
         raise NotFound("没有这个单位。")
+    if not all(has_place_in(role, organization.kind) for role in roles):
+        raise Invalid("这个单位不能设这个角色。", field="roles")
     if not name.strip():
         raise Invalid("请给密钥起个名字，说明谁在用。", field="name")
     if not scopes or set(scopes) - set(SCOPES):

@@ -10,12 +10,13 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from catalog.parties.roles import ANONYMOUS, ROLE_LABELS, SYSTEM, Actor, Role
+from catalog.parties.roles import ANONYMOUS, PLATFORM_ROLES, ROLE_LABELS, SYSTEM, Actor, Role
 from kernel.db import Base, choice
 from kernel.ids import uuid7
 
 __all__ = [
     "ANONYMOUS",
+    "PLATFORM_ROLES",
     "ROLE_LABELS",
     "SYSTEM",
     "Actor",
@@ -30,6 +31,7 @@ __all__ = [
     "Place",
     "PlaceKind",
     "Role",
+    "has_place_in",
 ]
 
 
@@ -44,6 +46,14 @@ class OrganizationKind(enum.StrEnum):
     CERTIFIER = "certifier"
     COUNTY_OFFICE = "county_office"
     OPERATOR = "operator"
+
+
+def has_place_in(role: Role, kind: OrganizationKind) -> bool:
+    """Whether a member of such an organisation may hold the role: what opens the platform's back office, in the platform's own only.
+
+    Asked when a role is given and again whenever an actor is made of the rows, so that a row that should not be there opens nothing.
+    """
+    return role is not Role.consumer and (role not in PLATFORM_ROLES or kind is OrganizationKind.OPERATOR)
 
 
 class Organization(Base):

@@ -23,6 +23,7 @@ from catalog.parties.models import (
     Person,
     Place,
     Role,
+    has_place_in,
 )
 from kernel.errors import NotFound
 
@@ -124,15 +125,15 @@ def get_actor(session: Session, person_id: UUID) -> Actor:
         .order_by(Membership.since, Membership.organization_id)
     ).all()
     roles: dict[UUID, set[Role]] = defaultdict(set)
-    for organization_id, role, _, _ in rows:
-        roles[organization_id].add(role)
-    operator = any(role is Role.operator and kind is OrganizationKind.OPERATOR for _, role, kind, _ in rows)
+    for organization_id, role, kind, _ in rows:
+        if has_place_in(role, kind):
+            roles[organization_id].add(role)
     where = rows[0][3] if rows else ""
     return Actor(
         person_id=person.id,
         name=person.name,
         roles={organization_id: frozenset(held) for organization_id, held in roles.items()},
-        operator=operator,
+        operator=any(Role.operator in held for held in roles.values()),
         label=f"{person.name}({where})" if where else person.name,
     )
 
@@ -158,7 +159,8 @@ def find_key_actor(session: Session, token: str, scope: str, at: datetime) -> Ac
     key = find_key(session, token, at)
     if key is None or scope not in key.scopes:
         return None
-    roles = frozenset(Role(role) for role in key.roles)
+    kind = session.get_one(Organization, key.organization_id).kind
+    roles = frozenset(role for role in map(Role, key.roles) if has_place_in(role, kind))
     return Actor(None, key.name, {key.organization_id: roles}, label=f"key:{key.hint}")
 
 

@@ -22,6 +22,7 @@ from catalog.parties.models import (
     Place,
     PlaceKind,
     Role,
+    has_place_in,
 )
 from catalog.parties.roles import Actor
 from catalog.parties.uscc import parse_uscc
@@ -108,13 +109,13 @@ def register_person(
 def add_member(session: Session, actor: Actor, *, person_id: UUID, organization_id: UUID, role: Role, at: datetime) -> Membership:
     """Give a person a role in an organisation; only the operator may. Giving it twice changes nothing.
 
-    Raises Forbidden, NotFound, Invalid when the role makes no sense there (operator outside the platform's own organisation).
+    Raises Forbidden, NotFound, Invalid when the role has no place there (operator and auditor outside the platform's own organisation).
     """
     actor.must(Role.operator)
     organization = session.get(Organization, organization_id)
     if organization is None or session.get(Person, person_id) is None:
         raise NotFound("没有这个人或这个单位。")
-    if role is Role.consumer or (role is Role.operator and organization.kind is not OrganizationKind.OPERATOR):
+    if not has_place_in(role, organization.kind):
         raise Invalid("这个单位不能设这个角色。", field="role")
     membership = session.get(Membership, (person_id, organization_id, role))
     if membership is None:

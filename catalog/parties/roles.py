@@ -40,6 +40,9 @@ ROLE_LABELS: Mapping[Role, str] = {
     Role.inspector: "验收人",
 }
 
+# They open the platform's back office, where everybody's orders, payments and papers lie; they mean something in its own organisation only.
+PLATFORM_ROLES = frozenset({Role.operator, Role.auditor})
+
 
 @dataclass(frozen=True)
 class Actor:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor, Membership, Organization, OrganizationKind, Person, Role
+from catalog.parties.models import Actor, Membership, Organization, OrganizationKind, Person, Role, has_place_in
 from shop.accounts.models import Address, SignInSession
 from shop.accounts.signing import hash_token
 
@@ -29,16 +29,14 @@ def find_actor(session: Session, token: str, *, at: datetime) -> Actor | None:
 
 def _actor(person_id: UUID, name: str, rows: Sequence[tuple[UUID | None, Role | None, OrganizationKind | None]]) -> Actor:
     roles: dict[UUID, set[Role]] = defaultdict(set)
-    operator = False
     for organization_id, role, kind in rows:
-        if organization_id is not None and role is not None:
+        if organization_id is not None and role is not None and kind is not None and has_place_in(role, kind):
             roles[organization_id].add(role)
-            operator = operator or (role is Role.operator and kind is OrganizationKind.OPERATOR)
     return Actor(
         person_id=person_id,
         name=name,
         roles={organization_id: frozenset(held) for organization_id, held in roles.items()},
-        operator=operator,
+        operator=any(Role.operator in held for held in roles.values()),
         label=f"person:{person_id}",
     )
 

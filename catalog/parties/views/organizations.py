@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from catalog.areas.queries import name_path
 from catalog.parties import keying, registering
 from catalog.parties.access import current_actor, require
-from catalog.parties.models import ROLE_LABELS, Organization, OrganizationKind, PlaceKind, Role
+from catalog.parties.models import ROLE_LABELS, Organization, OrganizationKind, PlaceKind, Role, has_place_in
 from catalog.parties.queries import (
     get_organization_by_code,
     list_keys,
@@ -138,6 +138,7 @@ def _page(code: str, form: object, errors: object, token: str = "") -> str:
             place_labels=PLACE_LABELS,
             keys=list_keys(session, organization.id),
             roles=ROLE_LABELS,
+            offered=[role for role in Role if has_place_in(role, organization.kind)],
             scopes=keying.SCOPES,
             may_edit=current_actor().operator,
             form=form,

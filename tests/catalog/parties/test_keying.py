@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from catalog.parties import keying
+from catalog.parties import keying, queries
 from catalog.parties.models import SYSTEM, Role
 from catalog.parties.queries import find_key, find_key_actor, list_keys
 from kernel.errors import Forbidden, Invalid, NotFound
@@ -40,6 +40,30 @@ def test_a_key_ends_when_it_expires_or_is_revoked(session: Session, at: datetime
     keying.revoke_key(session, SYSTEM, key_id=key.id, at=at)
     assert find_key(session, token, at) is None
     assert find_key(session, token + "x", at) is None
+
+
+def test_an_organisations_key_does_not_read_what_is_everybodys(
+    session: Session, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guards switched off one after the other: at the giving, and where the actor is made."""
+    organization = make_organization(session)
+
+    def issue() -> str:
+        return keying.issue_key(
+            session, SYSTEM, organization_id=organization.id, name="x", scopes=["epcis:read"], roles=[Role.auditor], at=at
+        )[1]
+
+    with pytest.raises(Invalid):
+        issue()
+    monkeypatch.setattr(keying, "has_place_in", lambda *_: True)
+    token = issue()
+    actor = find_key_actor(session, token, "epcis:read", at)
+    assert actor is not None
+    assert not actor.has(Role.auditor)
+    monkeypatch.setattr(queries, "has_place_in", lambda *_: True)
+    actor = find_key_actor(session, token, "epcis:read", at)
+    assert actor is not None
+    assert actor.has(Role.auditor)
 
 
 def test_bad_wishes_are_refused(session: Session, at: datetime) -> None:

@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from catalog.parties import registering
-from catalog.parties.models import SYSTEM, Household, OrganizationKind, PlaceKind, Role
+from catalog.parties import queries, registering
+from catalog.parties.models import PLATFORM_ROLES, SYSTEM, Household, OrganizationKind, PlaceKind, Role
 from catalog.parties.queries import get_actor, list_households, list_members
 from kernel.db import work
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
@@ -76,12 +76,35 @@ def test_a_role_is_given_once_and_taken_away(session: Session, at: datetime) -> 
         registering.remove_member(session, SYSTEM, person_id=person.id, organization_id=organization.id, role=Role.clerk)
 
 
-def test_nobody_becomes_operator_through_another_organisation(session: Session, at: datetime) -> None:
-    cooperative, person = make_organization(session), make_person(session)
+@pytest.mark.parametrize("role", sorted(PLATFORM_ROLES))
+@pytest.mark.parametrize("kind", [kind for kind in OrganizationKind if kind is not OrganizationKind.OPERATOR])
+def test_nobody_enters_the_back_office_through_another_organisation(
+    session: Session, at: datetime, kind: OrganizationKind, role: Role
+) -> None:
+    elsewhere, person = make_organization(session, kind), make_person(session)
     with pytest.raises(Invalid):
-        registering.add_member(session, SYSTEM, person_id=person.id, organization_id=cooperative.id, role=Role.operator, at=at)
-    assert not get_actor(session, person.id).operator
-    assert make_actor(session, Role.operator).operator
+        registering.add_member(session, SYSTEM, person_id=person.id, organization_id=elsewhere.id, role=role, at=at)
+    assert not get_actor(session, person.id).has(role)
+    assert make_actor(session, role).has(role)
+
+
+@pytest.mark.parametrize("role", sorted(PLATFORM_ROLES))
+def test_without_that_guard_the_row_is_written_and_still_opens_nothing(
+    session: Session, at: datetime, role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guards switched off one after the other."""
+    cooperative, person = make_organization(session), make_person(session)
+    monkeypatch.setattr(registering, "has_place_in", lambda *_: True)
+    registering.add_member(session, SYSTEM, person_id=person.id, organization_id=cooperative.id, role=role, at=at)
+    assert list_members(session, cooperative.id) == [(person, [role])]
+    assert not get_actor(session, person.id).has(role)
+    monkeypatch.setattr(queries, "has_place_in", lambda *_: True)
+    assert get_actor(session, person.id).has(role)
+
+
+def test_an_organisations_own_inspector_stays(session: Session) -> None:
+    office = make_organization(session, OrganizationKind.BUYING_ORGANIZATION)
+    assert make_actor(session, Role.inspector, office).has(Role.inspector, office.id)
 
 
 def test_households_are_numbered_in_turn(session: Session) -> None:

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.keying import revoke_key
-from catalog.parties.models import SYSTEM, Role
+from catalog.parties.models import SYSTEM, OrganizationKind, Role
 from kernel.outbox import deliver_all
-from tests.factories.catalog import AT
+from tests.factories.catalog import AT, make_organization
 from tests.factories.epcis import CONTEXT, Partner, make_event
 from traceability.epcis import schema
 from traceability.epcis.models import CaptureJob
@@ -26,7 +26,8 @@ def test_nobody_reads_anothers_events(client: FlaskClient, session: Session, par
     assert stranger.get("/events/urn:uuid:8c8ba0e8-7fbf-4a5c-9b0c-0c7f1b1e0001").status_code == 404
     job = session.scalars(select(CaptureJob.id)).one()
     assert stranger.get(f"/capture/{job}").status_code == 404
-    assert len(Partner(client, session, roles=(Role.auditor,)).events()) == 1
+    operator = make_organization(session, OrganizationKind.OPERATOR)
+    assert len(Partner(client, session, operator, roles=(Role.auditor,)).events()) == 1
 
 
 def test_with_the_guard_off_a_stranger_reads_them(

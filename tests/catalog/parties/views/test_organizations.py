@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor, ApiKey, Membership, Organization, Person, Place, Role
+from catalog.parties.models import Actor, ApiKey, Membership, Organization, OrganizationKind, Person, Place, Role
 from tests.factories.catalog import YANCHI, act_as, form, make_actor, make_organization
 
 
@@ -120,3 +120,17 @@ def test_the_list_is_json_for_programs_and_pages(client: FlaskClient, session: S
     assert body is not None
     assert [row["name"] for row in body["organizations"]] == ["示例甲"]
     assert body["next"] is None
+
+
+@pytest.mark.usefixtures("operator")
+def test_only_the_platforms_own_organisation_is_offered_the_platforms_roles(client: FlaskClient, session: Session) -> None:
+    office, own = (make_organization(session, kind) for kind in (OrganizationKind.BUYING_ORGANIZATION, OrganizationKind.OPERATOR))
+    session.flush()
+    for organization, offered in ((office, False), (own, True)):
+        page = client.get(f"/parties/organizations/{organization.code}").text
+        assert ('<option value="auditor"' in page) is offered
+        assert '<option value="inspector"' in page
+    base = f"/parties/organizations/{office.code}"
+    refused = client.post(f"{base}/members", data=form(name="李示例", phone="13812345678", role="auditor"))
+    assert refused.status_code == 422
+    assert session.query(Person).filter_by(phone="13812345678").count() == 0

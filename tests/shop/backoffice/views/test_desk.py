@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Role
+from catalog.parties.models import PLATFORM_ROLES, Membership, Role
 from kernel.outbox import Delivery
+from shop.accounts import queries as account_queries
 from shop.reviews import reviewing
-from tests.factories.catalog import AT, act_as, form, make_actor
+from tests.factories.catalog import AT, act_as, form, make_actor, make_organization, make_person
 from tests.factories.shop import deliver, make_order
 from tests.shop.backoffice.test_tending import make_parked
 
@@ -35,6 +38,20 @@ def test_pages_are_for_staff(session: Session, app: Flask, client: FlaskClient, 
         assert client.get(page).status_code == 200
     joined = "&" if "?" in page else "?"
     assert client.get(f"{page}{joined}lang=en").status_code == 200
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("role", sorted(PLATFORM_ROLES))
+def test_a_role_in_another_organisation_opens_none_of_them(
+    session: Session, client: FlaskClient, sign_in: Any, monkeypatch: pytest.MonkeyPatch, role: Role, page: str
+) -> None:
+    """The row is there (written before the rule, or past it); where the actor is made it counts for nothing. Then that guard is off."""
+    person = make_person(session)
+    session.add(Membership(person_id=person.id, organization_id=make_organization(session).id, role=role, since=AT))
+    sign_in(client, person)
+    assert client.get(page).status_code == 403
+    monkeypatch.setattr(account_queries, "has_place_in", lambda *_: True)
+    assert client.get(page).status_code == 200
 
 
 def test_a_parked_row_is_retried_by_the_operator(session: Session, app: Flask, client: FlaskClient) -> None:

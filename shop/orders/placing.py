@@ -26,8 +26,11 @@ from kernel.outbox import publish
 from logistics.stock import reserving
 from shop.orders.models import Order, OrderKind, OrderLine, OrderPlaced, Purpose, SubOrder
 from shop.orders.pricing import PricedOrder, price_lines
+from shop.payments.queries import takes_online
 
 PAY_WITHIN = timedelta(minutes=60)
+# A transfer is seen on the seller's next statement, a working day later; its boxes are kept over a weekend.
+TRANSFER_WITHIN = timedelta(days=3)
 MAX_LINES = 100
 MAX_BOXES = 10_000
 
@@ -129,7 +132,7 @@ def _write(session: Session, actor: Actor, draft: OrderDraft, priced: PricedOrde
         reference=draft.reference,
         placed_at=at,
         no_return_agreed_at=at if draft.no_return_agreed else None,
-        expires_at=None if draft.on_terms else at + PAY_WITHIN,
+        expires_at=None if draft.on_terms else at + _pay_within(session, priced),
     )
     for number, part in enumerate(priced.quote.sellers, start=1):
         sub_order = SubOrder(
@@ -147,6 +150,12 @@ def _write(session: Session, actor: Actor, draft: OrderDraft, priced: PricedOrde
     session.add(order)
     session.flush()
     return order
+
+
+def _pay_within(session: Session, priced: PricedOrder) -> timedelta:
+    """How long the boxes wait for money: long enough for a transfer when one of the sellers is paid by nothing else."""
+    sellers = set(priced.sellers.values())
+    return PAY_WITHIN if takes_online(session, sellers) == sellers else TRANSFER_WITHIN
 
 
 def _line(code: str, product: Product, item: QuotedLine) -> OrderLine:

@@ -18,7 +18,7 @@ from kernel.money import Money
 from kernel.outbox import publish
 from shop.payments.gateway import ProviderPayment, ProviderStatus, Redirect
 from shop.payments.models import Payment, PaymentCaptured, Provider
-from shop.payments.queries import get_payment
+from shop.payments.queries import get_payment, takes_online
 from shop.payments.refunding import import_refunds, lock_payment, note_refunded, request_refund
 from shop.payments.remittance import new_remittance_code
 from shop.payments.states import PaymentState
@@ -43,10 +43,13 @@ def start_payment(
 ) -> Payment:
     """The one open payment of a sub-order: the earlier one when it asks for the same, else a new one (the earlier is then given up).
 
-    The caller has checked who may pay and how much is due. Raises Invalid when that is nothing.
+    The caller has checked who may pay and how much is due. Raises Invalid when that is nothing, Conflict when the money would not
+    reach the seller that way.
     """
     if amount.minor <= 0:
         raise Invalid("这张订单没有需要付的金额。")
+    if provider is Provider.STRIPE and seller_id not in takes_online(session, [seller_id]):
+        raise Conflict("这个销售方不收在线支付。请回到订单页，用对公转账直接付给销售方。")
     _lock_code(session, order_code)
     for earlier in _list_waiting(session, order_code):
         if _still_fits(earlier, provider, amount, at):
@@ -68,7 +71,7 @@ def start_payment(
 def pay_online_instead(session: Session, code: str, *, at: datetime) -> Payment:
     """Replace a transfer nobody has made by a payment at the provider, for what is still missing.
 
-    Raises NotFound, Conflict when it is no open transfer.
+    Raises NotFound, Conflict when it is no open transfer, or the seller is paid by transfer only.
     """
     order_code = get_payment(session, code).order_code
     _lock_code(session, order_code)

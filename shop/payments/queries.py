@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor, Organization, Role
+from catalog.parties.models import Actor, Organization, OrganizationKind, Role
+from catalog.parties.queries import map_organizations
 from kernel.errors import NotFound
 from shop.payments.models import (
     Notice,
@@ -35,6 +36,15 @@ def get_payment(session: Session, code: str) -> Payment:
 def get_organization_name(session: Session, seller_id: UUID) -> str:
     """The seller of record, as its licence names it."""
     return session.get_one(Organization, seller_id).name
+
+
+def takes_online(session: Session, seller_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Those of these sellers who are paid through the provider: the operator selling itself (自营), whose account is behind our key there.
+
+    Collecting there for anybody else would be clearing without a licence (二清); they are paid by transfer to their own account.
+    """
+    found = map_organizations(session, seller_ids)
+    return frozenset(key for key, seller in found.items() if seller.kind is OrganizationKind.OPERATOR)
 
 
 def find_account(session: Session, seller_id: UUID) -> PayeeAccount | None:

@@ -35,10 +35,10 @@ def new_order_code() -> str:
 def make_payment(
     session: Session, amount: int = 10_000, *, provider: Provider = Provider.STRIPE, at: datetime = AT, **over: Any
 ) -> Payment:
-    """A payment just started, of a new seller."""
+    """A payment just started, of a new seller who may be paid either way: an operator (自营)."""
     values: dict[str, Any] = {"order_code": new_order_code()} | over
     values.setdefault("seller_id", None)
-    values["seller_id"] = values["seller_id"] or make_organization(session, at=at).id
+    values["seller_id"] = values["seller_id"] or make_organization(session, OrganizationKind.OPERATOR, at=at).id
     return start_payment(session, amount=Money(amount), provider=provider, at=at, **values)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import SYSTEM, Actor
+from catalog.parties.models import SYSTEM, Actor, OrganizationKind
 from catalog.prices import pricing
 from catalog.prices.models import FreightTemplate
 from catalog.products.models import Product
@@ -24,7 +24,7 @@ from shop.orders.settling import settle_capture
 from shop.payments.models import PaymentCaptured, Provider
 from shop.payments.paying import start_payment
 from shop.payments.states import PaymentState
-from tests.factories.catalog import AT, BEGIN, make_actor, make_product
+from tests.factories.catalog import AT, BEGIN, make_actor, make_organization, make_product
 from tests.factories.logistics import make_stock
 
 SHANGHAI = {
@@ -45,7 +45,9 @@ def make_address(session: Session, person_id: UUID, *, at: datetime = AT, **over
 
 
 def make_goods(session: Session, *, boxes: int = 10, at: datetime = AT, **over: Any) -> Product:
-    """A product on sale with boxes on the shelf."""
+    """A product on sale with boxes on the shelf, sold by an operator (自营), so that it may be paid online too."""
+    if "seller_id" not in over:
+        over["seller_id"] = make_organization(session, OrganizationKind.OPERATOR, at=at).id
     product = make_product(session, at=at, **over)
     make_stock(session, product, boxes=boxes, at=at)
     return product

@@ -47,6 +47,7 @@ def _page(code: str, token: str, trouble: str = "", status: int = 200) -> Respon
             "payments/pay.html",
             payment=payment,
             seller=queries.get_organization_name(session, payment.seller_id),
+            online=payment.seller_id in queries.takes_online(session, [payment.seller_id]),
             account=queries.find_account(session, payment.seller_id) if payment.provider is Provider.BANK_TRANSFER else None,
             remittance=show_remittance_code(payment.remittance_code or ""),
             state=PAYMENT_STATES.label(payment.state),

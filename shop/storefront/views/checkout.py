@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from catalog.areas.queries import list_children
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
+from catalog.parties.queries import map_organizations
 from catalog.products.models import ReturnClass
 from kernel import clock
 from kernel.db import reading
@@ -23,7 +24,8 @@ from shop.accounts import addressing
 from shop.accounts.queries import list_addresses
 from shop.basket.queries import Owner, count_boxes, view_basket
 from shop.basket.views import COUNT
-from shop.orders.placing import MAX_LINES, PriceChanged
+from shop.orders.placing import MAX_LINES, PAY_WITHIN, TRANSFER_WITHIN, PriceChanged
+from shop.payments.queries import takes_online
 from shop.storefront.checking_out import Checkout, check_out
 from shop.storefront.views.product import PROVINCE
 
@@ -53,9 +55,13 @@ def _page(picked: UUID | None, form: object, errors: object, *, changed: PriceCh
         )
         if not view.rows:
             return None
+        sellers = set(view.priced.sellers.values()) if view.priced else set()
+        by_transfer = map_organizations(open_session, sellers - takes_online(open_session, sellers))
         return render_template(
             "storefront/checkout.html",
             view=view,
+            by_transfer=list(by_transfer.values()),
+            keep=TRANSFER_WITHIN if by_transfer else PAY_WITHIN,
             addresses=addresses,
             address=address,
             provinces=list_children(open_session, None, clock.today_shanghai(at)),

@@ -27,6 +27,7 @@ from shop.orders.collecting import waits_for_money
 from shop.orders.models import Order
 from shop.orders.queries import get_order, list_orders_of
 from shop.orders.states import STATES, OrderState
+from shop.payments.queries import takes_online
 from shop.storefront.timeline import tell_order
 from traceability.scan.digital_link import build
 
@@ -55,6 +56,7 @@ def show(code: str) -> ResponseReturnValue:
         order = get_order(session, code, actor)
         tracking = get_tracking(session, order.code)
         province = list_areas(session, [order.province_code]).get(order.province_code)
+        payable = [part for part in order.sub_orders if waits_for_money(order) and part.paid_fen < part.payable_fen]
         told = [(notice, *words_of(notice.kind, notice.params, _)) for notice in list_notices_of_order(session, order.code)]
         return render_template(
             "storefront/order.html",
@@ -67,7 +69,8 @@ def show(code: str) -> ResponseReturnValue:
             shipment_labels=SHIPMENT_FLOW.labels,
             links=_scan_links(session, order, tracking),
             told=told,
-            payable=[part for part in order.sub_orders if waits_for_money(order) and part.paid_fen < part.payable_fen],
+            payable=payable,
+            online=takes_online(session, [part.seller_id for part in payable]),
             may_cancel=order.state in CANCELLABLE and not any(line.shipped for line in order.lines) and may_cancel(order, actor),
             may_receive=order.state is OrderState.DELIVERED and not order.on_terms,
             now=clock.now(),

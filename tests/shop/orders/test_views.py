@@ -15,12 +15,14 @@ from kernel.errors import Conflict, NotFound
 from shop.orders import cancelling, collecting
 from shop.orders.collecting import start_part_payment
 from shop.orders.following import mark_delivered, mark_shipped
+from shop.orders.models import Order
 from shop.orders.queries import list_orders, list_orders_of
 from shop.orders.settling import settle_capture
 from shop.orders.states import OrderState
+from shop.payments import paying
 from shop.payments.models import Payment, PaymentCaptured, Provider
 from shop.payments.paying import count_capture, lock_payment
-from tests.factories.catalog import act_as, form, make_actor
+from tests.factories.catalog import act_as, form, make_actor, make_organization
 from tests.factories.shop import make_goods, make_order, pay
 
 
@@ -38,6 +40,34 @@ def test_one_pays_each_seller_by_itself(client: FlaskClient, session: Session, b
         payment = session.scalars(select(Payment).where(Payment.order_code == part.code)).one()
         assert (payment.amount_fen, payment.seller_id, payment.provider) == (part.payable_fen, part.seller_id, Provider.STRIPE)
         assert answer.location.startswith(f"/pay/{payment.code}?t=")
+
+
+@pytest.fixture
+def cooperatives(session: Session, buyer: Any) -> Order:
+    """An order whose seller is a cooperative."""
+    return make_order(session, {make_goods(session, seller_id=make_organization(session).id).sku: 1}, buyer)
+
+
+def test_another_seller_than_the_operator_is_paid_by_transfer(client: FlaskClient, session: Session, cooperatives: Order) -> None:
+    """The provider's money lands on the operator's account: taking it there for others would be 二清."""
+    (part,) = cooperatives.sub_orders
+    refused = client.post(f"/orders/{cooperatives.code}/pay", data=form(part=part.code))
+    assert refused.status_code == 409
+    assert "用对公转账直接付给销售方" in refused.text
+    assert session.scalars(select(Payment)).all() == []
+    assert client.post(f"/orders/{cooperatives.code}/pay", data=form(part=part.code, by="bank_transfer")).status_code == 302
+    assert session.scalars(select(Payment.provider)).one() is Provider.BANK_TRANSFER
+
+
+def test_without_that_guard_the_payment_starts(
+    client: FlaskClient, session: Session, cooperatives: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard switched off."""
+    monkeypatch.setattr(paying, "takes_online", lambda _session, sellers: frozenset(sellers))
+    answer = client.post(f"/orders/{cooperatives.code}/pay", data=form(part=cooperatives.sub_orders[0].code))
+    payment = session.scalars(select(Payment)).one()
+    assert (payment.provider, payment.seller_id) == (Provider.STRIPE, cooperatives.sub_orders[0].seller_id)
+    assert answer.location.startswith(f"/pay/{payment.code}?t=")
 
 
 def test_pressing_pay_again_leads_to_the_same_payment(client: FlaskClient, session: Session, buyer: Any) -> None:

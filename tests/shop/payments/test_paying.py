@@ -11,6 +11,7 @@ from sqlalchemy import select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from catalog.parties.models import OrganizationKind
 from kernel import outbox
 from kernel.db import work
 from kernel.errors import Conflict, Invalid
@@ -18,7 +19,15 @@ from kernel.money import Money
 from shop.payments import paying, reconciling
 from shop.payments.gateway import ProviderPayment, ProviderStatus, Redirect
 from shop.payments.models import Payment, PaymentCaptured, Provider
-from shop.payments.paying import claim_payment, note_opened, note_read, note_refused, start_payment, stop_payments
+from shop.payments.paying import (
+    claim_payment,
+    note_opened,
+    note_read,
+    note_refused,
+    pay_online_instead,
+    start_payment,
+    stop_payments,
+)
 from shop.payments.states import PaymentState
 from tests.factories.catalog import AT, make_organization
 from tests.factories.payments import make_captured, make_open, make_payment, new_order_code, together, truth_of
@@ -71,6 +80,30 @@ def test_one_about_to_expire_is_replaced(session: Session) -> None:
     first = make_open(session)
     soon = first.expires_at - timedelta(minutes=4)
     assert make_payment(session, order_code=first.order_code, seller_id=first.seller_id, at=soon).id != first.id
+
+
+SELLERS_OF_OTHERS = [kind for kind in OrganizationKind if kind is not OrganizationKind.OPERATOR]
+
+
+@pytest.mark.parametrize("kind", SELLERS_OF_OTHERS)
+def test_nobody_but_the_operator_is_paid_through_the_provider(session: Session, kind: OrganizationKind) -> None:
+    """二清: the provider's money lands on the operator's account."""
+    seller = make_organization(session, kind).id
+    with pytest.raises(Conflict, match="对公转账"):
+        make_payment(session, seller_id=seller)
+    transfer = make_payment(session, provider=Provider.BANK_TRANSFER, seller_id=seller)
+    with pytest.raises(Conflict, match="对公转账"):
+        pay_online_instead(session, transfer.code, at=LATER)
+    assert session.scalars(select(Payment.provider)).all() == [Provider.BANK_TRANSFER]
+
+
+def test_one_started_before_the_rule_is_not_handed_out_again(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    seller = make_organization(session).id
+    with monkeypatch.context() as before:
+        before.setattr(paying, "takes_online", lambda _session, sellers: frozenset(sellers))
+        earlier = make_payment(session, seller_id=seller)
+    with pytest.raises(Conflict, match="对公转账"):
+        make_payment(session, order_code=earlier.order_code, seller_id=seller)
 
 
 @pytest.mark.parametrize("amount", [0, -1])
@@ -221,14 +254,14 @@ def start(code: str, seller: UUID) -> str:
 
 def test_twenty_starters_get_one_payment(database: str) -> None:
     with work() as session:
-        seller, code = make_organization(session).id, new_order_code()
+        seller, code = make_organization(session, OrganizationKind.OPERATOR).id, new_order_code()
     assert together(20, lambda _: start(code, seller)) == {"started": 20}
     assert counted()[1] == [0]
 
 
 def test_without_the_starters_lock_the_index_refuses_a_second(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with work() as session:
-        seller, code = make_organization(session).id, new_order_code()
+        seller, code = make_organization(session, OrganizationKind.OPERATOR).id, new_order_code()
     both = threading.Barrier(2)
     plain = paying._list_waiting
 

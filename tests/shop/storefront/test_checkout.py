@@ -17,8 +17,9 @@ from kernel.clock import today_shanghai
 from shop.accounts import addressing
 from shop.basket.queries import Owner, count_boxes
 from shop.orders.models import Order
+from shop.orders.placing import TRANSFER_WITHIN
 from shop.storefront import checking_out
-from tests.factories.catalog import form, make_person, make_price
+from tests.factories.catalog import form, make_organization, make_person, make_price
 from tests.factories.logistics import make_allocations
 from tests.factories.shop import SHANGHAI, make_address, make_goods, make_order, set_freight
 
@@ -231,6 +232,24 @@ def test_nobody_can_place_an_order_for_less(buyer: FlaskClient, session: Session
     data = read_form(buyer.get("/checkout").text) | {"no_return": "1", "expected_total": "1"}
     assert buyer.post("/checkout", data=data).status_code == 409
     assert orders(session) == 0
+
+
+def test_a_seller_paid_by_transfer_is_named_before_ordering(buyer: FlaskClient, session: Session, person: Person) -> None:
+    """And the boxes are kept as long as a transfer needs, as the page says."""
+    cooperative = make_organization(session)
+    fill(buyer, make_goods(session).sku)
+    make_address(session, person.id)
+    assert "不收在线支付" not in buyer.get("/checkout").text
+    fill(buyer, make_goods(session, seller_id=cooperative.id).sku)
+    page = buyer.get("/checkout").text
+    assert f"{cooperative.name}不收在线支付" in page
+    assert "留货 3 天" in page
+    assert "60 分钟" not in page
+    assert f"{cooperative.name} takes no online payment" in buyer.get("/checkout?lang=en").text
+    placed = buyer.post("/checkout", data=read_form(page) | {"no_return": "1"})
+    order = session.scalars(select(Order)).one()
+    assert order.expires_at == order.placed_at + TRANSFER_WITHIN
+    assert "转账付款" in buyer.get(f"{placed.location}?lang=zh").text
 
 
 def test_an_order_is_kept_until_the_hour_is_over(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from shop.orders.cancelling import cancel_order
 from shop.orders.forwarding import forward_order
 from shop.orders.models import Order
 from shop.storefront.timeline import tell_order
-from tests.factories.catalog import act_as, make_actor
+from tests.factories.catalog import act_as, make_actor, make_organization
 from tests.factories.logistics import fill_shipment
 from tests.factories.shop import make_goods, make_order, pay
 
@@ -53,6 +54,30 @@ def test_the_page_of_an_unpaid_order(client: FlaskClient, session: Session, buye
     for text in (order.code, "待付款", "¥256.00", "去付款", "取消订单", "139****0000", "示例路 1 号"):
         assert text in page, text
     assert "13900000000" not in page, "the phone is masked"
+
+
+def test_the_page_offers_what_each_seller_takes(client: FlaskClient, session: Session, buyer: Actor) -> None:
+    """Online for the operator's own goods, a transfer for another's: each button leads on, and none is offered that would be refused."""
+    cooperative = make_organization(session)
+    own, others = make_goods(session), make_goods(session, seller_id=cooperative.id)
+    order = make_order(session, {own.sku: 1, others.sku: 1}, buyer)
+    page = client.get(f"/orders/{order.code}").text
+    assert (page.count("去付款</button>"), page.count("转账付款</button>")) == (1, 1)
+    assert "支付宝、微信支付、银行卡都可以" in page
+    assert "货款直接到销售方" in page
+    sent = forms(page, f"/orders/{order.code}/pay")
+    assert [("by" in fields) for fields in sent] == [part.seller_id == cooperative.id for part in order.sub_orders]
+    assert [client.post(f"/orders/{order.code}/pay", data=fields).status_code for fields in sent] == [302, 302]
+    alone = client.get(f"/orders/{make_order(session, {others.sku: 1}, buyer).code}").text
+    assert "去付款" not in alone
+    assert "支付宝" not in alone
+    assert cooperative.name in alone
+
+
+def forms(page: str, action: str) -> list[dict[str, str]]:
+    """The fields of each form on the page that goes there."""
+    bodies = re.findall(rf'<form method="post" action="{re.escape(action)}"(.*?)</form>', page, re.DOTALL)
+    return [dict(re.findall(r'name="([^"]+)" value="([^"]*)"', body)) for body in bodies]
 
 
 def test_each_box_leads_to_its_story(client: FlaskClient, session: Session, buyer: Actor, at: datetime) -> None:

@@ -7,15 +7,16 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kernel import clock
 from shop.config import Config
-from shop.payments import links
+from shop.payments import links, paying
 from shop.payments.models import Payment, Provider
 from shop.payments.remittance import show_remittance_code
 from shop.payments.states import PaymentState
-from tests.factories.catalog import form
+from tests.factories.catalog import form, make_organization
 from tests.factories.payments import make_account, make_payment
 from tests.factories.twin import TwinProcess
 
@@ -158,6 +159,39 @@ def test_inside_wechat(client: FlaskClient, config: Config, payment: Payment, tw
     page = client.get(link(config, payment), headers={"User-Agent": WECHAT}).text
     assert "请在浏览器打开" in page
     assert f'value="{config.public_url}{link(config, payment)}"' in page
+
+
+def test_a_seller_paid_by_transfer_only_is_offered_nothing_else(client: FlaskClient, config: Config, session: Session) -> None:
+    seller = make_organization(session).id
+    payment = make_payment(session, 12_800, provider=Provider.BANK_TRANSFER, seller_id=seller, at=clock.now())
+    session.flush()
+    unknown = client.get(link(config, payment)).text
+    assert "还没有登记收款账户，请先不要付款" in unknown
+    account = make_account(session, seller)
+    session.flush()
+    page = client.get(link(config, payment)).text
+    assert account.number in page
+    for shown in (unknown, page):
+        assert "改用" not in shown
+        assert f"/pay/{payment.code}/online" not in shown
+    refused = client.post(f"/pay/{payment.code}/online", data=form(t=token(config, payment)))
+    assert refused.status_code == 409
+    assert "用对公转账直接付给销售方" in refused.text
+    session.expire_all()
+    assert payment.state is PaymentState.OPEN, "the transfer can still be made"
+
+
+def test_without_that_guard_the_payment_starts(
+    client: FlaskClient, config: Config, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard switched off."""
+    seller = make_organization(session).id
+    payment = make_payment(session, 12_800, provider=Provider.BANK_TRANSFER, seller_id=seller, at=clock.now())
+    session.flush()
+    monkeypatch.setattr(paying, "takes_online", lambda _session, sellers: frozenset(sellers))
+    assert client.post(f"/pay/{payment.code}/online", data=form(t=token(config, payment))).status_code == 303
+    online = session.scalars(select(Payment).where(Payment.provider == Provider.STRIPE)).one()
+    assert (online.seller_id, online.amount_fen) == (seller, 12_800)
 
 
 def test_by_transfer(client: FlaskClient, config: Config, session: Session, twin: TwinProcess) -> None:

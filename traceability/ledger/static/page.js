@@ -6,7 +6,7 @@ import { CHECKS, POLICY, chooseCrypto, decodeEntry, parsePolicy, verify } from "
 
 const TEXTS = {
   zh: {
-    title: "核验一条记录", other: "English", drop: "把证明文件拖到这里，或者", choose: "选择证明文件", kind: ".tlog-proof 文件，只在这台设备上核验，不会上传。断网也能用。",
+    title: "核验一条记录", demo: "演示数据 · 样张，交易不真实", other: "English", drop: "把证明文件拖到这里，或者", choose: "选择证明文件", kind: ".tlog-proof 文件，只在这台设备上核验，不会上传。断网也能用。",
     checking: "正在核验……", again: "再查一条", retry: "重试",
     verified: "已核验", refused: "未通过核验", incomplete: "无法完成核验",
     file: "证明文件", signature: "账本签名", quorum: "见证", inclusion: "在账本里的位置", disclosure: "公开给您的内容", event: "是您要查的那一条", consistency: "与本机上次所见的账本一致",
@@ -30,7 +30,7 @@ const TEXTS = {
     who: "本页按写定的规则核验：账本 {origin}。", crypto: "密码运算由浏览器完成。", fallback: "浏览器缺少所需的密码功能，由本页自带的程序完成。",
   },
   en: {
-    title: "Check a record", other: "中文", drop: "Drop a proof file here, or", choose: "Choose a proof file", kind: "A .tlog-proof file. It is checked on this device and sent nowhere. Works without a network.",
+    title: "Check a record", demo: "Demo data (演示数据) · no real sales", other: "中文", drop: "Drop a proof file here, or", choose: "Choose a proof file", kind: "A .tlog-proof file. It is checked on this device and sent nowhere. Works without a network.",
     checking: "Checking…", again: "Check another", retry: "Try again",
     verified: "Verified", refused: "Not verified", incomplete: "Could not be checked",
     file: "Proof file", signature: "Signature of the log", quorum: "Witnesses", inclusion: "Place in the log", disclosure: "Content disclosed to you", event: "The record you asked for", consistency: "Agrees with what this device saw last",
@@ -58,7 +58,8 @@ const FIELDS = {
   zh: { county: "县（代码）", biz_step: "环节", event_type: "事件类型", action: "动作", organization: "记录方", product_class: "产品", origin: "来源", material: "物料", step: "工序", outputs: "产出批次", lot_code: "批次", event_hash: "事件指纹", body_sha256: "内容指纹", household: "农户代号", ear_tags: "耳标", serials: "盒子编号", events: "涉及条数", reason: "原因" },
   en: {},
 };
-const KNOWN_WORDS = { "演示见证者，与本站同一运营者": "demo witness, run by the same people as this site" };
+const DEMO = "演示见证者，与本站同一运营者";
+const KNOWN_WORDS = { [DEMO]: "demo witness, run by the same people as this site" };
 const MOST = 4e6; // bytes of a proof file
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
@@ -85,7 +86,8 @@ function show(draw) {
   document.documentElement.lang = lang === "en" ? "en" : "zh-Hans";
   document.title = say("title");
   const other = el("button", { class: "quiet", lang: lang === "en" ? "zh-Hans" : "en", click: () => { lang = lang === "en" ? "zh" : "en"; show(shown); } }, say("other"));
-  document.getElementById("page").replaceChildren(el("header", {}, el("h1", {}, say("title")), other), ...draw());
+  const demo = POLICY.includes(DEMO) ? [el("p", { class: "demo" }, say("demo"))] : [];
+  document.getElementById("page").replaceChildren(...demo, el("header", {}, el("h1", {}, say("title")), other), ...draw());
 }
 
 function drawEmpty() {

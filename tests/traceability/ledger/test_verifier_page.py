@@ -156,6 +156,7 @@ def test_an_honest_proof_is_verified_and_each_check_is_told(reader: BrowserConte
     ):
         assert part in text
     assert text.count("演示见证者") == 2, "each witness is named with who runs it"
+    assert "演示数据" in page.locator("main").inner_text(), "a demo says so on every page"
     assert list(memory(reader, site)) == ["300"]
     page.get_by_role("button", name="English").click()
     assert "Verified" in page.locator("[data-verdict]").inner_text()

@@ -22,6 +22,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+from xdist.scheduler import LoadScopeScheduling
 
 from catalog.areas.loading import load_reference
 from kernel import db, outbox
@@ -38,6 +39,28 @@ DATA_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-browser", action="store_true", help="leave out the browser tests")
     parser.addoption("--faults", action="store_true", help="run the long fault tests whole instead of sampled")
+
+
+OWN_SYSTEM = {"tests/journeys/test_run.py", "tests/journeys/test_run_served.py", "tests/journeys/test_run_refused.py"}
+
+
+class Groups(LoadScopeScheduling):
+    """Tests that share one running system share one worker, and begin first; all others go wherever there is room.
+
+    Not by xdist's own marks: it writes them into the ids of the tests, which pytest 9 no longer lets it do.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::")[0]
+        folder = path.split("/")[1]
+        if path in OWN_SYSTEM:
+            return path
+        return folder if folder in ("journeys", "faults") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """How the tests are shared out."""
+    return Groups(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

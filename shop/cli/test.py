@@ -29,7 +29,7 @@ def act(arguments: argparse.Namespace) -> int:
         _make_sure_of_chromium()
     flags = [flag for flag in ("--no-browser", "--faults") if getattr(arguments, flag[2:].replace("-", "_"))]
     parallel = [] if any(extra.startswith("-n") for extra in arguments.more) else ["-n", str(min(os.cpu_count() or 1, 4))]
-    command = [sys.executable, "-m", "pytest", "-q", *parallel, "--dist", "loadgroup", *flags, *arguments.more]
+    command = [sys.executable, "-m", "pytest", "-q", *parallel, "--dist", "load", *flags, *arguments.more]
     os.execv(sys.executable, command)
 
 

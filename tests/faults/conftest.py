@@ -17,13 +17,6 @@ from tests.traceability.ledger.running import RunningLog, running_log
 FLOORS = ("kernel_", "ledger_")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What uses the cluster shares one worker: a transaction in any of its databases would hold VACUUM up in all."""
-    for item in items:
-        if "faults" in item.path.parts and "cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("faults"))
-
-
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """The cluster, running."""

@@ -101,11 +101,3 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     found = start(tmp_path_factory.mktemp("run"))
     yield found
     stop(found)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys through the demo share one running system, so they share one worker; modules with a system of their own need not."""
-    for item in items:
-        if "journeys" in item.path.parts:
-            shared = "running" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("journeys" if shared else item.path.stem))

@@ -17,7 +17,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert
 
 from kernel.db import work
 from shop.cli import ledger
@@ -26,9 +25,7 @@ from tests.conftest import ROOT, make_config
 from tests.traceability.ledger.running import AT, RunningLog
 from tests.traceability.ledger.test_monitor import Quiet
 from tests.traceability.ledger.test_publisher import roll_back
-from traceability.ledger.canonical import Entry
-from traceability.ledger.merkle import hash_leaf
-from traceability.ledger.models import Intake, LogEntry
+from traceability.ledger.appending import NewEntry, append_entries
 from traceability.ledger.publisher import Publisher
 
 # The command, and then the most memory its process ever had (KiB; VmHWM, since ru_maxrss also counts the parent it was forked from).
@@ -52,16 +49,10 @@ def shanhai(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 def append_many(count: int, log: RunningLog) -> None:
     """So many entries at once, besides a few with private fields."""
     log.append(50)
-    bodies = {}
-    for _ in range(count - 50):
-        event_id = uuid4()
-        bodies[event_id] = Entry(event_id=event_id, kind="test", at=AT, public={"note": "x" * 300}, commitments={}).encode()
-    hashes = {event_id: hash_leaf(body) for event_id, body in bodies.items()}
+    entries = [NewEntry(uuid4(), "test", AT, {"note": "x" * 300}) for _ in range(count - 50)]
     with work() as session:
-        rows = [{"event_id": key, "kind": "test", "body": body, "leaf_hash": hashes[key]} for key, body in bodies.items()]
-        session.execute(insert(LogEntry), rows)
-        session.execute(insert(Intake), [{"event_id": key, "leaf_hash": value} for key, value in hashes.items()])
-    log.events += bodies
+        append_entries(session, entries)
+    log.events += [entry.event_id for entry in entries]
 
 
 @pytest.mark.timeout(1800)

@@ -29,7 +29,7 @@ from traceability.ledger.queries import find_published
 from traceability.ledger.sequencer import ensure_log
 from traceability.ledger.verify import parse_policy
 
-ROOM = 192  # KiB: the first entries fit, a few hundred more do not
+ROOM = 512  # KiB: the verifier's files and the first entries fit, thousands more do not
 UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
 ENTER = ["--mount"] if os.geteuid() == 0 else ["--user", "--mount", "--preserve-credentials"]
 
@@ -47,10 +47,19 @@ class SmallDisk:
     def __init__(self, url: str, folder: Path, key: Path, notes: Path) -> None:
         self.folder, self.notes = folder, notes
         script = f'mount -t tmpfs -o size={ROOM}k small "$1" && shift && exec "$@"'
-        program = [sys.executable, "-c", PUBLISHER, url, str(folder), str(key)]
-        with notes.open("wb") as out:
-            command = [*UNSHARE, "sh", "-c", script, "sh", str(folder), *program]
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)
+        self.program = [sys.executable, "-c", PUBLISHER, url, str(folder), str(key)]
+        self.process = self._start(*UNSHARE, "sh", "-c", script, "sh", str(folder))
+
+    def _start(self, *into: str) -> subprocess.Popen[bytes]:
+        with self.notes.open("ab") as out:
+            return subprocess.Popen([*into, *self.program], cwd=ROOT, stdout=out, stderr=out)
+
+    def replace(self) -> None:
+        """Another publisher in the same namespace, then kill the first, which held it open."""
+        first = self.process
+        self.process = self._start("nsenter", "--target", str(first.pid), *ENTER, "--wd")
+        wait_for(lambda: Path(f"/proc/{self.process.pid}/ns/mnt").readlink() == Path(f"/proc/{first.pid}/ns/mnt").readlink())
+        kill(first)
 
     @property
     def inside(self) -> Path:
@@ -101,14 +110,15 @@ def findings(disk: SmallDisk, tmp_path: Path) -> list[object]:
 
 def test_the_publisher_waits_for_room_on_a_full_disk(disk: SmallDisk, log: RunningLog, tmp_path: Path) -> None:
     wait_for(lambda: disk.published() == 20)
-    log.append(600)
+    log.append(2000)
     log.sequence()
     wait_for(lambda: disk.says("No space left on device"))
     assert disk.published() == 20
     assert findings(disk, tmp_path) == []
     assert disk.process.poll() is None
+    assert not disk.says("Traceback")
     disk.grow()
-    wait_for(lambda: disk.published() == 620)
+    wait_for(lambda: disk.published() == 2021)
     assert findings(disk, tmp_path) == []
 
 
@@ -120,8 +130,21 @@ def test_the_publisher_waits_while_its_disk_is_read_only(disk: SmallDisk, log: R
     wait_for(lambda: disk.says("Read-only file system"))
     assert (disk.published(), findings(disk, tmp_path)) == (20, [])
     disk.thaw()
-    wait_for(lambda: disk.published() == 23)
+    wait_for(lambda: disk.published() == 24)
     assert findings(disk, tmp_path) == []
+
+
+def test_a_publisher_started_on_a_read_only_disk_waits_too(disk: SmallDisk, log: RunningLog, tmp_path: Path) -> None:
+    wait_for(lambda: disk.published() == 20)
+    disk.freeze()
+    disk.replace()
+    wait_for(lambda: disk.says("Read-only file system"))
+    assert disk.process.poll() is None
+    disk.thaw()
+    log.append(3)
+    log.sequence()
+    wait_for(lambda: disk.published() == 24)
+    assert not disk.says("Traceback")
 
 
 def sequenced(log: RunningLog) -> bool:

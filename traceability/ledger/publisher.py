@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 
+import psycopg
 import structlog
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -201,9 +202,9 @@ def run_publisher(
     """Publish into `directory` until `stop` is set; further copies wait as spares.
 
     `witnesses` is a tlog-policy file without log lines (whoever cosigns, and the quorum); none means no witnesses. `patience` is how
-    many seconds a checkpoint waits for them. Raises LogBehind, LogBroken, KeyUnusable or Refused (a malformed policy): a person must look.
+    many seconds a checkpoint waits for them. A disk that is full or read-only, and a database that is away, are waited for.
+    Raises LogBehind, LogBroken, KeyUnusable or Refused (a malformed policy): a person must look.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     text = witnesses.read_text("utf-8") if witnesses and witnesses.exists() else "quorum none\n"
     policy = parse_policy(text.encode())
     with _alone(directory, stop):
@@ -220,7 +221,10 @@ def run_publisher(
                     publisher.publish(now())
                     pulse.beat()
                 pause = interval
-            except (SQLAlchemyError, OSError):
+            except OSError as error:
+                _say_disk(error, directory)
+                pause = min(pause * 2, _PATIENCE)
+            except (SQLAlchemyError, psycopg.Error):
                 log.warning("publisher.waits", exc_info=True)
                 pause = min(pause * 2, _PATIENCE)
             stop.wait(pause)
@@ -255,11 +259,22 @@ def tell_waiting(session: Session) -> None:
 @contextmanager
 def _alone(directory: Path, stop: Event) -> Iterator[None]:
     """One publisher a folder: wait for the lock, which the kernel lets go when its holder dies."""
-    with (directory / ".publisher.lock").open("w") as lock:
+    with ExitStack() as held:
         while not stop.is_set():
             try:
+                directory.mkdir(parents=True, exist_ok=True)
+                lock = held.enter_context((directory / ".publisher.lock").open("w"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
+                held.close()
                 stop.wait(1.0)
+            except OSError as error:
+                _say_disk(error, directory)
+                stop.wait(_PATIENCE)
         yield
+
+
+def _say_disk(error: OSError, directory: Path) -> None:
+    """One line, since the reason is the disk and not the program."""
+    log.warning("publisher.waits", reason=str(error), directory=str(directory))

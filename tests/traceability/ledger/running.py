@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from kernel.db import work
-from traceability.ledger.appending import Private, append_entry
+from traceability.ledger.appending import NewEntry, Private, append_entries
 from traceability.ledger.keeper import ensure_key
 from traceability.ledger.note import COSIGNATURE, ED25519, SigningKey, VerifierKey
 from traceability.ledger.publisher import Publisher
@@ -75,12 +75,10 @@ class RunningLog:
         return f"log {self.key.verifier} {URL}\n{self.policy_text}".encode()
 
     def append(self, count: int = 1) -> None:
+        events = [uuid4() for _ in range(count)]
         with work() as session:
-            for _ in range(count):
-                event_id = uuid4()
-                private = {"household": Private(UUID(int=7), "示例第7号农户"), "serial": Private(None, f"S-{event_id}")}
-                append_entry(session, event_id=event_id, kind="lots.harvested", at=AT, public={"county": "640323"}, private=private)
-                self.events.append(event_id)
+            append_entries(session, map(_entry_of, events))
+        self.events += events
 
     def sequence(self) -> None:
         with work() as session:
@@ -105,6 +103,11 @@ class RunningLog:
         self.append(count)
         self.sequence()
         self.publish()
+
+
+def _entry_of(event_id: UUID) -> NewEntry:
+    private = {"household": Private(UUID(int=7), "示例第7号农户"), "serial": Private(None, f"S-{event_id}")}
+    return NewEntry(event_id, "lots.harvested", AT, {"county": "640323"}, private)
 
 
 @contextmanager

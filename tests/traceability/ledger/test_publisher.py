@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
 
 from kernel.db import work
 from tests.traceability.ledger.running import AT, ORIGIN, URL, RunningLog, running_log
 from traceability.ledger import publisher as module
 from traceability.ledger import writer
+from traceability.ledger.copying import driver
 from traceability.ledger.keeper import ensure_key
 from traceability.ledger.merkle import EMPTY_ROOT
 from traceability.ledger.models import LogState, Publication, SignedCheckpoint
@@ -385,6 +387,34 @@ def test_the_program_waits_for_a_disk_that_cannot_be_written(
         return write(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(writer, "_write_draft", full)
+    options = {"key_file": tmp_path / "log.key", "url": URL, "interval": 0.05}
+    thread = threading.Thread(target=run_publisher, args=(stop, log.directory), kwargs=options)
+    thread.start()
+    end = time.monotonic() + 20
+    while time.monotonic() < end and stage(log, 2) == Stage.sequenced:
+        time.sleep(0.05)
+    stop.set()
+    thread.join(10)
+    assert failed.is_set()
+    assert stage(log, 2) == Stage.published
+
+
+def test_the_program_waits_for_a_database_that_fails_it_in_the_middle_of_a_read(
+    log: RunningLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bundles are read by the driver itself, whose errors are not those of SQLAlchemy."""
+    log.append(3)
+    log.sequence()
+    stop, failed = threading.Event(), threading.Event()
+    read = writer._list_bodies
+
+    def cut_off(session: Session, first: int, end: int) -> list[bytes]:
+        if not failed.is_set():
+            failed.set()
+            driver(session).execute("SELECT pg_cancel_backend(pg_backend_pid())")
+        return read(session, first, end)
+
+    monkeypatch.setattr(writer, "_list_bodies", cut_off)
     options = {"key_file": tmp_path / "log.key", "url": URL, "interval": 0.05}
     thread = threading.Thread(target=run_publisher, args=(stop, log.directory), kwargs=options)
     thread.start()

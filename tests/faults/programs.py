@@ -97,7 +97,8 @@ def write(url: str, number: int, events: int, stop: Event, done: Queue[Written])
 @contextmanager
 def writers(url: str, count: int, events: int | None) -> Iterator[Written]:
     """Writer processes, of so many events each, or until the block ends; then the lists hold every entry that was tried for good."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")  # clean processes, and the modules are imported once for all of them
+    context.set_forkserver_preload([__name__])
     done: Queue[Written] = context.Queue()
     stop = context.Event()
     limit = sys.maxsize if events is None else events

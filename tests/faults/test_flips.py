@@ -1,6 +1,6 @@
 """One byte changed anywhere: `./shanhai ledger audit` finds it, ends with another code than 0, and names the first bad index.
 
-Sampled: 120 trials; 1,200 under ``./shanhai test --faults``. What is changed, in turn: entry, leaf hash, tile, checkpoint, cosignature and
+Sampled: 60 trials; 1,200 under ``./shanhai test --faults``. What is changed, in turn: entry, leaf hash, tile, checkpoint, cosignature and
 edge in the database, the body of an event in its own room, and tile, bundle, both checkpoints and policy in the files.
 """
 
@@ -194,7 +194,7 @@ def test_one_changed_byte_is_always_found(thief: Thief, capsys: pytest.CaptureFi
     assert 256 < len(thief.events) < 512
     assert audit(capsys) == (0, None)
     rng, missed = random.Random(20261122), []
-    for number in range(1200 if request.config.option.faults else 120):
+    for number in range(1200 if request.config.option.faults else 60):
         trial = TRIALS[number % len(TRIALS)]
         deed, expected = trial(thief, rng)
         with deed:  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import orjson
 import structlog
-from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request, session
+from flask import Flask, Request, Response, current_app, g, make_response, redirect, render_template, request, session
 from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, gettext
@@ -25,7 +25,7 @@ from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from kernel import clock, idempotency, translations
@@ -110,7 +110,8 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     if secure:  # TLS ends at a web server in front: the reader's address is the one that server tells us, and no other
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     app.url_defaults(functools.partial(_version_static, Path(app.static_folder or "")))
-    app.before_request(_refuse_nul)
+    app.request_class = _Request
+    app.before_request(_refuse_nul_in_address)
     app.after_request(_headers)
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(DBAPIError, _database_problem)
@@ -137,17 +138,36 @@ def language() -> str:
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
-def _refuse_nul() -> None:
-    """No door takes the character NUL, which PostgreSQL cannot keep and nobody types.
-
-    Raises NotFound for an address that holds one, Invalid for a question or a form that does.
+class _Request(Request):
+    """A request whose form is looked through for NUL when a view first reads it: not before the door has set its bounds, and never
+    where a door reads the body as it came.
     """
+
+    def _load_form_data(self) -> None:
+        """Raises Invalid or RequestEntityTooLarge the first time; whoever shows the form again finds it empty."""
+        if "form" in vars(self):
+            return
+        super()._load_form_data()
+        given = [*self.form.items(multi=True), *((name, file.filename or "") for name, file in self.files.items(multi=True))]
+        try:
+            if self.mimetype in _FORMS:
+                self.stream.read(1)  # of a body without a length the parser takes what fits within the bound for the whole
+            _refuse_nul(given)
+        except (Invalid, RequestEntityTooLarge):
+            self.close()
+            self.form, self.files = self.parameter_storage_class(), self.parameter_storage_class()
+            raise
+
+
+def _refuse_nul_in_address() -> None:
+    """Raises NotFound for a path that holds a NUL, Invalid for a question that does."""
     if any("\0" in str(value) for value in (request.view_args or {}).values()):
         raise NotFound("没有找到这个页面。请检查网址，或从首页重新进入。")
-    given = [*request.args.items(multi=True)]
-    if request.mimetype in _FORMS:
-        given += request.form.items(multi=True)
-        given += [(name, upload.filename or "") for name, upload in request.files.items(multi=True)]
+    _refuse_nul(request.args.items(multi=True))
+
+
+def _refuse_nul(given: Iterable[tuple[str, str]]) -> None:
+    """No door takes the character NUL, which PostgreSQL cannot keep and nobody types."""
     for name, value in given:
         if "\0" in name or "\0" in value:
             raise Invalid("内容里有不能保存的字符，请删掉后再试。", field=name.replace("\0", ""))

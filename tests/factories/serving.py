@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from flask import Flask
 from werkzeug.serving import make_server
+from werkzeug.wsgi import ClosingIterator
 
 
 class _Counted:
-    """Counts the requests under way, and lets nobody in any more once it is closed."""
+    """Counts the requests under way, and lets nobody in any more once it is closed.
+
+    A request is under way until its answer is closed: what a view does after its answer (`call_on_close`) belongs to it, and by then
+    the client has read everything and may have gone on.
+    """
 
     def __init__(self, app: Flask) -> None:
         self.app, self.under_way, self.open, self.changed = app, 0, True, threading.Condition()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         with self.changed:
             if not self.open:
                 start_response("503 Service Unavailable", [])
-                return []
+                return
             self.under_way += 1
         try:
-            return self.app(environ, start_response)
+            with closing(ClosingIterator(self.app(environ, start_response))) as answer:
+                yield from answer
         finally:
             with self.changed:
                 self.under_way -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -211,6 +212,24 @@ def test_a_zero_byte_is_no_text(client: FlaskClient, path: str) -> None:
 def test_a_zero_byte_in_a_form_is_refused(client: FlaskClient) -> None:
     assert client.post("/sign-in", data={"name": "a\x00b", "password": "c"}).status_code == 422
     assert client.post("/basket/lines", data=form(sku="\x00")).status_code == 422
+    picture = {"picture": (io.BytesIO(b"%PDF-1.4"), "a\0.pdf"), "idempotency_key": "key-0001"}
+    assert client.post("/sign-in", data=picture, content_type="multipart/form-data").status_code == 422
+
+
+def test_a_refused_form_is_not_shown_again(app: Flask) -> None:
+    """Nor looked up: what comes after the refusal finds an empty form."""
+
+    @app.post("/look")
+    @everyone
+    def look() -> dict[str, str]:
+        from flask import request
+
+        with pytest.raises(Invalid):
+            request.form.get("name")
+        return dict(request.form)
+
+    csrf.exempt(look)
+    assert app.test_client().post("/look", data={"name": "a\x00b", "other": "c"}).json == {}
 
 
 def test_a_long_answer_is_given_again_whole(ringing: FlaskClient, app: Flask) -> None:

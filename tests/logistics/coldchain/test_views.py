@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import pytest
@@ -33,6 +34,19 @@ def test_a_logger_posts_and_posts_again(session: Session, client: FlaskClient) -
     answer = client.post("/coldchain/readings", json=BODY["readings"][0], headers={"Authorization": f"Bearer {token}"})
     assert (answer.status_code, answer.json) == (200, {"accepted": 0, "repeated": 1})
     assert str(session.scalars(select(Reading.celsius).order_by(Reading.at)).all()[1]) == "-19.25"
+
+
+def test_what_a_logger_calls_its_body_does_not_matter(session: Session, client: FlaskClient) -> None:
+    """Simple senders call everything a form; the body is read as it came."""
+    _, token = make_logger(session)
+    session.flush()
+    answer = client.post(
+        "/coldchain/readings",
+        data=json.dumps(BODY),
+        headers={"Authorization": f"Bearer {token}"},
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert (answer.status_code, count(session)) == (201, 2)
 
 
 def test_a_stranger_writes_nothing(session: Session, client: FlaskClient) -> None:

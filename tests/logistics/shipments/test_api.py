@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import datetime
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
@@ -99,8 +101,24 @@ def test_no_answer_of_success_before_the_commit(
 
 def test_unknown_carriers_and_floods(session: Session, client: FlaskClient, shipment: Shipment) -> None:
     assert client.post("/webhooks/carriers/nobody", data=GOOD).status_code == 404
-    assert client.post("/webhooks/carriers/fake", data={"param": "x" * 700_000, "sign": "x"}).status_code == 413
     assert client.get("/webhooks/carriers/fake").status_code == 405
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_flood_is_refused_before_it_is_read(session: Session, client: FlaskClient, shipment: Shipment, told: bool) -> None:
+    """However well signed; of a body that does not tell its length, no more than the bound is read."""
+    body = io.BytesIO(urlencode({"param": (long := PARAM + " " * 700_000), "sign": sign(long, SALT)}).encode())
+    unsaid = {} if told else {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    answer = client.post(
+        "/webhooks/carriers/fake",
+        input_stream=body,
+        content_length=len(body.getvalue()),
+        content_type="application/x-www-form-urlencoded",
+        environ_overrides=unsaid,
+    )
+    assert answer.status_code == 413
+    assert body.tell() <= (0 if told else api.MOST_BYTES)
+    assert kept(session) == (0, 0)
 
 
 def test_an_empty_track_is_no_error(session: Session, client: FlaskClient, shipment: Shipment, at: datetime) -> None:

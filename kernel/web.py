@@ -155,7 +155,7 @@ class _Request(Request):
             _refuse_nul(given)
         except (Invalid, RequestEntityTooLarge):
             self.close()
-            self.form, self.files = self.parameter_storage_class(), self.parameter_storage_class()
+            vars(self).update(form=self.parameter_storage_class(), files=self.parameter_storage_class())
             raise
 
 

@@ -8,6 +8,7 @@ class constants whose name ends in LABELS, TEXTS, TITLES or WORDS.
 """
 
 import ast
+import functools
 import re
 import sys
 from collections import defaultdict
@@ -105,12 +106,14 @@ def in_python(tree: ast.Module, problems: set[str]) -> Iterator[str]:
             yield from texts(node.value)
 
 
-def in_template(path: Path) -> Iterator[str]:
+@functools.cache
+def in_template(path: Path) -> tuple[str, ...]:
     with path.open("rb") as opened:
-        for _, message, _, _ in extract("jinja2", opened, options={"silent": "false", "newstyle_gettext": "true"}):
-            yield message[0] if isinstance(message, tuple) else message
+        found = extract("jinja2", opened, options={"silent": "false", "newstyle_gettext": "true"})
+        return tuple(message[0] if isinstance(message, tuple) else message for _, message, _, _ in found)
 
 
+@functools.cache
 def collect(root: Path = ROOT) -> Found:
     """Every msgid of the product with the files it stands in."""
     found: Found = defaultdict(list)

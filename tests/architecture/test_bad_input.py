@@ -37,25 +37,22 @@ def test_an_empty_form_writes_nothing(doors: Doors) -> None:
 
 
 def test_hostile_fields_are_refused_or_kept_as_text(doors: Doors, request: pytest.FixtureRequest) -> None:
-    """One field hostile, the others fine. Every value in every field under ``--faults``, two of them in turn otherwise."""
-    whole, turn, wrong, asked = request.config.option.faults, 0, [], 0
+    """One field hostile, the others fine. Every value in every field under ``--faults``; otherwise one value a field, each in its
+    turn, and NUL in the first field of every form.
+    """
+    whole, turn, wrong = request.config.option.faults, 0, []
     words = [what for what in HOSTILE if what != "nul"]
     for rule, method in doors.rules(UNSAFE):
         fine, path = learn(doors, rule, method), doors.path(rule)
         for place, field in enumerate(doors.fields(rule)):
             turn += 1
-            tried = (
-                list(HOSTILE)
-                if whole
-                else [words[turn % len(words)], words[(turn + 4) % len(words)], *(["nul"] if place == 0 else [])]
-            )
+            tried = list(HOSTILE) if whole else [words[turn % len(words)], *(["nul"] if place == 0 else [])]
             for what in tried:
                 answer, left = doors.ask(method, path, data=fine | {field: HOSTILE[what]})
-                asked += 1
                 if answer.status_code >= 500 or (left and (answer.status_code >= 400 or what == "nul")):
                     wrong.append(f"{method} {rule.rule} {field} {what}: {answer.status_code} {left}")
     assert wrong == [], lines(wrong)
-    assert asked > 400, "the fields were found"
+    assert turn > 240, "the fields were found"
 
 
 READING_MARKS = {"notices.messages"}
@@ -63,14 +60,14 @@ READING_MARKS = {"notices.messages"}
 
 
 def test_hostile_questions_are_answered(doors: Doors, request: pytest.FixtureRequest) -> None:
-    """Every value in every question under ``--faults``; the largest number and one other in turn otherwise."""
+    """Every value in every question under ``--faults``; one in turn otherwise."""
     whole, wrong, turn = request.config.option.faults, [], 0
     for rule, method in doors.rules({"GET"}):
         path = doors.path(rule)
         doors.ask(method, path)
         for name in sorted(doors.query.get(rule.endpoint, set()) - {"lang"}):
             turn += 1
-            for what in HOSTILE if whole else {list(HOSTILE)[turn % len(HOSTILE)], "huge"}:
+            for what in HOSTILE if whole else [list(HOSTILE)[turn % len(HOSTILE)]]:
                 answer, left = doors.ask(method, path, query_string={name: HOSTILE[what]})
                 if answer.status_code >= 500 or (left and rule.endpoint not in READING_MARKS):
                     wrong.append(f"{rule.rule} ?{name}= {what}: {answer.status_code} {left}")

@@ -58,6 +58,13 @@ def test_a_product_whose_papers_expired_is_on_no_page(client: FlaskClient, sessi
     assert shelf.rows == []
 
 
+def test_a_made_up_kind_is_shown_as_typed(client: FlaskClient) -> None:
+    """It is no sentence of ours: a percent sign in it is not a placeholder to fill."""
+    for typed in ("%E", "%(num)d", "100%"):
+        page = client.get("/products", query_string={"category": typed})
+        assert (page.status_code, typed in page.text) == (200, True)
+
+
 def test_filters_narrow_and_unknown_values_are_passed_over(client: FlaskClient, session: Session, at: datetime) -> None:
     lamb = make_goods(session, price=14_000, season_months=[11])
     apple = make_product(

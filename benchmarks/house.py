@@ -25,7 +25,6 @@ from shop.config import Config
 
 ROOT = Path(__file__).parents[1]
 EMPTY, PREPARED, RUN, PGBENCH, MAKING = "empty", "prepared", "run", "pgbench", "making"
-APP = "shop.app:create_served_app"
 
 
 def bench_folder() -> Path:
@@ -107,8 +106,7 @@ class House:
         env = child_environment(str(self.folder / "run.json")) | {"PYTHONPATH": str(ROOT)}
         healthy = web_answers(f"http://127.0.0.1:{config.port}/healthz")
         self._supervisor.add("web", command_of("web", config), env=env, ready=healthy, cwd=ROOT)
-        bare = command_of("web", replace(config, port=self.yardstick_port))
-        bare[bare.index(APP)] = yardsticks.FACTORY
+        bare = [sys.executable, "-m", yardsticks.__name__, str(self.yardstick_port)]
         ready = web_answers(f"http://127.0.0.1:{self.yardstick_port}/hello")
         self._supervisor.add("yardsticks", bare, env=env, ready=ready, cwd=ROOT)
         self._supervisor.wait_ready(120)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from sqlalchemy.engine import make_url
 from benchmarks.figures import WrongAnswer
 from kernel.local.binaries import find_postgres
 from kernel.local.processes import server_identity
+from shop.cli.serve import serve_app
 from shop.config import Config
 
 FACTORY = "benchmarks.yardsticks:create_yardsticks"
@@ -74,3 +76,7 @@ def _pgbench(database_url: str, *options: str) -> str:
     if done.returncode:
         raise WrongAnswer(f"pgbench failed: {done.stderr.strip()[-300:]}")
     return done.stdout
+
+
+if __name__ == "__main__":
+    serve_app(FACTORY, int(sys.argv[1]))

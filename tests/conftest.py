@@ -41,7 +41,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", action="store_true", help="run the long fault tests whole instead of sampled")
 
 
-OWN_SYSTEM = {"tests/journeys/test_run.py", "tests/journeys/test_run_served.py", "tests/journeys/test_run_refused.py"}
+OWN_SYSTEM = {
+    *(f"tests/journeys/test_run{kind}.py" for kind in ("", "_served", "_refused")),
+    "tests/shop/cli/test_bench.py",
+}
 
 
 class Groups(LoadScopeScheduling):

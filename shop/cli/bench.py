@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any
 
+import structlog
+
 from kernel.local import MachineProblem
 
 BENCHES = {
@@ -57,6 +59,7 @@ def act(arguments: argparse.Namespace) -> int:
     from benchmarks.figures import Pace, WrongAnswer
     from benchmarks.house import House
 
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for the figures
     begun = time.monotonic()
     names = list(arguments.names)
     only_prepare = names[:1] == ["prepare"]

@@ -29,7 +29,12 @@ def act(arguments: argparse.Namespace) -> int:  # noqa: RET503 - the process is 
     if arguments.part in ("sequencer", "publisher"):
         return _ledger_program(arguments.part)
     if arguments.part == "web":
-        return _serve_web(Config.from_env(), arguments.host, arguments.workers)
+        from shop.app import import_doors
+
+        config = Config.from_env()
+        import_doors()
+        serve_app("shop.app:create_served_app", config.port, host=arguments.host, workers=arguments.workers)
+        return 0
     os.environ.setdefault("PYTHONPATH", str(ROOT))
     command = [sys.executable, "-m", "celery", "-A", *_CELERY[arguments.part], "-l", "warning"]
     if arguments.part == "worker":
@@ -46,22 +51,19 @@ def command_of(part: str, config: Config, *, host: str = "127.0.0.1", workers: i
     )
 
 
-def _serve_web(config: Config, host: str, workers: int) -> int:
-    """Serve pages until stopped. Everything is imported once, before the workers are forked from this process: they share it."""
+def serve_app(factory: str, port: int, *, host: str = "127.0.0.1", workers: int = 2) -> None:
+    """Serve what ``factory`` (``module:function``) makes until stopped. Workers are forked, and share what was imported before."""
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
 
-    from shop.app import import_doors
-
-    import_doors()
     gc.freeze()  # what is imported lives as long as the process: workers need not look at it, nor copy it
     Server(
-        "shop.app:create_served_app",
+        factory,
         factory=True,
         interface=Interfaces.WSGI,
         address=host,
-        port=config.port,
+        port=port,
         workers=workers,
         blocking_threads=4,
         backpressure=64,
@@ -69,7 +71,6 @@ def _serve_web(config: Config, host: str, workers: int) -> int:
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
     ).serve()
-    return 0
 
 
 def child_environment(run_file: str) -> dict[str, str]:

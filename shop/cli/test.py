@@ -28,7 +28,8 @@ def act(arguments: argparse.Namespace) -> int:
     if not arguments.no_browser:
         _make_sure_of_chromium()
     flags = [flag for flag in ("--no-browser", "--faults") if getattr(arguments, flag[2:].replace("-", "_"))]
-    parallel = [] if any(extra.startswith("-n") for extra in arguments.more) else ["-n", str(min(os.cpu_count() or 1, 4))]
+    # One worker more than there are processors: a good part of the tests waits for other processes.
+    parallel = [] if any(extra.startswith("-n") for extra in arguments.more) else ["-n", str(min((os.cpu_count() or 1) + 1, 4))]
     command = [sys.executable, "-m", "pytest", "-q", *parallel, "--dist", "load", *flags, *arguments.more]
     os.execv(sys.executable, command)
 

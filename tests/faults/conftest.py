@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from kernel import db
 from kernel.db import Base
 from kernel.local import Postgres
 from tests.traceability.ledger.running import RunningLog, running_log
+from tests.traceability.ledger.test_monitor import Quiet
 
 FLOORS = ("kernel_", "ledger_")
 
@@ -54,3 +58,15 @@ def log(database: str, tmp_path: Path, quiet: None) -> Iterator[RunningLog]:
     """A log with two witnesses, of acts that are over in a moment."""
     with running_log(tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def site(log: RunningLog) -> Iterator[str]:
+    """The folder behind any web server at all."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(log.directory)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()

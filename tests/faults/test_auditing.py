@@ -9,10 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,10 +19,7 @@ from shop.cli import ledger
 from shop.config import RUN_FILE
 from tests.conftest import ROOT, make_config
 from tests.traceability.ledger.running import AT, RunningLog
-from tests.traceability.ledger.test_monitor import Quiet
-from tests.traceability.ledger.test_publisher import roll_back
 from traceability.ledger.appending import NewEntry, append_entries
-from traceability.ledger.publisher import Publisher
 
 # The command, and then the most memory its process ever had (KiB; VmHWM, since ru_maxrss also counts the parent it was forked from).
 MEASURED = """
@@ -79,51 +72,16 @@ def test_memory_stays_flat(log: RunningLog, database: str, tmp_path: Path, reque
     assert peaks[1] - peaks[0] < 4 * 1024, peaks
 
 
-@pytest.fixture
-def site(log: RunningLog) -> Iterator[str]:
-    """The folder behind any web server at all."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(log.directory)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_from_any_machine_with_a_state_file_that_tells_a_rewrite(
-    log: RunningLog, site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Truncated, grown again with other entries and signed again by the operator, who holds the key: no newcomer can see it."""
+def test_a_damaged_state_file_blames_nobody(log: RunningLog, site: str, tmp_path: Path) -> None:
     log.witnesses.clear()
-    state, fresh, policy = tmp_path / "seen.json", tmp_path / "new.json", tmp_path / "policy"
-    log.grow(10)
-    log.grow(10)
-    policy.write_bytes((log.directory / "policy").read_bytes())
-    remote = ("--url", site, "--policy", str(policy), "--json")
-    assert shanhai(*remote, "--state", str(state)).returncode == 0
-    kept = state.read_bytes()
-    roll_back(10)
-    monkeypatch.setattr(Publisher, "_require_beginning", lambda *args: None)
-    log.append(30)
-    log.sequence()
-    log.publisher = None
-    for path in log.directory.rglob("*"):
-        if path.is_file():
-            path.unlink()
-    log.publish()
-    assert shanhai(*remote, "--state", str(fresh)).returncode == 0
-    done = shanhai(*remote, "--state", str(state))
-    found = json.loads(done.stdout)
-    assert (done.returncode, found["holds"]) == (1, False)
-    assert "history was changed since 20 entries were seen on this machine" in found["findings"][0]["what"]
-    assert state.read_bytes() == kept  # it still holds the checkpoint that proves it
-
-    state.write_bytes(kept.replace(b'"size": "20"', b'"size": "21"'))
-    done = shanhai(*remote, "--state", str(state))
+    log.grow(20)
+    state = tmp_path / "seen.json"
+    assert shanhai("--url", site, "--state", str(state)).returncode == 0
+    state.write_bytes(state.read_bytes().replace(b'"size": "20"', b'"size": "21"'))
+    done = shanhai("--url", site, "--json", "--state", str(state))
     assert (done.returncode, done.stdout) == (1, "")
     assert "seen.json is damaged" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
 
 
 def test_a_state_file_of_another_log_is_said_to_be_one(log: RunningLog, site: str, tmp_path: Path) -> None:

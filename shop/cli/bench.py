@@ -50,6 +50,7 @@ def register(commands: Any) -> None:
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument("--quick", action="store_true", help="fewer and shorter rounds: ends within 50 s")
     pace.add_argument("--full", action="store_true", help="more and longer rounds")
+    parser.add_argument("--seconds", type=float, help="how long each round of each part lasts")
     parser.add_argument("--json", action="store_true", dest="as_json", help="a list for a script")
     parser.set_defaults(act=act)
 
@@ -64,7 +65,8 @@ def act(arguments: argparse.Namespace) -> int:
     names = list(arguments.names)
     only_prepare = names[:1] == ["prepare"]
     wanted = choose(names[1:] if only_prepare else names)
-    pace = Pace(3, 1.0) if arguments.quick else Pace(9, 5.0) if arguments.full else Pace(5, 3.0)
+    rounds, seconds = (3, 1.0) if arguments.quick else (9, 5.0) if arguments.full else (5, 3.0)
+    pace = Pace(rounds, arguments.seconds or seconds)
     figures = []
     with House() as house:
         more = None

@@ -31,7 +31,7 @@ ASKED = ["product-page", "g1-batch", "g4-proof", "g7-proof"]  # the served shop,
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    done = bench(tmp_path_factory.mktemp("bench"), *ASKED, "--quick", "--json")
+    done = bench(tmp_path_factory.mktemp("bench"), *ASKED, "--quick", "--seconds", "0.1", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert isinstance(found, list)

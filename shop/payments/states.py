@@ -27,7 +27,7 @@ PAYMENT_STATES = States(
     ends=(PaymentState.CAPTURED, PaymentState.CLOSED),
     labels={
         PaymentState.CREATED: "待付款",
-        PaymentState.OPEN: "等待付款",
+        PaymentState.OPEN: "已发起付款",
         PaymentState.CAPTURED: "已收款",
         PaymentState.CLOSED: "付款已关闭",
     },

@@ -138,6 +138,13 @@ def get_actor(session: Session, person_id: UUID) -> Actor:
     )
 
 
+def list_counties_of(session: Session, actor: Actor) -> set[str]:
+    """The counties a county officer speaks for."""
+    ids = actor.organizations_with(Role.county_officer)
+    query = select(Organization.county_code).where(Organization.id.in_(ids), Organization.county_code.is_not(None))
+    return {code for code in session.scalars(query) if code}
+
+
 def hash_key(token: str) -> str:
     """What is kept of an API key: its SHA-256, hex. The token has 256 random bits, so no slow hash is needed."""
     return sha256(token.encode()).hexdigest()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Organization, Role
+from catalog.parties.queries import list_counties_of
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from shop.cooperative.models import CountyQuestion
 
@@ -48,11 +48,3 @@ def answer_question(session: Session, actor: Actor, question_id: UUID, answer: s
     row.answer, row.answered_by, row.answered_at = answer.strip(), actor.name or actor.label, at
     session.flush()
     return row
-
-
-def list_counties_of(session: Session, actor: Actor) -> set[str]:
-    """The counties an officer speaks for."""
-    ids = actor.organizations_with(Role.county_officer)
-    return set(
-        session.scalars(select(Organization.county_code).where(Organization.id.in_(ids), Organization.county_code.is_not(None)))
-    )

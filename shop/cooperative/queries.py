@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -11,12 +12,15 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Household
+from catalog.parties.models import Household, Organization
+from catalog.parties.queries import name_actors
 from catalog.products.models import Product
 from kernel.clock import SHANGHAI
+from kernel.quantity import Dimension, Quantity, Unit
 from shop.cooperative.models import CountyQuestion
-from traceability.lots.models import HouseholdDelivery, Lot, TradeItem
-from traceability.lots.states import ItemState, LotKind
+from traceability.lots.models import HouseholdDelivery, Lot, SlipWord, TradeItem
+from traceability.lots.queries import get_delivery
+from traceability.lots.states import ItemState, LotKind, SlipState
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,69 @@ class DeliveryRow:
     delivery: HouseholdDelivery
     lot: Lot
     household: Household
+
+
+@dataclass(frozen=True)
+class Slip:
+    """Everything a slip (交货凭证) says: the delivery, whose it is, who typed it, and what the household and others said to it."""
+
+    delivery: HouseholdDelivery
+    lot: Lot
+    household: Household
+    organization: Organization
+    typed_by: str
+    words: Sequence[SlipWord]
+    names: Mapping[str, str]
+
+    @property
+    def holder(self) -> str:
+        """The household as the slip may name it: the family name alone, even where the paper is lost."""
+        return f"{self.household.head_name[:1]}**"
+
+    @property
+    def amounts(self) -> list[Quantity]:
+        """What was brought as it was typed, and where it is a weight in 公斤 and 斤 both."""
+        typed = Quantity(self.delivery.quantity, self.delivery.unit)
+        others = (Unit.KG, Unit.JIN) if typed.dimension is Dimension.MASS else ()
+        return [typed, *(typed.to(unit) for unit in others if unit is not typed.unit)]
+
+
+def get_slip(session: Session, code: str) -> Slip:
+    """The slip with this code. Raises NotFound."""
+    delivery = get_delivery(session, code)
+    (slip,) = _slips(session, [delivery])
+    return slip
+
+
+def list_disputes(
+    session: Session, *, organization_id: UUID | None = None, counties: Collection[str] = (), limit: int = 50
+) -> list[Slip]:
+    """Slips that households dispute and nobody has answered yet, of a cooperative or of some counties, the oldest first."""
+    query = select(HouseholdDelivery).join(Lot, Lot.id == HouseholdDelivery.lot_id)
+    query = query.where(HouseholdDelivery.slip_state == SlipState.DISPUTED).order_by(HouseholdDelivery.id).limit(limit)
+    if organization_id is not None:
+        query = query.where(Lot.organization_id == organization_id)
+    else:
+        query = query.where(Lot.county_code.in_(counties))
+    return _slips(session, session.scalars(query).all())
+
+
+def _slips(session: Session, deliveries: Sequence[HouseholdDelivery]) -> list[Slip]:
+    """Four queries for any number of slips."""
+    rows = session.execute(
+        select(HouseholdDelivery.id, Lot, Household, Organization)
+        .join(Lot, Lot.id == HouseholdDelivery.lot_id)
+        .join(Household, Household.id == HouseholdDelivery.household_id)
+        .join(Organization, Organization.id == Lot.organization_id)
+        .where(HouseholdDelivery.id.in_([delivery.id for delivery in deliveries]))
+    )
+    behind = {key: (lot, household, organization) for key, lot, household, organization in rows}
+    words: dict[UUID, list[SlipWord]] = defaultdict(list)
+    for word in session.scalars(select(SlipWord).where(SlipWord.delivery_id.in_(behind)).order_by(SlipWord.id)):
+        words[word.delivery_id].append(word)
+    said = [word.said_by for found in words.values() for word in found if word.said_by]
+    names = name_actors(session, [*said, *(delivery.typed_by for delivery in deliveries)])
+    return [Slip(each, *behind[each.id], names[each.typed_by], words[each.id], names) for each in deliveries]
 
 
 def list_deliveries(

@@ -23,6 +23,7 @@ from shop.accounts.models import Address
 from shop.backoffice.refunding import propose_refund
 from shop.cases.claiming import ask_about_order
 from shop.cases.states import CaseKind
+from shop.cooperative import links as slip_links
 from shop.cooperative.asking import ask_county
 from shop.orders.models import Order
 from shop.payments import links
@@ -234,6 +235,8 @@ class House:
             "scan.sku": self.goods.sku,
             "scan.event_id": self.event.id if self.event else nobody,
             "scan.filename": "nothing.js",
+            "slips.code": self.delivery.slip_code,
+            "slips.token": slip_links.sign(self.secret_key, self.delivery.slip_code),
             "static.filename": "nothing.js",
             "stock.stock_lot_id": self.stock.id,
             "stock.job_id": nobody,
@@ -273,6 +276,7 @@ class House:
             "role": "approver",
             "canteen_total": "100000.00",
             "carrier": "fake",
+            "about": "weight",
             "t": self.pay_token(),
         }
         return {name: str(value) for name, value in found.items()}

@@ -17,7 +17,7 @@ from kernel.db import Base, append_only, choice
 from kernel.ids import uuid7
 from kernel.periods import Period, no_overlap
 from kernel.quantity import Quantity, Unit
-from traceability.lots.states import Basis, Custody, ItemState, LotKind, RecallState, Step
+from traceability.lots.states import Basis, Custody, DisputeSubject, ItemState, LotKind, RecallState, SlipState, Step
 
 
 class Lot(Base):
@@ -144,6 +144,7 @@ class HouseholdDelivery(Base):
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("agreed_price_fen >= 0", name="price"),
         Index("ix_lots_household_delivery_household", "household_id", "delivered_at"),
+        Index("ix_lots_household_delivery_disputed", "id", postgresql_where="slip_state = 'disputed'"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -162,6 +163,28 @@ class HouseholdDelivery(Base):
     paid_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime]
     typed_by: Mapped[str]
+    slip_state: Mapped[SlipState] = mapped_column(choice(SlipState), default=SlipState.WAITING)
+
+
+class SlipWord(Base):
+    """What was said to a slip, in order: by the household (``said_by`` empty), or by whoever answered it. ``state`` is what it led to.
+
+    No line is changed; ``words`` alone goes when the household is erased.
+    """
+
+    __tablename__ = "lots_slip_word"
+    __table_args__ = (
+        CheckConstraint("state <> 'waiting'", name="says_something"),
+        Index("ix_lots_slip_word_delivery", "delivery_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("lots_household_delivery.id"))
+    state: Mapped[SlipState] = mapped_column(choice(SlipState, "state"))
+    about: Mapped[DisputeSubject | None] = mapped_column(choice(DisputeSubject))
+    words: Mapped[str | None]
+    said_by: Mapped[str]
+    said_at: Mapped[datetime]
 
 
 class EarTag(Base):

@@ -46,6 +46,26 @@ class ItemState(StrEnum):
     VOID = "void"
 
 
+class SlipState(StrEnum):
+    """What a household has said to its slip (交货凭证), or that the slip no longer holds."""
+
+    WAITING = "waiting"
+    CONFIRMED = "confirmed"
+    DISPUTED = "disputed"
+    ANSWERED = "answered"
+    CORRECTED = "corrected"
+
+
+class DisputeSubject(StrEnum):
+    """What a household finds wrong with its slip."""
+
+    WEIGHT = "weight"
+    PRICE = "price"
+    MONEY = "money"
+    STRANGE = "strange"
+    OTHER = "other"
+
+
 class Basis(StrEnum):
     """What bounds a household's harvest; the words are the keys of ``Household.capacity``."""
 
@@ -88,3 +108,29 @@ ITEM_FLOW = States(
         ItemState.VOID: "已作废",
     },
 )
+
+# A household may change its mind either way as long as the slip stands; only a declaration that it was wrong ends it.
+SLIP_FLOW = States(
+    {
+        SlipState.WAITING: {SlipState.CONFIRMED, SlipState.DISPUTED, SlipState.CORRECTED},
+        SlipState.CONFIRMED: {SlipState.DISPUTED, SlipState.CORRECTED},
+        SlipState.DISPUTED: {SlipState.ANSWERED, SlipState.CONFIRMED, SlipState.CORRECTED},
+        SlipState.ANSWERED: {SlipState.CONFIRMED, SlipState.DISPUTED, SlipState.CORRECTED},
+        SlipState.CORRECTED: set(),
+    },
+    labels={
+        SlipState.WAITING: "待农户确认",
+        SlipState.CONFIRMED: "农户已确认",
+        SlipState.DISPUTED: "农户有异议",
+        SlipState.ANSWERED: "异议已答复",
+        SlipState.CORRECTED: "已更正",
+    },
+)
+
+DISPUTE_LABELS = {
+    DisputeSubject.WEIGHT: "重量或数量不对",
+    DisputeSubject.PRICE: "价钱不对",
+    DisputeSubject.MONEY: "写着已付款，我没收到",
+    DisputeSubject.STRANGE: "这不是我交的货",
+    DisputeSubject.OTHER: "其他",
+}

@@ -12,22 +12,22 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
-from catalog.parties.models import Household, Role
-from catalog.parties.queries import get_organization, list_households, name_actors
+from catalog.parties.models import Role
+from catalog.parties.queries import get_organization, list_counties_of, list_households
 from catalog.products.queries import find_product
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, NotFound, Problem
-from kernel.quantity import plain
 from kernel.web import once
 from shop.cooperative import asking, forms, queries
 from shop.cooperative.views import RAW, own_cooperative
+from shop.cooperative.views.slips import slip_link, slip_words
 from traceability.lots.harvesting import DeliveryDraft, mark_paid, record_delivery
-from traceability.lots.models import Lot
 from traceability.lots.queries import get_delivery
 from traceability.lots.states import LotKind
 
 bp = Blueprint("cooperative", __name__, url_prefix="/cooperative", template_folder="../templates")
+bp.context_processor(slip_words)
 
 
 @bp.get("/")
@@ -44,7 +44,7 @@ def home() -> ResponseReturnValue:
             raw=queries.list_open_lots(session, organization_id, RAW, limit=8),
             packs=queries.list_open_lots(session, organization_id, (LotKind.PACK,), limit=8),
             questions=queries.list_questions(session, organization_id=organization_id, limit=5),
-            plain=plain,
+            disputes=queries.list_disputes(session, organization_id=organization_id, limit=20),
         )
 
 
@@ -56,7 +56,7 @@ def deliveries() -> ResponseReturnValue:
     with reading() as session:
         rows = queries.list_deliveries(session, own_cooperative(), after=after)
         following = rows[-1].delivery.id if len(rows) == 30 else None
-        return render_template("cooperative/deliveries.html", rows=rows, following=following, plain=plain)
+        return render_template("cooperative/deliveries.html", rows=rows, following=following)
 
 
 @bp.get("/deliveries/new")
@@ -124,21 +124,10 @@ def _add_delivery(session: Session) -> ResponseReturnValue:
 def slip(code: str) -> ResponseReturnValue:
     """The slip (交货凭证) the household takes home."""
     with reading() as session:
-        delivery = get_delivery(session, code)
-        lot = session.get_one(Lot, delivery.lot_id)
-        if lot.organization_id != own_cooperative():
+        slip = queries.get_slip(session, code)
+        if slip.lot.organization_id != own_cooperative():
             raise NotFound("没有这张交货凭证。")
-        household = session.get_one(Household, delivery.household_id)
-        organization = get_organization(session, lot.organization_id)
-        return render_template(
-            "cooperative/slip.html",
-            delivery=delivery,
-            lot=lot,
-            household=household,
-            organization=organization,
-            typed_by=name_actors(session, [delivery.typed_by])[delivery.typed_by],
-            plain=plain,
-        )
+        return render_template("cooperative/slip.html", slip=slip, link=slip_link(session, code))
 
 
 @bp.post("/deliveries/<code>/paid")
@@ -158,10 +147,13 @@ def questions() -> ResponseReturnValue:
     officer = actor.has(Role.county_officer)
     with reading() as session:
         if officer:
-            rows = queries.list_questions(session, counties=asking.list_counties_of(session, actor))
+            counties = list_counties_of(session, actor)
+            rows, disputes = queries.list_questions(session, counties=counties), queries.list_disputes(session, counties=counties)
         else:
-            rows = queries.list_questions(session, organization_id=own_cooperative())
-    return render_template("cooperative/questions.html", rows=rows, officer=officer)
+            own = own_cooperative()
+            rows = queries.list_questions(session, organization_id=own)
+            disputes = queries.list_disputes(session, organization_id=own)
+    return render_template("cooperative/questions.html", rows=rows, disputes=disputes, officer=officer)
 
 
 @bp.post("/questions")

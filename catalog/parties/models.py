@@ -115,6 +115,14 @@ class Household(Base):
     __table_args__ = (
         UniqueConstraint("cooperative_id", "member_no"),
         CheckConstraint("member_no > 0", name="member_no_positive"),
+        Index(
+            "ix_parties_household_initials",
+            "cooperative_id",
+            "pinyin_initials",
+            "member_no",
+            postgresql_ops={"pinyin_initials": "text_pattern_ops"},
+        ),
+        Index("uq_parties_household_card_token", "card_token", unique=True, postgresql_where="card_token IS NOT NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -122,6 +130,7 @@ class Household(Base):
     member_no: Mapped[int]
     head_name: Mapped[str]
     pinyin_initials: Mapped[str] = mapped_column(default="")
+    card_token: Mapped[str | None]
     county_code: Mapped[str] = mapped_column(ForeignKey("areas_area.code"))
     town: Mapped[str] = mapped_column(default="")
     village: Mapped[str] = mapped_column(default="")

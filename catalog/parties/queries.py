@@ -189,22 +189,24 @@ def get_household(session: Session, household_id: UUID) -> Household:
 def list_households(
     session: Session, cooperative_id: UUID, *, after: int | None = None, limit: int = 50, search: str = ""
 ) -> Sequence[Household]:
-    """Members of a cooperative by number, after number ``after``; ``search``: number, part of the name, initials or village."""
+    """Members of a cooperative by number, after number ``after``; ``search``: number, initials, part of name or village."""
     query = select(Household).where(Household.cooperative_id == cooperative_id).order_by(Household.member_no).limit(limit)
     if after is not None:
         query = query.where(Household.member_no > after)
     word = search.strip()
     if word.isascii() and word.isdigit():
         query = query.where(Household.member_no == int(word[:9]))
+    elif word.isascii() and word.isalpha():
+        query = query.where(Household.pinyin_initials.startswith(word.lower()))
     elif word:
-        query = query.where(
-            or_(
-                Household.head_name.contains(word, autoescape=True),
-                Household.pinyin_initials.startswith(word.lower(), autoescape=True),
-                Household.village.contains(word, autoescape=True),
-            )
-        )
+        parts = (Household.head_name, Household.village)
+        query = query.where(or_(*(part.contains(word, autoescape=True) for part in parts)))
     return session.scalars(query).all()
+
+
+def find_card_holder(session: Session, token: str) -> Household | None:
+    """The household whose card (社员卡) carries this token, or None: mistyped, or replaced."""
+    return session.scalar(select(Household).where(Household.card_token == token)) if token else None
 
 
 def list_households_by_id(session: Session, ids: Iterable[UUID]) -> Sequence[Household]:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.areas.queries import get_area
+from catalog.parties.initials import initials_of
 from catalog.parties.models import (
     Household,
     Membership,
@@ -170,7 +171,7 @@ def register_household(
         cooperative_id=cooperative_id,
         member_no=member_no,
         head_name=name,
-        pinyin_initials=_initials(name),
+        pinyin_initials=initials_of(name),
         county_code=get_area(session, county_code).code,
         town=town.strip()[:40],
         village=village.strip()[:40],
@@ -181,12 +182,6 @@ def register_household(
     session.add(household)
     session.flush()
     return household
-
-
-def _initials(name: str) -> str:
-    from pypinyin import Style, lazy_pinyin  # a large dictionary: only who registers households loads it
-
-    return "".join(lazy_pinyin(name, style=Style.FIRST_LETTER)).lower()
 
 
 def register_place(

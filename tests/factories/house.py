@@ -173,6 +173,8 @@ class House:
             "backoffice_orders.verdict": "agree",
             "basket.sku": self.goods.sku,
             "carrier_pushes.carrier": "fake",
+            "cards.household_id": self.household.id if self.household else nobody,
+            "cards.token": "no-such-card",
             "cases.code": self.case.code,
             "cases.digest": digest,
             "cases.order": self.order.code,

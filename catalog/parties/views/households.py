@@ -26,7 +26,7 @@ from catalog.parties.queries import (
 from catalog.parties.views.organizations import picked
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import NotFound, Problem
+from kernel.errors import Invalid, NotFound, Problem
 from kernel.web import language, once, wants_json
 
 bp = Blueprint("households", __name__, url_prefix="/parties/households", template_folder="../templates")
@@ -112,11 +112,21 @@ def _create(session: Session) -> ResponseReturnValue:
         town=form.get("town", ""),
         village=form.get("village", ""),
         capacity={key: form[key] for key in registering.CAPACITY_LABELS if form.get(key)},
+        member_no=_member_no(form.get("member_no", "").strip()),
         is_demo=cooperative.is_demo,
         at=clock.now(),
     )
     flash(_("已登记第 %(no)s 号农户。", no=household.member_no), "ok")
     return redirect(url_for(".show", household_id=household.id))
+
+
+def _member_no(text: str) -> int | None:
+    """The number the cooperative already gave this household (社员编号); None when left empty. Raises Invalid."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise Invalid("社员编号是 1 到 9 位数字，不填就自动编号。", field="member_no")
+    return int(text)
 
 
 @bp.get("/<uuid:household_id>")

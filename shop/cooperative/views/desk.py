@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
-from catalog.parties.queries import get_organization, list_counties_of, list_households
+from catalog.parties.queries import get_organization, list_counties_of
 from catalog.products.queries import find_product
 from kernel import clock
 from kernel.db import reading
@@ -21,6 +21,7 @@ from kernel.errors import Invalid, NotFound, Problem
 from kernel.web import once
 from shop.cooperative import asking, forms, queries
 from shop.cooperative.views import RAW, own_cooperative
+from shop.cooperative.views.cards import MEMBERS, find_members
 from shop.cooperative.views.slips import slip_link, slip_words
 from traceability.lots.harvesting import DeliveryDraft, mark_paid, record_delivery
 from traceability.lots.queries import get_delivery
@@ -69,9 +70,12 @@ def new_delivery() -> ResponseReturnValue:
 def _delivery_page(form: Mapping[str, Any], errors: Mapping[str, str], refusal: str = "") -> str:
     organization_id = own_cooperative()
     with reading() as session:
+        found = find_members(session, organization_id)
         return render_template(
             "cooperative/delivery_form.html",
-            households=list_households(session, organization_id, limit=200, search=request.args.get("q", "")),
+            households=found[:MEMBERS],
+            more=len(found) > MEMBERS,
+            searched=request.args.get("code", "").strip()[:80],
             products=queries.list_own_products(session, organization_id),
             units=[(unit.value, _(unit.label)) for unit in forms.DELIVERY_UNITS],
             form=form,

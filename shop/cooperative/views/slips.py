@@ -84,6 +84,7 @@ def slip_lines(slip: Slip) -> list[tuple[str, str]]:
         (_("付款"), _("已付款，%(at)s", at=moment(delivery.paid_at)) if delivery.paid_at else _("未付款")),
         (_("时间"), moment(delivery.delivered_at)),
         (_("经办"), slip.typed_by),
+        (_("批次"), slip.lot.code),
     ]
 
 

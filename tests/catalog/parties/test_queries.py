@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from catalog.parties import queries
@@ -35,6 +36,21 @@ def test_households_are_found_by_number_name_initials_and_village(session: Sessi
     assert len(queries.list_households(session, cooperative.id, limit=1)) == 1
     assert [row.member_no for row in queries.list_households(session, cooperative.id, after=1)] == [2]
     assert queries.count_households(session, cooperative.id) == 2
+
+
+def test_one_letter_finds_without_reading_every_household(session: Session) -> None:
+    """The first letters are sought in their index, also among thousands of households."""
+    cooperative = make_organization(session)
+    make_household(session, cooperative, head_name="曾志强")
+    row = "SELECT gen_random_uuid(), :coop, n, '赵示例' || n, 'zsl', '640323', '', '', '{}', false, now() FROM generate_series(2, 4000) n"
+    columns = "id, cooperative_id, member_no, head_name, pinyin_initials, county_code, town, village, capacity, is_demo, created_at"
+    session.execute(text(f"INSERT INTO parties_household ({columns}) {row}"), {"coop": cooperative.id})
+    session.execute(text("ANALYZE parties_household"))
+    assert [row.head_name for row in queries.list_households(session, cooperative.id, search="ZZQ")] == ["曾志强"]
+    seek = "cooperative_id = :coop AND pinyin_initials LIKE 'zzq%' ORDER BY member_no LIMIT 50"
+    plan = session.execute(text(f"EXPLAIN SELECT * FROM parties_household WHERE {seek}"), {"coop": cooperative.id}).scalars().all()
+    assert any("ix_parties_household_initials" in line for line in plan), plan
+    assert not any("Seq Scan" in line for line in plan), plan
 
 
 def test_an_actor_carries_all_roles(session: Session) -> None:

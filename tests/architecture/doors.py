@@ -27,7 +27,7 @@ ASKS_NOTHING = {
     "orders.receive", "packing.another_parcel", "procurement_money.remove_rule",
 }  # fmt: skip
 """A button is all there is to these: they do what they say when nothing is filled in."""
-PROGRAMS = {"carrier_pushes.push", "coldchain.readings", "epcis.capture", "epcis.capture_event", "payment_webhooks.stripe"}
+PROGRAMS = {"carrier_pushes.push", "coldchain.readings", "epcis.capture", "epcis.capture_event", "epcis.end_token", "payment_webhooks.stripe"}
 """Doors for programs: a signature or a key stands in for the form's token."""
 FINE = {  # what a field of this name takes, so that a request gets further than its first field
     "quantity": "1", "boxes": "1", "count": "1", "stars": "5", "year": "2026", "level": "1", "amount": "1.00", "price": "12.80",

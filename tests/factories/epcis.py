@@ -35,8 +35,11 @@ class Partner:
         session.flush()
         self._client, self._headers = client, {"Authorization": f"Bearer {token}"}
 
-    def get(self, path: str, **query: Any) -> Any:
-        return self._client.get(f"/epcis{path}", query_string=query or None, headers=self._headers)
+    def get(self, path: str, headers: dict[str, str] | None = None, **query: Any) -> Any:
+        return self._client.get(f"/epcis{path}", query_string=query or None, headers=self._headers | (headers or {}))
+
+    def delete(self, path: str) -> Any:
+        return self._client.delete(f"/epcis{path}", headers=self._headers)
 
     def post(self, path: str, body: Any, **headers: str) -> Any:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -59,11 +62,16 @@ class Partner:
         job: dict[str, Any] = self.get(answer.headers["Location"].removeprefix("/epcis")).get_json()
         return job
 
-    def events(self, **query: Any) -> list[dict[str, Any]]:
-        answer = self.get("/events", **query)
+    def events(self, path: str = "/events", format: str = "Always_GS1_Digital_Link", **query: Any) -> list[dict[str, Any]]:
+        answer = self.get(path, {"GS1-EPC-Format": format}, **query)
         assert answer.status_code == 200, answer.get_data(as_text=True)
-        found: list[dict[str, Any]] = answer.get_json()["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
-        return found
+        return events_of(answer)
+
+
+def events_of(answer: Any) -> list[dict[str, Any]]:
+    """The events of a query document."""
+    found: list[dict[str, Any]] = answer.get_json()["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    return found
 
 
 def make_event(number: int = 1, **over: Any) -> dict[str, Any]:

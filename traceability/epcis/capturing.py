@@ -98,6 +98,12 @@ def open_job(
     return job
 
 
+def list_jobs(session: Session, actor: Actor, *, after: UUID | None = None, limit: int = 30) -> Sequence[CaptureJob]:
+    """Jobs of the actor's organisation, newest first, older than ``after``."""
+    query = select(CaptureJob).where(CaptureJob.organization_id == organization_of(actor)).order_by(CaptureJob.id.desc())
+    return session.scalars((query.where(CaptureJob.id < after) if after else query).limit(limit)).all()
+
+
 def _told(verdict: Verdict, gettext: Gettext) -> dict[str, Any]:
     base = f"/epcisBody/eventList/{verdict.place}"
     return {

@@ -1,42 +1,39 @@
-"""Ask for events in the words of the EPCIS 2.0 query language (section 8.2.7.1), paged by key, each asker seeing only what is theirs.
-
-Arrays are separated by ``|`` in a URL. ``GE_`` is inclusive, ``LT_`` exclusive. ``MATCH_epc`` looks in epcList and childEPCs,
-``MATCH_anyEPC`` also in parent, inputs and outputs, ``MATCH_epcClass`` in the quantity lists. An unknown parameter is refused.
-"""
+"""Ask for events, page by page by key, each asker seeing only what is theirs. The words of a question: see conditions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, select, text, tuple_
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from catalog.parties.roles import Actor, Role
-from kernel.clock import parse_iso
-from kernel.errors import Invalid, TooLarge
-from traceability.events.identifiers import ROOT, canonical, product_class
-from traceability.events.models import EventEpc, TraceEvent
-from traceability.events.vocabulary import Action, EpcRole, EventType, bare
+from kernel.errors import TooLarge
+from traceability.epcis.conditions import QueryParameter, condition_of
+from traceability.events.models import TraceEvent
 
 MOST_PER_PAGE = 100
 USUAL_PER_PAGE = 30
-
-
-class QueryParameter(Invalid):
-    """A parameter nobody knows, or a value that cannot be one."""
+PATIENCE = 8000  # milliseconds one question may take the database
 
 
 class QueryTooLarge(TooLarge):
     """More events than the asker wants to hear of."""
 
 
+class QueryTooComplex(TooLarge):
+    """More than the database can look through in reasonable time."""
+
+
 @dataclass(frozen=True)
 class Query:
-    """A query as understood: conditions, order, page size. ``until`` keeps pages stable while others insert."""
+    """A query as understood: conditions, order, page size."""
 
     conditions: Sequence[ColumnElement[bool]]
     order_by: str = "eventTime"
@@ -49,12 +46,22 @@ class Query:
 
 @dataclass(frozen=True)
 class Position:
-    """Where a page ended, for the next one to go on."""
+    """Where a page ended, for the next one to go on. ``until`` keeps pages stable while others insert."""
 
     until: datetime
     moment: datetime
     event_id: UUID
     seen: int
+
+    def state(self) -> list[str | int]:
+        """As a page token carries it."""
+        return [self.until.isoformat(), self.moment.isoformat(), str(self.event_id), self.seen]
+
+    @classmethod
+    def read(cls, state: Sequence[str | int]) -> Position:
+        """The position in a page token."""
+        until, moment, event_id, seen = state
+        return cls(datetime.fromisoformat(str(until)), datetime.fromisoformat(str(moment)), UUID(str(event_id)), int(seen))
 
 
 @dataclass(frozen=True)
@@ -65,74 +72,20 @@ class Page:
     following: Position | None
 
 
-def _in(column: Any, parse: Callable[[str], Any]) -> Callable[[str], ColumnElement[bool]]:
-    def condition(text: str) -> ColumnElement[bool]:
-        try:
-            found: ColumnElement[bool] = column.in_([parse(word) for word in text.split("|") if word])
-        except ValueError as error:
-            raise QueryParameter("参数值“%(value)s”不对。", params={"value": text[:80]}) from error
-        return found
-
-    return condition
-
-
-def _match(*roles: EpcRole) -> Callable[[str], ColumnElement[bool]]:
-    def condition(text: str) -> ColumnElement[bool]:
-        wanted = [_like(canonical(epc)) for epc in text.split("|") if epc]
-        return exists().where(EventEpc.event_id == TraceEvent.id, EventEpc.role.in_(roles), or_(*wanted))
-
-    return condition
-
-
-def _like(epc: str) -> ColumnElement[bool]:
-    """A GTIN-level link or pattern matches every box and lot of that product."""
-    if epc.startswith(f"{ROOT}01/") and product_class(epc) is None:
-        return or_(EventEpc.epc == epc, EventEpc.epc.startswith(f"{epc}/", autoescape=True))
-    return EventEpc.epc == epc
-
-
-def _times(column: Any, name: str) -> dict[str, Callable[[str], ColumnElement[bool]]]:
-    return {
-        f"GE_{name}": lambda text: column >= parse_iso(text, f"GE_{name}"),
-        f"LT_{name}": lambda text: column < parse_iso(text, f"LT_{name}"),
-    }
-
-
-_EPC, _CHILD, _PARENT, _INPUT, _OUTPUT = EpcRole.EPC, EpcRole.CHILD, EpcRole.PARENT, EpcRole.INPUT, EpcRole.OUTPUT
-
-CONDITIONS: dict[str, Callable[[str], ColumnElement[bool]]] = {
-    "eventType": _in(TraceEvent.event_type, EventType),
-    "EQ_action": _in(TraceEvent.action, Action),
-    "EQ_bizStep": _in(TraceEvent.biz_step, bare),
-    "EQ_disposition": _in(TraceEvent.disposition, bare),
-    "EQ_readPoint": _in(TraceEvent.read_point, canonical),
-    "EQ_bizLocation": _in(TraceEvent.biz_location, canonical),
-    "EQ_eventID": _in(TraceEvent.event_uri, str),
-    "EXISTS_errorDeclaration": lambda _: TraceEvent.is_declaration.is_(True),
-    "MATCH_epc": _match(_EPC, _CHILD),
-    "MATCH_parentID": _match(_PARENT),
-    "MATCH_inputEPC": _match(_INPUT),
-    "MATCH_outputEPC": _match(_OUTPUT),
-    "MATCH_anyEPC": _match(_EPC, _CHILD, _PARENT, _INPUT, _OUTPUT),
-    "MATCH_epcClass": _match(EpcRole.CLASS, EpcRole.CHILD_CLASS),
-    "MATCH_inputEPCClass": _match(EpcRole.INPUT_CLASS),
-    "MATCH_outputEPCClass": _match(EpcRole.OUTPUT_CLASS),
-    "MATCH_anyEPCClass": _match(EpcRole.CLASS, EpcRole.CHILD_CLASS, EpcRole.INPUT_CLASS, EpcRole.OUTPUT_CLASS),
-    **_times(TraceEvent.event_time, "eventTime"),
-    **_times(TraceEvent.record_time, "recordTime"),
-}
 _ORDERS: dict[str, Any] = {"eventTime": TraceEvent.event_time, "recordTime": TraceEvent.record_time}
+_CONTROLS = ("orderBy", "orderDirection", "perPage", "eventCountLimit", "maxEventCount")
 
 
 def parse_query(words: Mapping[str, str]) -> Query:
     """Understand the parameters of a request. Raises QueryParameter naming the one that is wrong."""
     conditions = []
-    for name, text in words.items():
-        if "\0" in text:
-            raise QueryParameter("参数值“%(value)s”不对。", params={"value": text[:80]}, field=name[:60])
-        if name in CONDITIONS:
-            conditions.append(CONDITIONS[name](text))
-        elif name not in ("orderBy", "orderDirection", "perPage", "eventCountLimit", "maxEventCount"):
+    for name, value in words.items():
+        if "\0" in value:
+            raise QueryParameter("参数值“%(value)s”不对。", params={"value": value[:80]}, field=name[:60])
+        condition = None if name in _CONTROLS else condition_of(name, value)
+        if condition is not None:
+            conditions.append(condition)
+        elif name not in _CONTROLS:
             raise QueryParameter("不支持查询参数 %(name)s。", params={"name": name[:60]}, field=name[:60])
     order_by, direction = words.get("orderBy", "eventTime"), words.get("orderDirection", "DESC")
     if order_by not in _ORDERS or direction not in ("ASC", "DESC"):
@@ -143,20 +96,25 @@ def parse_query(words: Mapping[str, str]) -> Query:
         conditions=conditions,
         order_by=order_by,
         descending=direction == "DESC",
-        per_page=min(_count(words, "perPage") or USUAL_PER_PAGE, MOST_PER_PAGE),
+        per_page=page_size(words),
         limit=_count(words, "eventCountLimit"),
         most=_count(words, "maxEventCount"),
         words=dict(words),
     )
 
 
+def page_size(words: Mapping[str, str]) -> int:
+    """How many a page holds. Raises QueryParameter."""
+    return min(_count(words, "perPage") or USUAL_PER_PAGE, MOST_PER_PAGE)
+
+
 def _count(words: Mapping[str, str], name: str) -> int | None:
     if name not in words:
         return None
-    text = words[name]
-    if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) > 0):
+    value = words[name]
+    if not (value.isascii() and value.isdigit() and len(value) <= 7 and int(value) > 0):
         raise QueryParameter("%(name)s 应是大于 0 的整数。", params={"name": name}, field=name)
-    return int(text)
+    return int(value)
 
 
 def may_see(actor: Actor) -> ColumnElement[bool] | None:
@@ -166,8 +124,25 @@ def may_see(actor: Actor) -> ColumnElement[bool] | None:
     return TraceEvent.organization_id.in_(list(actor.roles))
 
 
+@contextmanager
+def patiently(session: Session) -> Iterator[None]:
+    """Give up on a question that takes the database too long. Raises QueryTooComplex."""
+    session.execute(text(f"SET LOCAL statement_timeout = {PATIENCE}"))
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != "57014":
+            raise
+        raise QueryTooComplex("这个查询要看的事件太多，请再加上时间、标识或步骤等条件。") from error
+
+
 def find_page(session: Session, actor: Actor, query: Query, *, at: datetime, after: Position | None = None) -> Page:
-    """One page of events, newest first unless asked otherwise. Raises QueryTooLarge when maxEventCount is exceeded."""
+    """One page of events, newest first unless asked otherwise. Raises QueryTooLarge when maxEventCount is exceeded, QueryTooComplex."""
+    with patiently(session):
+        return _page(session, actor, query, at=at, after=after)
+
+
+def _page(session: Session, actor: Actor, query: Query, *, at: datetime, after: Position | None) -> Page:
     until = after.until if after else at
     conditions = [*query.conditions, TraceEvent.record_time <= until]
     if (own := may_see(actor)) is not None:

@@ -9,6 +9,7 @@ import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -146,11 +147,7 @@ def _unstorable(event: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _own_rules(event: Mapping[str, Any], at: datetime) -> Iterator[FieldError]:
-    try:
-        if parse_iso(event["eventTime"]) > at + SKEW:
-            yield FieldError("/eventTime", "eventTime 写的是 %(found)s，事件不能发生在将来。", {"found": event["eventTime"]})
-    except Invalid as problem:
-        yield FieldError("/eventTime", problem.message, problem.params)
+    yield from _times(event, at)
     if event["type"] == EventType.AGGREGATION and event.get("action") == "ADD" and "parentID" not in event:
         yield FieldError("/parentID", "装箱（ADD）要写明装进了哪里：缺少 parentID。")
     if "persistentDisposition" in event and event["type"] not in _WITH_PERSISTENT:
@@ -159,12 +156,48 @@ def _own_rules(event: Mapping[str, Any], at: datetime) -> Iterator[FieldError]:
         if ":" not in key:
             yield FieldError(f"/ilmd/{_escaped(key)}", "ilmd 里的 %(field)s 要带命名空间前缀。", {"field": key})
     yield from _quantities(event)
+    yield from _balance(event)
     yield from _sensor_times(event)
     for pointer, uri in _keys(event):
         try:
             check_key(uri)
         except Problem as problem:
             yield FieldError(pointer, problem.message, problem.params)
+
+
+def _times(event: Mapping[str, Any], at: datetime) -> Iterator[FieldError]:
+    """The schema lets moments pass that no clock here reads (a leap second, the year 0)."""
+    declared = event.get("errorDeclaration", {}).get("declarationTime")
+    for pointer, text in (("/eventTime", event["eventTime"]), ("/errorDeclaration/declarationTime", declared)):
+        try:
+            if text is not None and parse_iso(text) > at + SKEW:
+                found = {"field": pointer.rpartition("/")[2], "found": text}
+                yield FieldError(pointer, "%(field)s 写的是 %(found)s，事件不能发生在将来。", found)
+        except Invalid as problem:
+            yield FieldError(pointer, problem.message, problem.params)
+
+
+def _balance(event: Mapping[str, Any]) -> Iterator[FieldError]:
+    """A transformation does not give out more than came in, where both sides say it in units of one kind and nothing else takes part:
+    a transformationID may have other events, a serialised input a weight nobody tells."""
+    if "transformationID" in event or event.get("inputEPCList"):
+        return
+    for units in (_MASS, _VOLUME):
+        given, taken = (_total(event.get(name, ()), units) for name in ("outputQuantityList", "inputQuantityList"))
+        if given is not None and taken is not None and given > taken:
+            found = {"field": "outputQuantityList", "found": f"{given.normalize():f}", "allowed": f"≤ {taken.normalize():f}"}
+            yield FieldError("/outputQuantityList", _ALLOWED, found)
+
+
+# UN/ECE Recommendation 20, in kilograms and litres.
+_MASS = {"KGM": Decimal(1), "GRM": Decimal("0.001"), "MGM": Decimal("0.000001"), "DTN": Decimal(100), "TNE": Decimal(1000)}
+_VOLUME = {"LTR": Decimal(1), "MLT": Decimal("0.001"), "HLT": Decimal(100), "MTQ": Decimal(1000)}
+
+
+def _total(elements: Sequence[Mapping[str, Any]], units: Mapping[str, Decimal]) -> Decimal | None:
+    if not elements or not all("quantity" in each and each.get("uom") in units for each in elements):
+        return None
+    return sum((Decimal(str(each["quantity"])) * units[each["uom"]] for each in elements), Decimal())
 
 
 def _quantities(event: Mapping[str, Any]) -> Iterator[FieldError]:

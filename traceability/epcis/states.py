@@ -1,4 +1,4 @@
-"""What to do with the rest of a document when one event in it is wrong."""
+"""What a partner may choose between: what becomes of the rest of a document, how identifiers are written, how news is brought."""
 
 from __future__ import annotations
 
@@ -10,3 +10,21 @@ class ErrorBehaviour(StrEnum):
 
     ROLLBACK = "rollback"
     PROCEED = "proceed"
+
+
+class EpcFormat(StrEnum):
+    """The values of the header GS1-EPC-Format (EPCIS 2.0, section 12.9)."""
+
+    NO_PREFERENCE = "No_Preference"
+    DIGITAL_LINK = "Always_GS1_Digital_Link"
+    URN = "Always_EPC_URN"
+    NEVER = "Never_Translates"
+
+
+class DeliveryState(StrEnum):
+    """Waiting, being brought by somebody, brought, or given up until a person looks."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    DELIVERED = "delivered"
+    PARKED = "parked"

@@ -1,33 +1,47 @@
-"""Page tokens: opaque, signed, good for one query and for a few minutes. Pure but for the clock of the signature."""
+"""Page tokens: opaque, signed, good for one question of one asker and for a few minutes. Pure but for the clock of the signature."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from uuid import UUID
+import hashlib
+from collections.abc import Mapping, Sequence
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from traceability.epcis.querying import Position, QueryParameter
+from traceability.epcis.conditions import QueryParameter
 
 LIFE = 300  # seconds
 
-
-def make_token(secret: str, position: Position, words: Mapping[str, str]) -> str:
-    """A token that goes on after ``position`` in the query ``words``."""
-    seen = [position.until.isoformat(), position.moment.isoformat(), str(position.event_id), position.seen, sorted(words.items())]
-    return str(_signer(secret).dumps(seen))
+State = Sequence[str | int]
 
 
-def read_token(secret: str, token: str, words: Mapping[str, str]) -> Position:
-    """The position in a token. Raises QueryParameter when it is forged, too old, or of another query."""
+def make_token(secret: str, asked: Mapping[str, str], state: State) -> str:
+    """A token that goes on after ``state`` in the list that ``asked`` names."""
+    return str(_signer(secret).dumps([sorted(asked.items()), list(state)]))
+
+
+def read_token(secret: str, token: str, asked: Mapping[str, str]) -> State:
+    """The state in a token. Raises QueryParameter when it is forged, too old, or of another question."""
     try:
-        until, moment, event_id, seen, asked = _signer(secret).loads(token, max_age=LIFE)
+        belongs_to, state = _signer(secret).loads(token, max_age=LIFE)
     except BadSignature as error:
         raise QueryParameter("nextPageToken 无效或已过期，请从第一页重新查询。", field="nextPageToken") from error
-    if asked != [list(item) for item in sorted(words.items())]:
+    if belongs_to != [list(item) for item in sorted(asked.items())]:
         raise QueryParameter("nextPageToken 属于另一个查询。", field="nextPageToken")
-    return Position(datetime.fromisoformat(until), datetime.fromisoformat(moment), UUID(event_id), int(seen))
+    return list(state)
+
+
+def is_live(secret: str, token: str) -> bool:
+    """Whether we gave this token out, and its time is not up."""
+    try:
+        _signer(secret).loads(token, max_age=LIFE)
+    except BadSignature:
+        return False
+    return True
+
+
+def digest_token(token: str) -> str:
+    """What is kept of a token that was given back."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _signer(secret: str) -> URLSafeTimedSerializer:

@@ -176,7 +176,11 @@ def _from_urn(uri: str) -> str | None:
 
 
 def _from_link(uri: str) -> str | None:
-    segments = [unquote(part) for part in urlsplit(uri).path.strip("/").split("/")]
+    try:
+        path = urlsplit(uri).path
+    except ValueError:  # http://[
+        return None
+    segments = [unquote(part) for part in path.strip("/").split("/")]
     for at in range(len(segments) - 2, -1, -1):  # a stem may look like a key: the rightmost one counts
         key, value = segments[at], segments[at + 1]
         if key in QUALIFIERS and _DIGITS.match(value):

@@ -14,6 +14,9 @@ from kernel.db import Base, append_only, choice
 from kernel.ids import uuid7
 from traceability.events.vocabulary import Action, EpcRole, EventType, Origin
 
+BROWSED = ("biz_step", "disposition", "read_point", "biz_location")
+"""Columns whose distinct values an organisation may list."""
+
 
 class TraceEvent(Base):
     """One event; ``body`` is the EPCIS 2.0 JSON as it was hashed, the other columns are what queries seek by.
@@ -37,6 +40,7 @@ class TraceEvent(Base):
         Index("ix_events_trace_event_record", "record_time", "id"),
         Index("ix_events_trace_event_organization", "organization_id", "event_time", "id"),
         Index("ix_events_trace_event_lot", "lot_code", "event_time", "id"),
+        *(Index(f"ix_events_trace_event_{name}", "organization_id", name) for name in BROWSED),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -62,13 +66,20 @@ class TraceEvent(Base):
 
 
 class EventEpc(Base):
-    """One identifier an event names, in the role it has there; class-level rows carry quantity and unit (UN/ECE code)."""
+    """One identifier an event names, in the role it has there; class-level rows carry quantity and unit (UN/ECE code).
+
+    The event's organisation is repeated here, so that the identifiers one organisation speaks of are found without its events.
+    """
 
     __tablename__ = "events_event_epc"
-    __table_args__ = (Index("ix_events_event_epc_seek", "epc", "event_time", "event_id"),)
+    __table_args__ = (
+        Index("ix_events_event_epc_seek", "epc", "event_time", "event_id"),
+        Index("ix_events_event_epc_own", "organization_id", "epc"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     event_id: Mapped[UUID] = mapped_column(ForeignKey("events_trace_event.id"), index=True)
+    organization_id: Mapped[UUID | None]
     role: Mapped[EpcRole] = mapped_column(choice(EpcRole))
     epc: Mapped[str]
     quantity: Mapped[Decimal | None]

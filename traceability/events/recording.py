@@ -130,6 +130,7 @@ def _index(session: Session, row: TraceEvent) -> None:
         {
             "id": uuid7(),
             "event_id": row.id,
+            "organization_id": row.organization_id,
             "role": role,
             "epc": epc,
             "quantity": amount,

@@ -16,6 +16,7 @@ from kernel.outbox import deliver_all
 from tests.factories.catalog import AT, make_organization
 from tests.factories.epcis import CONTEXT, Partner, make_event
 from traceability.epcis import schema
+from traceability.epcis.api import answers
 from traceability.epcis.models import CaptureJob
 
 
@@ -88,16 +89,88 @@ def test_odd_questions_get_an_answer(partner: Partner) -> None:
 
 def test_the_address_of_an_epc_speaks_of_that_epc(partner: Partner) -> None:
     partner.capture(make_event(1), make_event(2))
-    asked = partner.get(
-        "/epcs/https://id.gs1.org/01/09520123456788/21/1/events", MATCH_anyEPC="https://id.gs1.org/01/09520123456788/21/2"
-    )
-    events = asked.get_json()["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
-    assert [event["epcList"] for event in events] == [make_event(1)["epcList"]]
+    path = "/epcs/https://id.gs1.org/01/09520123456788/21/1/events"
+    assert [event["epcList"] for event in partner.events(path)] == [make_event(1)["epcList"]]
+    other = partner.get(path, MATCH_anyEPC="https://id.gs1.org/01/09520123456788/21/2")
+    assert (other.status_code, other.get_json()["title"]) == (400, "QueryParameterException")
 
 
 def test_options_tell_versions_and_limits(client: FlaskClient) -> None:
-    for path in ("/epcis/", "/epcis/capture", "/epcis/events"):
-        answer = client.options(path)
-        assert answer.status_code == 204
+    for path, methods in (
+        ("/", {"GET", "HEAD", "OPTIONS"}),
+        ("/capture", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("/events", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("/bizSteps/shipping/events", {"GET", "HEAD", "OPTIONS"}),
+        ("/nextPageToken/x", {"DELETE", "OPTIONS"}),
+    ):
+        answer = client.options(f"/epcis{path}")
+        assert (answer.status_code, answer.data, set(answer.headers["Allow"].split(", "))) == (204, b"", methods)
         assert answer.headers["GS1-EPCIS-Version"] == "2.0.0"
         assert answer.headers["GS1-EPCIS-Capture-Limit"] == "500"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "title"),
+    [
+        ({"Accept": "application/json"}, 200, ""),
+        ({"Accept": "text/html, */*;q=0.1"}, 200, ""),
+        ({"GS1-EPCIS-Min": "1.2", "GS1-EPCIS-Max": "2.1.0", "GS1-CBV-Max": "2"}, 200, ""),
+        ({"Accept": "application/xml"}, 406, "NotAcceptableException"),
+        ({"GS1-EPCIS-Min": "2.0.1"}, 406, "NotAcceptableException"),
+        ({"GS1-EPCIS-Max": "1.2.0"}, 406, "NotAcceptableException"),
+        ({"GS1-CBV-Min": "3"}, 406, "NotAcceptableException"),
+        ({"GS1-CBV-Min": "two"}, 406, "NotAcceptableException"),
+    ],
+)
+def test_versions_and_media_types_are_agreed_on(partner: Partner, headers: dict[str, str], status: int, title: str) -> None:
+    answer = partner.get("/events", headers)
+    assert answer.status_code == status
+    assert answer.headers["GS1-EPCIS-Version"] == "2.0.0"
+    if title:
+        assert (answer.get_json()["title"], answer.mimetype) == (title, "application/problem+json")
+
+
+def test_there_are_no_web_sockets(partner: Partner) -> None:
+    for path in ("/events", "/queries/x/events"):
+        answer = partner.get(path, {"Upgrade": "websocket", "Connection": "Upgrade"})
+        assert (answer.status_code, answer.get_json()["type"]) == (501, "epcisException:ImplementationException")
+
+
+def test_a_document_of_another_version_is_refused(partner: Partner) -> None:
+    answer = partner.post("/capture", {}, GS1_EPCIS_Version="1.2.0")
+    assert (answer.status_code, answer.get_json()["title"]) == (406, "NotAcceptableException")
+
+
+def test_too_long_an_address(partner: Partner) -> None:
+    answer = partner.get("/events", MATCH_epc="x" * answers.LONGEST_ADDRESS)
+    assert (answer.status_code, answer.get_json()["title"]) == (414, "URITooLongException")
+
+
+def test_head_tells_as_much_as_get(client: FlaskClient, partner: Partner) -> None:
+    got = partner.get("/events")
+    told = client.head("/epcis/events", headers=partner._headers)
+    assert (told.status_code, told.data, told.headers["Content-Type"]) == (200, b"", got.headers["Content-Type"])
+
+
+def test_own_jobs_newest_first(client: FlaskClient, session: Session, partner: Partner) -> None:
+    for number in range(3):
+        partner.capture(make_event(number))
+    first = partner.get("/capture", perPage=2)
+    link = first.headers["Link"].split(">")[0].removeprefix("</epcis")
+    jobs = first.get_json() + partner.get(link).get_json()
+    assert [job["captureID"] for job in jobs] == sorted((job["captureID"] for job in jobs), reverse=True)
+    assert len(jobs) == 3
+    stranger = Partner(client, session)
+    assert stranger.get("/capture").get_json() == []
+    assert stranger.get(link).status_code == 400, "a token is good for its asker only"
+    assert partner.get("/capture", eventType="ObjectEvent").status_code == 400
+
+
+def test_a_page_token_can_be_given_back(partner: Partner) -> None:
+    partner.capture(make_event(1), make_event(2))
+    link = partner.get("/events", perPage=1).headers["Link"].split(">")[0].removeprefix("</epcis")
+    token = link.rpartition("nextPageToken=")[2]
+    assert partner.get(link).status_code == 200
+    assert partner.delete(f"/nextPageToken/{token}").status_code == 204
+    assert partner.get(link).status_code == 400
+    assert partner.delete("/nextPageToken/forged").status_code == 404

@@ -31,7 +31,8 @@ def test_published_documents_come_back_equal(path: Path, partner: Partner, sessi
     with time_machine.travel("2030-01-01", tick=True):
         job = partner.capture(*document["epcisBody"]["eventList"], context=document["@context"])
         assert (job["running"], job["success"], job["errors"]) == (False, True, [])
-        found = partner.events(perPage=100, orderBy="recordTime", orderDirection="ASC")
+        found = partner.events(format="Never_Translates", perPage=100, orderBy="recordTime", orderDirection="ASC")
+        translated = [partner.events(format=wanted, perPage=100) for wanted in ("Always_GS1_Digital_Link", "Always_EPC_URN")]
     sent = document["epcisBody"]["eventList"]
     assert len(found) == len(sent)
     comparable = lambda event: {k: v for k, v in event.items() if k not in ("recordTime", "@context", "eventID")}  # noqa: E731
@@ -39,6 +40,8 @@ def test_published_documents_come_back_equal(path: Path, partner: Partner, sessi
     for event in sent:
         if "eventID" in event:
             assert event["eventID"] in {each["eventID"] for each in found}
+    for events in translated:
+        assert sorted(map(hash_event, events)) == sorted(map(hash_event, found)), "identifiers in another form, the same events"
 
 
 def sorted_(value: Any) -> Any:

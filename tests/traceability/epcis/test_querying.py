@@ -67,7 +67,7 @@ def test_each_parameter_finds_what_it_says(partner: Partner, query: dict[str, st
     [
         ({"EQ_bizstep": "shipping"}, 400, "QueryParameterException"),
         ({"eventType": "HarvestEvent"}, 400, "QueryParameterException"),
-        ({"GE_eventTime": "yesterday"}, 400, "ValidationException"),
+        ({"GE_eventTime": "yesterday"}, 400, "QueryParameterException"),
         ({"perPage": "0"}, 400, "QueryParameterException"),
         ({"orderBy": "epc"}, 400, "QueryParameterException"),
         ({"eventCountLimit": "1"}, 400, "QueryParameterException"),

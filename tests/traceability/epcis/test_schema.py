@@ -54,6 +54,22 @@ def with_(key: str, value: object) -> Any:
     return lambda event: event.__setitem__(key, value)
 
 
+def elements(amounts: list[tuple[str | None, float]]) -> list[dict[str, Any]]:
+    found = [{"epcClass": f"urn:epc:class:lgtin:4012345.011111.{n}", "quantity": q} for n, (_, q) in enumerate(amounts)]
+    return [each | ({"uom": unit} if unit else {}) for each, (unit, _) in zip(found, amounts, strict=True)]
+
+
+def weighing(given: list[tuple[str | None, float]], taken: list[tuple[str | None, float]]) -> Any:
+    """A transformation of these amounts and nothing else."""
+
+    def change(event: dict[str, Any]) -> None:
+        for name in ("inputEPCList", "outputEPCList", "transformationID"):
+            event.pop(name, None)
+        event["outputQuantityList"], event["inputQuantityList"] = elements(given), elements(taken)
+
+    return change
+
+
 MUTATIONS = [
     ("ObjectEvent", without("eventTimeZoneOffset"), "/eventTimeZoneOffset", "缺少必填项"),
     ("ObjectEvent", with_("eventTimeZoneOffset", "+8:00"), "/eventTimeZoneOffset", "+08:00"),
@@ -93,6 +109,20 @@ MUTATIONS = [
     ),
     ("ObjectEvent", with_("quantityList", [{"epcClass": "urn:x:y", "quantity": "1"}]), "/quantityList/0/quantity", "number"),
     ("ObjectEvent", with_("quantityList", [{"epcClass": "urn:x:y", "price": 1}]), "/quantityList/0", "price"),
+    (
+        "ObjectEvent",
+        with_("errorDeclaration", {"declarationTime": "2101-01-01T00:00:00Z"}),
+        "/errorDeclaration/declarationTime",
+        "将来",
+    ),
+    (
+        "ObjectEvent",
+        with_("errorDeclaration", {"declarationTime": "2016-12-31T23:59:60Z"}),
+        "/errorDeclaration/declarationTime",
+        "不正确",
+    ),
+    ("TransformationEvent", weighing([("KGM", 60), ("GRM", 41_000)], [("TNE", 0.1)]), "/outputQuantityList", "≤ 100"),
+    ("TransformationEvent", weighing([("LTR", 2)], [("MLT", 1999)]), "/outputQuantityList", "≤ 1.999"),
     ("AggregationEvent", without("parentID"), "/parentID", "parentID"),
     ("AggregationEvent", with_("persistentDisposition", {"set": ["active"]}), "/persistentDisposition", "只用于"),
 ]
@@ -116,3 +146,20 @@ def test_what_is_no_object_is_refused(value: object) -> None:
     assert find_event_faults(value, AT)
     with pytest.raises(Invalid):
         must_be_event(value, AT)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken", "over"),
+    [
+        ([("KGM", 60), ("GRM", 40_000)], [("TNE", 0.1)], {}),
+        ([("KGM", 101)], [("KGM", 100)], {"transformationID": "urn:epc:id:gdti:0614141.12345.400"}),
+        ([("KGM", 101)], [("KGM", 100)], {"inputEPCList": ["urn:epc:id:sgtin:4012345.011122.25"]}),
+        ([("KGM", 756)], [("H87", 42)], {}),
+        ([("KGM", 101)], [("KGM", 100), (None, 3)], {}),
+        ([("KGM", 101)], [("LTR", 100)], {}),
+    ],
+)
+def test_what_cannot_be_compared_is_let_be(given: Any, taken: Any, over: dict[str, Any]) -> None:
+    event = copy.deepcopy(load("TransformationEvent"))
+    weighing(given, taken)(event)
+    assert find_event_faults(event | over, LATE) == []

@@ -8,11 +8,16 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from catalog.products.queries import find_product
+from kernel import clock
 from kernel.errors import FieldError, Invalid
 from kernel.money import Money
 from kernel.quantity import Quantity, Unit
+from shop.cooperative.queries import find_member
+from traceability.lots.harvesting import DeliveryDraft
 from traceability.lots.processing import OutputDraft
 from traceability.lots.states import Step
 
@@ -87,6 +92,45 @@ def read_day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError as error:
         raise Invalid("日期请写成 2026-11-22 这样。") from error
+
+
+def read_delivery(session: Session, form: Mapping[str, str], organization_id: UUID, *, happened: bool = False) -> DeliveryDraft:
+    """One delivery as the clerk typed it; the household by its key, or by its member number. Raises Invalid with every wrong field.
+
+    ``happened``: the form says by itself when it was brought.
+    """
+    reading = Reading(form)
+    household_id = _read_household(session, reading, organization_id)
+    sku = reading.text("product_sku", "请选择产品。")
+    quantity, price = read_quantity(reading), read_money(reading, "agreed_price")
+    happened_at = reading.read("happened_at", clock.parse_iso, None) if happened else None
+    reading.done()
+    product = find_product(session, sku)
+    if product is None or product.cooperative_id != organization_id:
+        raise Invalid("请选择本合作社的产品。", field="product_sku")
+    return DeliveryDraft(
+        organization_id=organization_id,
+        household_id=household_id,
+        material=product.name.split("（")[0],
+        quantity=quantity,
+        agreed_price=price,
+        ear_tags=read_ear_tags(form.get("ear_tags", "")),
+        grade=form.get("grade", "").strip()[:20],
+        product_sku=sku,
+        happened_at=happened_at,
+    )
+
+
+def _read_household(session: Session, reading: Reading, organization_id: UUID) -> UUID:
+    if "member_no" not in reading.form:
+        return reading.read("household_id", read_uuid, UUID(int=0))
+    number = reading.form["member_no"].strip()
+    found = (
+        find_member(session, organization_id, int(number)) if number.isascii() and number.isdigit() and len(number) < 10 else None
+    )
+    if found is None:
+        reading.errors.append(FieldError("member_no", "没有社员编号“%(no)s”。", {"no": number[:20]}))
+    return found or UUID(int=0)
 
 
 def read_outputs(form: MultiDict[str, str], product_sku: str | None) -> tuple[Step, list[OutputDraft]]:

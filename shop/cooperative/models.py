@@ -32,3 +32,48 @@ class CountyQuestion(Base):
     answer: Mapped[str | None]
     answered_by: Mapped[str | None]
     answered_at: Mapped[datetime | None]
+
+
+class Device(Base):
+    """A clerk's phone that takes deliveries without a network.
+
+    The phone makes its token itself; only the SHA-256 is kept. It opens the doors under ``/cooperative/offline/`` and no other, until it
+    runs out or somebody of the cooperative ends it.
+    """
+
+    __tablename__ = "cooperative_device"
+    __table_args__ = (
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended"),
+        Index("ix_cooperative_device_organization_id", "organization_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"))
+    name: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
+
+
+class SlipNumber(Base):
+    """A slip and a lot number handed out to a phone beforehand, so that the slip can be written before anybody is asked.
+
+    Used once, by one entry: ``entry_key`` is the key that entry is sent with, however often.
+    """
+
+    __tablename__ = "cooperative_slip_number"
+    __table_args__ = (
+        CheckConstraint("(used_at IS NULL) = (entry_key IS NULL)", name="used"),
+        Index("ix_cooperative_slip_number_free", "device_id", "slip_code", postgresql_where="used_at IS NULL"),
+    )
+
+    slip_code: Mapped[str] = mapped_column(primary_key=True)
+    lot_code: Mapped[str] = mapped_column(unique=True)
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("cooperative_device.id"))
+    handed_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    entry_key: Mapped[str | None]

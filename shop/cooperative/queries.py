@@ -7,17 +7,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Household, Organization
+from catalog.parties.models import Actor, Household, Membership, Organization, Person, Role, has_place_in
 from catalog.parties.queries import name_actors
 from catalog.products.models import Product
 from kernel.clock import SHANGHAI
 from kernel.quantity import Dimension, Quantity, Unit
-from shop.cooperative.models import CountyQuestion
+from shop.cooperative.models import CountyQuestion, Device
 from traceability.lots.models import HouseholdDelivery, Lot, SlipWord, TradeItem
 from traceability.lots.queries import get_delivery
 from traceability.lots.states import ItemState, LotKind, SlipState
@@ -153,3 +154,38 @@ def list_questions(
     else:
         query = query.where(CountyQuestion.county_code.in_(counties))
     return session.scalars(query).all()
+
+
+def find_member(session: Session, organization_id: UUID, member_no: int) -> UUID | None:
+    """The household with this number in the cooperative, or None."""
+    return session.scalar(select(Household.id).where(Household.cooperative_id == organization_id, Household.member_no == member_no))
+
+
+def find_clerk(session: Session, token: str, *, at: datetime) -> tuple[Device, Actor] | None:
+    """The phone this token opens the door for, and its clerk, as a clerk of that cooperative only; None when it may not come in (any more).
+
+    The membership is asked for each time: who is no clerk today does not come in with yesterday's phone.
+    """
+    row = session.execute(
+        select(Device, Person.name, Organization.kind)
+        .join(Person, Person.id == Device.person_id)
+        .join(Organization, Organization.id == Device.organization_id)
+        .join(Membership, and_(Membership.person_id == Person.id, Membership.organization_id == Organization.id))
+        .where(Device.token_hash == sha256(token.encode()).hexdigest(), Device.ended_at.is_(None), Device.expires_at > at)
+        .where(Membership.role == Role.clerk)
+    ).first()
+    if row is None or not has_place_in(Role.clerk, row.kind):
+        return None
+    device: Device = row.Device
+    roles = {device.organization_id: frozenset({Role.clerk})}
+    return device, Actor(person_id=device.person_id, name=row.name, roles=roles, label=f"person:{device.person_id}")
+
+
+def list_devices(
+    session: Session, organization_id: UUID, *, after: UUID | None = None, limit: int = 30
+) -> Sequence[tuple[Device, str]]:
+    """Phones of a cooperative with their clerks' names, newest first."""
+    query = select(Device, Person.name).join(Person, Person.id == Device.person_id).order_by(Device.id.desc()).limit(limit)
+    query = query.where(Device.organization_id == organization_id)
+    rows = session.execute(query.where(Device.id < after) if after else query)
+    return [(device, name) for device, name in rows]

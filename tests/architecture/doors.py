@@ -23,11 +23,14 @@ from tests.factories.house import House
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 ASKS_NOTHING = {
     "accounts.remove_address", "backoffice.retry", "backoffice.show_review", "backoffice_orders.decide",
-    "basket.change", "cards.make_card", "cases.take", "coldchain.retire", "cooperative.paid", "invoices.withdraw", "keys.revoke", "orders.cancel",
+    "basket.change", "cards.make_card", "cases.take", "coldchain.retire", "cooperative.paid", "invoices.withdraw", "keys.revoke", "offline.end", "orders.cancel",
     "orders.receive", "packing.another_parcel", "procurement_money.remove_rule",
 }  # fmt: skip
 """A button is all there is to these: they do what they say when nothing is filled in."""
-PROGRAMS = {"carrier_pushes.push", "coldchain.readings", "epcis.capture", "epcis.capture_event", "epcis.end_token", "payment_webhooks.stripe"}
+PROGRAMS = {
+    "carrier_pushes.push", "coldchain.readings", "epcis.capture", "epcis.capture_event", "epcis.end_token",
+    "payment_webhooks.stripe", "phone.ask", "phone.numbers", "phone.sync",
+}  # fmt: skip
 """Doors for programs: a signature or a key stands in for the form's token."""
 FINE = {  # what a field of this name takes, so that a request gets further than its first field
     "quantity": "1", "boxes": "1", "count": "1", "stars": "5", "year": "2026", "level": "1", "amount": "1.00", "price": "12.80",

@@ -25,6 +25,7 @@ from shop.cases.claiming import ask_about_order
 from shop.cases.states import CaseKind
 from shop.cooperative import links as slip_links
 from shop.cooperative.asking import ask_county
+from shop.cooperative.enrolling import enrol_device
 from shop.orders.models import Order
 from shop.payments import links
 from shop.payments.bank_transfer import import_statement
@@ -112,6 +113,8 @@ class House:
             session, make_actor(session, Role.clerk, self.cooperative, at=at), self.cooperative.id,
             refusal="超出产能", question="请核定新的产能。", at=at,
         )  # fmt: skip
+        clerk = make_actor(session, Role.clerk, self.cooperative, at=at)
+        self.phone = enrol_device(session, clerk, self.cooperative.id, name="示例手机", token_hash="0" * 64, at=at)
         self.document = make_document(session, subject_code=self.cooperative.code, at=at)
         self.key, _token = issue_key(
             session, SYSTEM, organization_id=self.cooperative.id, name="示例", scopes=["epcis:read", "epcis:write"], at=at
@@ -200,6 +203,8 @@ class House:
             "ledger.name": "nothing.js",
             "lots.code": self.lot.code,
             "lots.record_loss.code": self.raw.code,
+            "offline.device_id": self.phone.id,
+            "offline.filename": "nothing.js",
             "orders.code": self.fresh_order.code,
             "organizations.code": self.cooperative.code,
             "organizations.person_id": self.operator.person_id,

@@ -43,6 +43,7 @@ class EventDraft:
 
     ``public`` and ``private`` are what the ledger entry says beside the fields every event has: private values enter as commitments,
     each with the person it is about (or None). Nothing personal, and no weight of a single household, may stand in ``public``.
+    ``recorded_at`` is when we heard of it, where that is later than ``at``, when it happened.
     """
 
     event_type: EventType
@@ -62,6 +63,7 @@ class EventDraft:
     product_class: str | None = None
     public: Mapping[str, str | int] = field(default_factory=dict)
     private: Mapping[str, tuple[UUID | None, str]] = field(default_factory=dict)
+    recorded_at: datetime | None = None
 
 
 def build_body(draft: EventDraft, event_uri: str) -> dict[str, Any]:

@@ -38,10 +38,13 @@ _LISTS = {
 
 
 def record_event(session: Session, actor: Actor, draft: EventDraft) -> TraceEvent:
-    """Record what one of our own acts did. The act has checked who may do it; ``draft.at`` is event time and record time."""
+    """Record what one of our own acts did. The act has checked who may do it.
+
+    ``draft.at`` is the event time, and the record time too unless the draft says another.
+    """
     event_id = uuid7()
     body = build_body(draft, f"urn:uuid:{event_id}")
-    row = _row(event_id, body, None, Origin.OWN, actor, draft.organization_id, draft.at)
+    row = _row(event_id, body, None, Origin.OWN, actor, draft.organization_id, draft.recorded_at or draft.at)
     row.county_code, row.lot_code, row.product_class = draft.county_code, draft.lot_code, draft.product_class
     return _keep(session, row, draft.public, draft.private)
 

@@ -62,6 +62,7 @@ def say_of_lot(
     ilmd: Mapping[str, Any] | None = None,
     facts: Mapping[str, Any] | None = None,
     private: Mapping[str, tuple[UUID | None, str]] | None = None,
+    recorded_at: datetime | None = None,
 ) -> TraceEvent:
     """An ObjectEvent about one lot, naming its boxes when ``items`` are given."""
     public, hidden = _measure(session, "quantity", {lot.id}, quantity)
@@ -86,6 +87,7 @@ def say_of_lot(
         product_class=lot.product_sku,
         public=named_openly | public,
         private=named_closed | hidden | dict(private or {}),
+        recorded_at=recorded_at,
     )
     return record_event(session, actor, draft)
 

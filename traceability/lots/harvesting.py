@@ -32,6 +32,8 @@ from traceability.lots.units import in_standard_unit
 # 畜禽标识 (农业部令第67号, art. 8): species digit 1 pig, 2 cattle, 3 sheep, six digits of the county, eight of the animal.
 _EAR_TAG = re.compile(r"[123][0-9]{14}")
 HALF_A_YEAR = timedelta(days=183)
+LATE = timedelta(days=3)  # a phone without a network keeps entries for two days; a third for the way back
+CLOCKS_DIFFER = timedelta(minutes=5)
 MILLIONTH = Decimal("0.000001")
 CAPACITY_TEXTS = {
     "alone": "这户本季“%(material)s”最多能交 %(cap)s %(unit)s，已交 %(so_far)s %(unit)s，这次的 %(wanted)s %(unit)s超出了。"
@@ -43,7 +45,10 @@ CAPACITY_TEXTS = {
 
 @dataclass(frozen=True)
 class DeliveryDraft:
-    """What the clerk types. ``agreed_price`` is for the whole delivery; livestock comes by head, each with its ear tag."""
+    """What the clerk types. ``agreed_price`` is for the whole delivery; livestock comes by head, each with its ear tag.
+
+    ``happened_at`` is given when it is entered later than it was brought; the codes, when they were written down before we heard of it.
+    """
 
     organization_id: UUID
     household_id: UUID
@@ -54,15 +59,19 @@ class DeliveryDraft:
     grade: str = ""
     product_sku: str | None = None
     place_id: UUID | None = None
+    happened_at: datetime | None = None
+    slip_code: str | None = None
+    lot_code: str | None = None
 
 
 def record_delivery(session: Session, actor: Actor, draft: DeliveryDraft, at: datetime) -> HouseholdDelivery:
     """Take in what a household brings and make a lot of it.
 
-    A clerk of the cooperative may. Raises Forbidden, NotFound, Invalid (not a member, amount, ear tags, above capacity: with the cap
-    and what was delivered so far), Conflict (ear tag known).
+    A clerk of the cooperative may. Raises Forbidden, NotFound, Invalid (not a member, amount, ear tags, entered too late, above capacity:
+    with the cap and what was delivered so far), Conflict (ear tag known).
     """
     actor.must(Role.clerk, draft.organization_id)
+    recorded_at, at = at, _checked_moment(draft, at)
     household = get_household(session, draft.household_id)
     if household.cooperative_id != draft.organization_id:
         raise Invalid("这一户不是本合作社的社员，不能代收。", field="household_id")
@@ -70,6 +79,7 @@ def record_delivery(session: Session, actor: Actor, draft: DeliveryDraft, at: da
     season = f"{clock.today_shanghai(at):%Y}"
     _use_capacity(session, household, draft.material.strip(), season, quantity, at)
     lot = _make_lot(draft, household, quantity, at)
+    lot.created_at = recorded_at
     if draft.product_sku:
         lot.gtin = get_product(session, draft.product_sku).gtin
     session.add(lot)
@@ -77,7 +87,7 @@ def record_delivery(session: Session, actor: Actor, draft: DeliveryDraft, at: da
     _keep_ear_tags(session, lot, draft.ear_tags)
     session.add(LotShare(lot_id=lot.id, household_id=household.id, share=Decimal(1)))
     delivery = HouseholdDelivery(
-        slip_code=new_code("DLV"),
+        slip_code=draft.slip_code or new_code("DLV"),
         lot_id=lot.id,
         household_id=household.id,
         material=lot.material,
@@ -89,11 +99,12 @@ def record_delivery(session: Session, actor: Actor, draft: DeliveryDraft, at: da
         grade=draft.grade.strip() or None,
         agreed_price_fen=_checked_price(draft.agreed_price),
         delivered_at=at,
+        recorded_at=recorded_at,
         typed_by=actor.label,
     )
     session.add(delivery)
     session.flush()
-    _say(session, actor, lot, delivery, quantity, at)
+    _say(session, actor, lot, delivery, quantity)
     return delivery
 
 
@@ -106,6 +117,16 @@ def mark_paid(session: Session, actor: Actor, *, delivery_id: UUID, at: datetime
     delivery.paid_at = at
     session.flush()
     return delivery
+
+
+def _checked_moment(draft: DeliveryDraft, at: datetime) -> datetime:
+    """When it was brought: at most three days ago, and not later than now, whatever the phone's clock says."""
+    happened = draft.happened_at or at
+    if happened > at + CLOCKS_DIFFER:
+        raise Invalid("交货时间比现在还晚。请校准手机的时间，再重新记这一笔。", field="happened_at")
+    if happened < at - LATE:
+        raise Invalid("交货时间在 3 天以前，已过补记的期限，请由县里核定。", field="happened_at")
+    return min(happened, at)
 
 
 def _checked_quantity(draft: DeliveryDraft) -> Quantity:
@@ -146,7 +167,7 @@ def _checked_price(price: Money) -> int:
 def _make_lot(draft: DeliveryDraft, household: Household, quantity: Quantity, at: datetime) -> Lot:
     return Lot(
         id=uuid7(),
-        code=new_code("LOT"),
+        code=draft.lot_code or new_code("LOT"),
         kind=LotKind.DELIVERY,
         product_sku=draft.product_sku,
         material=draft.material.strip()[:80],
@@ -247,7 +268,7 @@ def _brought_before(session: Session, household: Household, material: str, seaso
     return Decimal(session.scalar(recent.where(HouseholdDelivery.material == material, HouseholdDelivery.season != season)) or 0)
 
 
-def _say(session: Session, actor: Actor, lot: Lot, delivery: HouseholdDelivery, quantity: Quantity, at: datetime) -> None:
+def _say(session: Session, actor: Actor, lot: Lot, delivery: HouseholdDelivery, quantity: Quantity) -> None:
     private: dict[str, tuple[UUID | None, str]] = {"household": (delivery.household_id, str(delivery.household_token))}
     if delivery.ear_tags:
         private["ear_tags"] = (delivery.household_id, " ".join(delivery.ear_tags))
@@ -255,7 +276,8 @@ def _say(session: Session, actor: Actor, lot: Lot, delivery: HouseholdDelivery, 
         session,
         actor,
         lot,
-        at=at,
+        at=delivery.delivered_at,
+        recorded_at=delivery.recorded_at,
         action=Action.ADD,
         biz_step="commissioning",
         disposition="active",

@@ -137,12 +137,14 @@ class HouseholdDelivery(Base):
     """What one household brought, with the slip (交货凭证) it takes home. ``agreed_price_fen`` is for the whole delivery.
 
     ``household_token`` is the only name the event knows the household by: random, and another one for each delivery.
+    ``delivered_at`` is when it was brought (by the phone's clock, if it was typed without a network), ``recorded_at`` when we heard of it.
     """
 
     __tablename__ = "lots_household_delivery"
     __table_args__ = (
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("agreed_price_fen >= 0", name="price"),
+        CheckConstraint("delivered_at <= recorded_at", name="times"),
         Index("ix_lots_household_delivery_household", "household_id", "delivered_at"),
         Index("ix_lots_household_delivery_disputed", "id", postgresql_where="slip_state = 'disputed'"),
     )
@@ -162,6 +164,7 @@ class HouseholdDelivery(Base):
     household_token: Mapped[UUID] = mapped_column(default=uuid4)
     paid_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
     typed_by: Mapped[str]
     slip_state: Mapped[SlipState] = mapped_column(choice(SlipState), default=SlipState.WAITING)
 

@@ -14,16 +14,15 @@ from sqlalchemy.orm import Session
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from catalog.parties.queries import get_organization, list_counties_of
-from catalog.products.queries import find_product
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Invalid, NotFound, Problem
+from kernel.errors import NotFound, Problem
 from kernel.web import once
 from shop.cooperative import asking, forms, queries
 from shop.cooperative.views import RAW, own_cooperative
 from shop.cooperative.views.cards import MEMBERS, find_members
 from shop.cooperative.views.slips import slip_link, slip_words
-from traceability.lots.harvesting import DeliveryDraft, mark_paid, record_delivery
+from traceability.lots.harvesting import mark_paid, record_delivery
 from traceability.lots.queries import get_delivery
 from traceability.lots.states import LotKind
 
@@ -98,24 +97,7 @@ def add_delivery() -> ResponseReturnValue:
 
 @once
 def _add_delivery(session: Session) -> ResponseReturnValue:
-    read = forms.Reading(request.form)
-    household_id = read.read("household_id", forms.read_uuid, UUID(int=0))
-    sku = read.text("product_sku", _("请选择产品。"))
-    quantity, price = forms.read_quantity(read), forms.read_money(read, "agreed_price")
-    read.done()
-    product = find_product(session, sku)
-    if product is None or product.cooperative_id != own_cooperative():
-        raise Invalid("请选择本合作社的产品。", field="product_sku")
-    draft = DeliveryDraft(
-        organization_id=own_cooperative(),
-        household_id=household_id,
-        material=product.name.split("（")[0],
-        quantity=quantity,
-        agreed_price=price,
-        ear_tags=forms.read_ear_tags(request.form.get("ear_tags", "")),
-        grade=request.form.get("grade", "").strip()[:20],
-        product_sku=sku,
-    )
+    draft = forms.read_delivery(session, request.form, own_cooperative())
     delivery = record_delivery(session, current_actor(), draft, clock.now())
     if request.form.get("paid") == "1":
         mark_paid(session, current_actor(), delivery_id=delivery.id, at=clock.now())

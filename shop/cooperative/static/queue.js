@@ -1,0 +1,133 @@
+// The queue of deliveries. An entry takes a number from the phone's block when it is made, keeps it for ever, and is sent under one key until
+// it is answered; the server does it once, however often and from however many tabs it comes.
+import { all, change, find } from "./store.js";
+import { random, seal, unseal } from "./vault.js";
+
+export const WAITING = "waiting", DONE = "done", REFUSED = "refused", VOID = "void";
+const KEPT_AFTER = 7 * 86400000; // an entry that was taken in is shown for a week
+const HOME = new URL("../", import.meta.url).href;
+
+/** The phone's sign-in has ended. */
+export class SignedOut extends Error {}
+/** There is no number left on the phone. */
+export class NoNumber extends Error {}
+
+export const newKey = () => Array.from(random(16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** One request to the phone's doors: {status, body}. Throws SignedOut, and TypeError without a network. */
+export async function ask(token, lang, path, fields, key) {
+  const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
+  const how = { headers, credentials: "omit", cache: "no-store" };
+  if (fields) Object.assign(how, { method: "POST", body: new URLSearchParams(fields) });
+  if (key) headers["Idempotency-Key"] = key;
+  const answer = await fetch(`${HOME}${path}${path.includes("?") ? "&" : "?"}lang=${lang}`, how);
+  if (answer.status === 401) throw new SignedOut();
+  let body = {};
+  try { body = await answer.json(); } catch (error) { /* a page of some machine between us and the server */ }
+  return { status: answer.status, body };
+}
+
+/** Every entry, newest first, opened. */
+export async function list(key) {
+  const rows = await all("entries");
+  const open = await Promise.all(rows.map(async (row) => ({ ...row, ...(await unseal(key, row.box)) })));
+  return open.sort((a, b) => (a.at < b.at ? 1 : -1));
+}
+
+const close = async (key, { id, state, at, slip, lot, box, ...rest }) => ({ id, state, at, slip, lot, box: await seal(key, rest) });
+
+/** Put a delivery in the queue under the next free number. In one transaction: no two entries, and no two tabs, get the same one. */
+export async function add(key, fields, at = new Date()) {
+  const entry = { id: newKey(), state: WAITING, at: at.toISOString(), box: await seal(key, { fields }) };
+  return change(["numbers", "entries"], async (numbers, entries, asked) => {
+    const [next] = await asked(numbers.getAll(null, 1));
+    if (!next) throw new NoNumber();
+    numbers.delete(next.slip);
+    entries.put({ ...entry, ...next });
+    return { ...entry, ...next, fields };
+  });
+}
+
+export const freeNumbers = async () => (await all("numbers")).length;
+
+/** Lay up the numbers the server hands out, but for those that entries on this phone hold already. */
+export const layUp = (handed) => change(["numbers", "entries"], async (numbers, entries, asked) => {
+  const held = new Set((await asked(entries.getAll())).map((row) => row.slip));
+  numbers.clear();
+  for (const [slip, lot] of handed) if (!held.has(slip)) numbers.put({ slip, lot });
+});
+
+/** Note what became of an entry, unless another tab has heard something final meanwhile. */
+async function settle(key, entry) {
+  const row = await close(key, entry);
+  await change(["entries"], async (entries, asked) => {
+    const now = await asked(entries.get(row.id));
+    if (now.state === WAITING || now.state === REFUSED) entries.put(row);
+  });
+}
+
+async function send(token, lang, entry) {
+  const fields = { ...entry.fields, slip: entry.slip, happened_at: entry.at };
+  const { status, body } = await ask(token, lang, "deliveries", fields, entry.id);
+  if (status === 200) return { state: DONE, doneAt: body.recorded, reason: "" };
+  if (status >= 400 && status < 500 && status !== 429) {
+    const told = (body.errors || []).map((error) => error.detail).join(" ");
+    return { state: REFUSED, status, reason: told || body.detail || String(status) };
+  }
+  return null; // the server is not well: later
+}
+
+/**
+ * Send what waits, oldest first, and what was refused because something else was going on. True when all of it was answered.
+ * Tabs take turns where the browser lets them; where not, the server's once-only keys hold.
+ */
+export async function sync(key, token, lang, shown = () => {}) {
+  const run = async (lock) => {
+    if (lock === null) return false;
+    const waiting = (await list(key)).filter((entry) => entry.state === WAITING || (entry.state === REFUSED && entry.status === 409));
+    let whole = true;
+    for (const entry of waiting.reverse()) {
+      const result = await send(token, lang, entry);
+      if (result) await settle(key, { ...entry, ...result }); else whole = false;
+      await shown();
+    }
+    return whole;
+  };
+  return navigator.locks ? navigator.locks.request("shanhai-sync", { ifAvailable: true }, run) : run();
+}
+
+async function alter(key, id, changes) {
+  const row = await find("entries", id);
+  if (row.state === REFUSED) await settle(key, { ...row, ...(await unseal(key, row.box)), ...changes });
+}
+
+/** Try a refused entry again, or give it up for good: its number is never given to another. */
+export const retry = (key, id) => alter(key, id, { state: WAITING, reason: "" });
+export const giveUp = (key, id) => alter(key, id, { state: VOID });
+export const noteAsked = (key, id, question) => alter(key, id, { question });
+
+/** Forget what was taken in more than a week ago. */
+export async function tidy(now = Date.now()) {
+  const old = (await all("entries")).filter((row) => row.state === DONE && Date.parse(row.at) < now - KEPT_AFTER);
+  await change(["entries"], (entries) => { for (const row of old) entries.delete(row.id); });
+}
+
+/** What is not yet on the server, to be written into a file. */
+export async function unsent(key) {
+  const entries = (await list(key)).filter((entry) => entry.state === WAITING || entry.state === REFUSED);
+  return entries.map(({ box, ...entry }) => entry);
+}
+
+/** Put entries of a saved file into the queue; those that are here already stay as they are. How many were new. */
+export async function restore(key, entries) {
+  const known = new Set((await all("entries")).map((row) => row.id));
+  const fresh = entries.filter((entry) => entry && typeof entry.id === "string" && entry.slip && entry.fields && !known.has(entry.id));
+  const rows = await Promise.all(fresh.map((entry) => close(key, entry)));
+  await change(["numbers", "entries"], (numbers, open) => {
+    for (const row of rows) {
+      numbers.delete(row.slip);
+      open.put(row);
+    }
+  });
+  return fresh.length;
+}

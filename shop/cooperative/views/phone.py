@@ -1,0 +1,119 @@
+"""The doors of a phone that takes deliveries without a network: what it keeps, its numbers, its entries, its questions.
+
+A phone opens them with a token of its own (``Authorization: Bearer``, never a cookie, so no other site can make it call); the token opens
+nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, g, jsonify, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from catalog.parties.access import current_actor
+from catalog.parties.queries import get_organization, list_households
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import Unauthorized
+from kernel.web import csrf, door, once
+from shop.cooperative import asking, forms, numbering, queries, syncing
+from shop.cooperative.models import Device
+
+bp = Blueprint("phone", __name__, url_prefix="/cooperative/offline")
+csrf.exempt(bp)
+PAGE = 500
+
+
+def from_phone(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+    """Let a view be used by a phone that was let in, as its clerk. Raises Unauthorized."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        kind, _space, token = request.headers.get("Authorization", "").partition(" ")
+        with reading() as session:
+            found = queries.find_clerk(session, token.strip(), at=clock.now()) if kind.lower() == "bearer" else None
+        if found is None:
+            raise Unauthorized("这部手机的登录到期了，或被合作社停用了。请重新登录后再启用；手机里的记录不会丢。")
+        g.device, g.actor = found
+        g.actor_key = f"person:{found[1].person_id}"
+        return view(*args, **kwargs)
+
+    return door("a clerk's phone")(guarded)
+
+
+def _device() -> Device:
+    device: Device = g.device
+    return device
+
+
+@bp.get("/data.json")
+@from_phone
+def data() -> ResponseReturnValue:
+    """What the phone keeps: products, and of each household the number, the masked name and its initials; never more than that."""
+    text = request.args.get("after", "0")
+    after = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    device = _device()
+    with reading() as session:
+        organization = get_organization(session, device.organization_id)
+        households = list_households(session, device.organization_id, after=after, limit=PAGE)
+        products = queries.list_own_products(session, device.organization_id)
+    response = jsonify(
+        cooperative=[organization.name, organization.name_en],
+        clerk=current_actor().name,
+        expires=clock.format_iso(device.expires_at),
+        products=[[product.sku, product.name, product.name_en] for product in products],
+        households=[[row.member_no, mask_name(row.head_name), row.pinyin_initials] for row in households],
+        following=households[-1].member_no if len(households) == PAGE else None,
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def mask_name(name: str) -> str:
+    """A name as a phone may keep it: 王**."""
+    return f"{name[:1]}**"
+
+
+@bp.post("/numbers")
+@from_phone
+@once
+def numbers(session: Session) -> ResponseReturnValue:
+    """The numbers the phone may still use, filled up to a block."""
+    handed = numbering.hand_out_numbers(session, _device().id, at=clock.now())
+    return jsonify(numbers=[[number.slip_code, number.lot_code] for number in handed])
+
+
+@bp.post("/deliveries")
+@from_phone
+@once
+def sync(session: Session) -> ResponseReturnValue:
+    """Take in one delivery that was typed on the phone, under the number the phone gave it."""
+    draft = forms.read_delivery(session, request.form, _device().organization_id, happened=True)
+    entry = syncing.Entry(
+        draft=draft,
+        slip_code=request.form.get("slip", "").strip(),
+        paid=request.form.get("paid") == "1",
+        key=request.headers.get("Idempotency-Key", ""),
+    )
+    delivery = syncing.sync_delivery(session, current_actor(), entry, at=clock.now())
+    return jsonify(slip=delivery.slip_code, recorded=clock.format_iso(delivery.recorded_at))
+
+
+@bp.post("/questions")
+@from_phone
+@once
+def ask(session: Session) -> ResponseReturnValue:
+    """Ask the county about an entry that was refused."""
+    asking.ask_county(
+        session,
+        current_actor(),
+        _device().organization_id,
+        refusal=request.form.get("refusal", ""),
+        question=request.form.get("question", ""),
+        at=clock.now(),
+    )
+    return jsonify(asked=True)

@@ -1,0 +1,252 @@
+"""A clerk's two days without a network, in a real browser: shop.cooperative.views.offline and its scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import select
+
+from catalog.parties.models import Role
+from kernel import clock
+from kernel.db import reading, work
+from kernel.quantity import Unit
+from shop.accounts.signing import add_login
+from shop.app import create_app
+from shop.cooperative.models import CountyQuestion
+from tests.conftest import make_config
+from tests.factories.catalog import make_actor, make_household, make_organization, make_product
+from tests.factories.lots import make_capacity
+from tests.factories.serving import serve
+from traceability.lots.models import HouseholdDelivery
+
+pytestmark = pytest.mark.browser
+PASSWORD, PIN = "harvest-moon-7", "730194"
+
+
+class Line:
+    """The line between phone and server: counts what gets through, and can lose answers."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self.app, self.asked, self.lose = app, list[str](), False
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self.asked.append(environ["PATH_INFO"])
+        if not (self.lose and environ["PATH_INFO"].endswith("/deliveries")):
+            return self.app(environ, start_response)
+        b"".join(self.app(environ, lambda *_: None))  # the server has done it and nobody hears of it
+        start_response("502 Bad Gateway", [])
+        return []
+
+
+@pytest.fixture
+def line(database: str, tmp_path: Path) -> Iterator[Line]:
+    """The whole application behind a real port, with a clerk, 120 households and apples."""
+    with work() as session:
+        cooperative = make_organization(session, name="静宁示例合作社", name_en="Jingning example cooperative")
+        for number in range(120):
+            make_household(session, cooperative, head_name=("王示例", "李示例", "赵示例")[number % 3])
+        make_product(
+            session,
+            cooperative,
+            name="静宁苹果（一级）",
+            name_en="Jingning apples",
+            pack_unit=Unit.KG,
+            needs=[],
+            season_months=[11],
+        )
+        make_capacity(session, "静宁苹果", Unit.KG, 100)
+        clerk = make_actor(session, Role.clerk, cooperative)
+        assert clerk.person_id
+        add_login(session, clerk.person_id, "clerk@example.cn", PASSWORD, at=clock.now())
+    app = create_app(make_config(tmp_path, database), connect=False)
+    line = Line(app.wsgi_app)
+    app.wsgi_app = line  # type: ignore[method-assign]
+    with serve(app) as url:
+        line.url = url  # type: ignore[attr-defined]
+        yield line
+
+
+@pytest.fixture
+def context(browser: Browser, line: Line) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 360, "height": 740}, locale="zh-CN", base_url=line.url)  # type: ignore[attr-defined]
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return enrol(context)
+
+
+def enrol(context: BrowserContext) -> Page:
+    """Sign in, let this phone in, and wait until the page can stand alone."""
+    page = context.new_page()
+    page.goto("/cooperative/offline/")
+    page.get_by_role("link", name="登录并启用").click()
+    page.get_by_label("账号").or_(page.locator("[name=name]")).first.fill("clerk@example.cn")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("main button").first.click()
+    page.get_by_label("给手机起个名字").fill("收购点的红米")
+    page.get_by_label("PIN，至少 6 位").fill(PIN)
+    page.get_by_label("再输一次 PIN").fill(PIN)
+    page.get_by_role("button", name="启用", exact=True).click()
+    unlock(page)
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    expect(page.locator("#numbers")).to_contain_text("200")
+    return page
+
+
+def unlock(page: Page) -> None:
+    page.get_by_label("这部手机的 PIN").fill(PIN)
+    page.get_by_role("button", name="打开").click()
+    expect(page.get_by_role("heading", name="收一笔货")).to_be_visible()
+
+
+def deliver(page: Page, household: str, quantity: str, unit: str = "jin") -> None:
+    before = page.locator("#entries > li").count()
+    page.get_by_label("找农户").fill(household)
+    page.get_by_label("数量").fill(quantity)
+    page.get_by_label("计量单位").select_option(unit)
+    page.get_by_label("约定价款").fill("350.00")
+    page.get_by_role("button", name="记下这笔货").click()
+    expect(page.locator("#entries > li")).to_have_count(before + 1)
+
+
+def states(page: Page) -> list[str]:
+    return page.locator("#entries [data-entry]").evaluate_all("all => all.map((one) => one.dataset.entry)")
+
+
+def stored() -> list[tuple[str, str]]:
+    with reading() as session:
+        rows = session.execute(select(HouseholdDelivery.slip_code, HouseholdDelivery.quantity).order_by(HouseholdDelivery.id))
+        return [(slip, f"{quantity:f}".rstrip("0").rstrip(".")) for slip, quantity in rows]
+
+
+def test_a_day_without_a_network_is_sent_once(page: Page, context: BrowserContext, line: Line) -> None:
+    context.set_offline(True)
+    asked = len(line.asked)
+    deliver(page, "7", "200")
+    expect(page.locator("#entries")).to_contain_text("100 千克 · 200 斤")
+    deliver(page, "8", "6002")
+    deliver(page, "9", "40", "kg")
+    slips = page.locator("#entries [data-slip]").all_text_contents()
+    assert (len(set(slips)), states(page)) == (3, ["waiting"] * 3)
+    page.reload()
+    unlock(page)
+    assert page.locator("#entries [data-slip]").all_text_contents() == slips
+    expect(page.locator("#net")).to_have_text("没有网络，先存在手机里")
+    page.goto("/cooperative/offline/?lang=en")
+    expect(page.get_by_label("This phone's PIN")).to_be_visible()
+    page.goto("/cooperative/offline/")
+    unlock(page)
+    assert (len(line.asked), stored()) == (asked, []), "nothing got through meanwhile"
+
+    line.lose = True
+    context.set_offline(False)
+    expect(page.locator("#news")).to_have_text("有几笔还没送到，稍后会再试。")
+    assert [quantity for _, quantity in stored()] == ["200", "40"], "the server has them, the phone does not know"
+    assert states(page) == ["waiting"] * 3
+    line.lose = False
+    second = context.new_page()
+    second.goto("/cooperative/offline/")
+    for each in (page, second):  # two tabs at once, and without the browser's locks between them
+        each.evaluate("Object.defineProperty(navigator, 'locks', { value: undefined })")
+    unlock(second)
+    page.get_by_role("button", name="现在同步").click()
+    for each in (page, second):
+        expect(each.locator("#entries")).to_contain_text("最多能交 3000 千克")
+        expect(each.locator("#entries .badge.ok")).to_have_count(2)
+    assert stored() == [(slips[2], "200"), (slips[0], "40")]
+    assert states(page) == ["done", "refused", "done"]
+
+    refused = page.locator("[data-entry=refused]")
+    refused.get_by_text("请县里核定", exact=True).click()
+    refused.get_by_label("要县里核定什么").fill("今年新包了十亩地，请核定。")
+    refused.get_by_role("button", name="发给县里").click()
+    expect(refused.get_by_text("已问县里。")).to_be_visible()
+    with reading() as session:
+        assert slips[1] in session.scalars(select(CountyQuestion.refusal)).one()
+    page.once("dialog", lambda dialog: dialog.accept())
+    refused.get_by_role("button", name="作废").click()
+    expect(page.locator("[data-entry=void]")).to_have_count(1)
+    page.reload()
+    unlock(page)
+    expect(page.locator("#numbers")).to_contain_text("199")
+    assert states(page) == ["done", "void", "done"], "a number given up is never given to another entry"
+
+
+def test_the_first_load_is_small_and_the_page_names_nobody(context: BrowserContext, line: Line) -> None:
+    """All that comes over the line until the clerk sees the form, at most 150 KB, uncompressed, headers too."""
+    sizes: list[int] = []
+
+    def weigh(request: Any) -> None:
+        size = request.sizes()
+        sizes.append(size["responseBodySize"] + size["responseHeadersSize"])
+
+    page = enrol(context)
+    page.close()
+    context.clear_cookies()
+    fresh = context.new_page()
+    fresh.on("requestfinished", weigh)
+    fresh.goto("/cooperative/offline/")
+    unlock(fresh)
+    shell = fresh.request.get("/cooperative/offline/").text()
+    assert "示例" not in shell
+    assert "csrf" not in shell
+    assert all(path.startswith(("/static/", "/cooperative/offline/")) for path in line.asked[-5:])
+    assert sum(sizes) < 150_000
+
+
+def test_the_pin_and_the_saved_file(page: Page, context: BrowserContext, tmp_path: Path) -> None:
+    context.set_offline(True)
+    deliver(page, "7", "200")
+    kept = page.evaluate(
+        """async () => { const store = await import("/cooperative/offline/files/store.js");
+        const [vault, pass, data] = await Promise.all(["vault", "pass", "data"].map((name) => store.find("kept", name)));
+        const text = (_, value) => value instanceof Uint8Array ? new TextDecoder("latin1").decode(value) : value;
+        return JSON.stringify([await store.all("entries"), pass, data, vault], text); }"""
+    )
+    assert page.locator("[data-slip]").text_content() in kept, "numbers are no secret"
+    assert [word for word in ("350.00", "quantity", "households", "token", PIN) if word in kept] == []
+    page.get_by_text("存成文件、换手机").click()
+    page.get_by_label("文件的密码").fill("another-secret")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="存成文件").click()
+    file = tmp_path / "queue"
+    download.value.save_as(file)
+    assert b"350.00" not in file.read_bytes()
+    slip = page.locator("[data-slip]").text_content()
+    page.evaluate("import('/cooperative/offline/files/store.js').then((store) => store.wipe())")
+    page.close()
+    context.set_offline(False)
+    context.clear_cookies()
+    next_ = enrol(context)
+    next_.get_by_text("存成文件、换手机").click()
+    for password, says in (("wrong-secret", "文件的密码不对。"), ("another-secret", "读回 1 笔。")):
+        next_.get_by_label("读回文件").set_input_files(file)
+        next_.get_by_label("文件的密码").fill(password)
+        next_.get_by_role("button", name="读回", exact=True).click()
+        expect(next_.locator("#news, #entries").filter(has_text=says if password[0] == "w" else slip or "?").first).to_be_visible()
+    expect(next_.locator("[data-entry=done]")).to_have_count(1)
+    assert [code for code, _ in stored()] == [slip]
+
+    next_.get_by_role("button", name="锁上").click()
+    for wrong in range(5):
+        next_.get_by_label("这部手机的 PIN").fill(f"00000{wrong}")
+        next_.get_by_role("button", name="打开").click()
+        expect(next_.locator("#pin-trouble")).to_contain_text("PIN 不对。" if wrong < 4 else "输错太多次")
+    next_.get_by_label("这部手机的 PIN").fill(PIN)
+    next_.get_by_role("button", name="打开").click()
+    expect(next_.locator("#pin-trouble")).to_contain_text("输错太多次")
+    waits = next_.evaluate(
+        """async () => { const { unlock, Locked } = await import("/cooperative/offline/files/vault.js"); const found = [];
+        for (let now = Date.now() + 1e5; found.length < 3; now += 1e8) {
+          try { await unlock("000009", now); } catch (error) { found.push(error instanceof Locked && Math.round((error.until - now) / 1000)); } }
+        await unlock("PIN", Date.now() + 1e10).catch(() => {});
+        await unlock("%s", Date.now() + 1e11); return found; }""".replace("%s", PIN)
+    )
+    assert waits == [60, 120, 240], "longer each time; and the right PIN opens it in the end, nothing is wiped"

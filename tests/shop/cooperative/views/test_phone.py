@@ -1,0 +1,322 @@
+"""The doors of a clerk's phone: what it may keep, its numbers, its entries once each, and what is refused with its reason."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from catalog.parties import registering
+from catalog.parties.models import SYSTEM, Role
+from kernel import clock
+from kernel.errors import Forbidden, Invalid, NotFound
+from kernel.idempotency import ClaimedKey
+from kernel.ids import new_code
+from kernel.quantity import Unit
+from shop.cooperative import enrolling, numbering, queries, syncing
+from shop.cooperative.models import CountyQuestion, Device, SlipNumber
+from shop.cooperative.views import phone
+from tests.factories.catalog import AT, act_as, make_actor, make_household, make_organization, make_product
+from tests.factories.lots import make_capacity
+from traceability.events.models import TraceEvent
+from traceability.ledger.queries import find_entry_state
+from traceability.lots import harvesting
+from traceability.lots.models import HouseholdDelivery, Lot
+
+HOME = "/cooperative/offline"
+
+
+class Phone:
+    """A cooperative with two households and an apple product; one clerk's enrolled phone, and what it may send."""
+
+    def __init__(self, session: Session, client: FlaskClient) -> None:
+        self.session, self.client, self.token = session, client, new_code("TOK")
+        self.cooperative = make_organization(session)
+        self.households = [make_household(session, self.cooperative, head_name=name) for name in ("王小明", "李大山")]
+        self.product = make_product(
+            session, self.cooperative, name="静宁苹果（一级）", category="水果", pack_unit=Unit.KG, needs=[], season_months=[10, 11]
+        )
+        make_capacity(session, "静宁苹果", Unit.KG, 100)
+        self.clerk = make_actor(session, Role.clerk, self.cooperative)
+        self.device = self.enrol(self.token)
+        self.numbers = [slip for slip, _lot in self.post("numbers").get_json()["numbers"]]
+
+    def enrol(self, token: str, **over: Any) -> Device:
+        values = {"actor": self.clerk, "organization_id": self.cooperative.id, "name": "示例手机", "at": AT} | over
+        return enrolling.enrol_device(self.session, **values, token_hash=sha256(token.encode()).hexdigest())
+
+    def ask(self, path: str, token: str | None = None, **more: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.token if token is None else token}", "Accept": "application/json"}
+        return self.client.open(f"{HOME}/{path}", headers=headers | more.pop("headers", {}), **more)
+
+    def post(self, path: str, key: str = "", token: str | None = None, **fields: Any) -> Any:
+        return self.ask(path, token, method="POST", data=fields, headers={"Idempotency-Key": key or new_code("KEY")})
+
+    def entry(self, **over: Any) -> dict[str, str]:
+        values = {
+            "slip": self.numbers[0], "member_no": "1", "product_sku": self.product.sku, "quantity": "200", "unit": "jin",
+            "agreed_price": "350.00", "happened_at": clock.format_iso(clock.now()),
+        }  # fmt: skip
+        return values | over
+
+    def deliveries(self) -> int:
+        self.session.expire_all()
+        return self.session.scalar(select(func.count()).select_from(HouseholdDelivery)) or 0
+
+
+@pytest.fixture
+def now() -> Any:
+    with time_machine.travel(AT, tick=False):
+        yield AT
+
+
+@pytest.fixture
+def handset(session: Session, app: Flask, client: FlaskClient, now: datetime) -> Phone:
+    return Phone(session, client)
+
+
+def test_the_phone_keeps_masked_names_and_nothing_more(handset: Phone, session: Session) -> None:
+    answer = handset.ask("data.json")
+    assert answer.get_json()["households"] == [[1, "王**", "wxm"], [2, "李**", "lds"]]
+    assert answer.get_json()["products"] == [[handset.product.sku, "静宁苹果（一级）", ""]]
+    assert set(answer.get_json()) == {"cooperative", "clerk", "expires", "products", "households", "following"}
+    household = handset.households[0]
+    for private in ("王小明", household.village, household.town, str(household.id), handset.cooperative.contact_phone):
+        assert private not in answer.text
+    assert answer.headers["Cache-Control"] == "no-store", "a browser's cache would keep it unsealed"
+    assert len(answer.data) < 1_000
+
+
+def test_many_households_come_in_pages(handset: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phone, "PAGE", 1)
+    first = handset.ask("data.json").get_json()
+    assert ([row[0] for row in first["households"]], first["following"]) == ([1], 1)
+    assert handset.ask("data.json?after=1").get_json()["households"][0][0] == 2
+    assert handset.ask("data.json?after=2").get_json()["following"] is None
+
+
+def test_numbers_come_in_a_block_and_asking_again_hands_out_no_more(handset: Phone, session: Session) -> None:
+    assert len(set(handset.numbers)) == numbering.BLOCK
+    assert handset.post("deliveries", **handset.entry()).status_code == 200
+    again = [slip for slip, _lot in handset.post("numbers").get_json()["numbers"]]
+    assert len(again) == numbering.BLOCK
+    assert set(handset.numbers) - set(again) == {handset.numbers[0]}
+    assert session.scalar(select(func.count()).select_from(SlipNumber)) == numbering.BLOCK + 1
+
+
+def test_an_entry_becomes_a_delivery_under_its_own_number(handset: Phone, session: Session) -> None:
+    with time_machine.travel(AT - timedelta(hours=30), tick=False):
+        fields = handset.entry(paid="1", grade="一级")
+    answer = handset.post("deliveries", **fields)
+    assert answer.get_json() == {"slip": handset.numbers[0], "recorded": clock.format_iso(AT)}
+    delivery = session.scalars(select(HouseholdDelivery)).one()
+    assert (delivery.household_id, delivery.quantity, delivery.unit) == (handset.households[0].id, 200, Unit.JIN)
+    assert (delivery.delivered_at, delivery.recorded_at) == (AT - timedelta(hours=30), AT)
+    assert (delivery.grade, delivery.paid_at) == ("一级", delivery.delivered_at)
+    assert delivery.typed_by == f"person:{handset.clerk.person_id}"
+    number = session.get_one(SlipNumber, handset.numbers[0])
+    lot = session.get_one(Lot, delivery.lot_id)
+    assert (lot.code, lot.made, lot.created_at) == (number.lot_code, 100, AT)
+    assert lot.produced_on == clock.today_shanghai(delivery.delivered_at) != clock.today_shanghai(AT)
+    event = session.scalars(select(TraceEvent).where(TraceEvent.lot_code == lot.code)).one()
+    assert (event.event_time, event.record_time) == (delivery.delivered_at, AT)
+    assert event.body["eventTime"].startswith("2026-11-21T04:00:00")
+    assert find_entry_state(session, event.id) is not None
+
+
+def test_the_same_key_twice_is_answered_once_and_another_body_is_refused(handset: Phone, session: Session) -> None:
+    fields, key = handset.entry(), new_code("KEY")
+    first, again = handset.post("deliveries", key, **fields), handset.post("deliveries", key, **fields)
+    assert (first.status_code, first.data) == (again.status_code, again.data) == (200, first.data)
+    assert handset.post("deliveries", key, **fields | {"quantity": "7"}).status_code == 422
+    assert handset.deliveries() == 1
+
+
+def test_when_answers_are_forgotten_the_number_still_knows_the_entry(
+    handset: Phone, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields, key = handset.entry(), new_code("KEY")
+    first = handset.post("deliveries", key, **fields)
+    session.query(ClaimedKey).delete()
+    assert handset.post("deliveries", key, **fields).data == first.data
+    assert handset.deliveries() == 1
+    session.query(ClaimedKey).delete()
+    monkeypatch.setattr(syncing, "use_number", lambda *_a, **_k: SlipNumber(slip_code=new_code("DLV"), lot_code=new_code("LOT")))
+    handset.post("deliveries", key, **fields)
+    assert handset.deliveries() == 2, "with that guard off it would be brought twice"
+
+
+def test_a_number_serves_one_entry(handset: Phone, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    handset.post("deliveries", **handset.entry())
+    answer = handset.post("deliveries", **handset.entry(quantity="5"))
+    assert answer.status_code == 422
+    assert "已经用在另一笔上" in answer.text
+    session.execute(update(SlipNumber).values(used_at=None, entry_key=None))
+    monkeypatch.setattr(syncing, "select", lambda *_: select(HouseholdDelivery).where(HouseholdDelivery.slip_code == "none"))
+    with pytest.raises(IntegrityError, match="lots_lot_code"):  # the database holds it when code forgets
+        handset.client.application.config["PROPAGATE_EXCEPTIONS"] = True
+        syncing.sync_delivery(session, handset.clerk, make_entry(handset), at=AT)
+
+
+def make_entry(handset: Phone, **over: Any) -> syncing.Entry:
+    draft = harvesting.DeliveryDraft(
+        organization_id=handset.cooperative.id, household_id=handset.households[0].id, material="静宁苹果",
+        quantity=harvesting.Quantity(harvesting.Decimal(1), Unit.KG), agreed_price=harvesting.Money(0),
+    )  # fmt: skip
+    return syncing.Entry(**({"draft": draft, "slip_code": handset.numbers[0], "paid": False, "key": new_code("KEY")} | over))
+
+
+def test_numbers_of_nobody_and_of_others_are_refused(handset: Phone, session: Session) -> None:
+    other = make_actor(session, Role.clerk, handset.cooperative)
+    theirs = numbering.hand_out_numbers(session, handset.enrol("of another", actor=other).id, at=AT)[0].slip_code
+    for slip in (theirs, new_code("DLV"), "", "x" * 300):
+        answer = handset.post("deliveries", **handset.entry(slip=slip))
+        assert (answer.status_code, "不是发给您的" in answer.text) == (422, True), slip
+    assert handset.deliveries() == 0
+
+
+def test_a_queue_saved_on_one_phone_is_sent_from_the_next_of_the_same_clerk(handset: Phone) -> None:
+    handset.enrol("the next one")
+    enrolling.end_device(handset.session, handset.clerk, handset.device.id, at=AT)
+    key = new_code("KEY")
+    answers = [handset.post("deliveries", key, "the next one", **handset.entry()) for _ in range(2)]
+    assert [answer.get_json()["slip"] for answer in answers] == [handset.numbers[0]] * 2
+    assert handset.deliveries() == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [(timedelta(days=-3, minutes=-1), "3 天以前"), (timedelta(minutes=6), "比现在还晚"), (timedelta(days=365), "比现在还晚")],
+)
+def test_times_out_of_bounds_are_refused(
+    handset: Phone, typed: timedelta, says: str, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    fields = handset.entry(happened_at=clock.format_iso(AT + typed))
+    answer = handset.post("deliveries", **fields)
+    assert (answer.status_code, says in answer.text) == (422, True)
+    assert handset.deliveries() == 0
+    monkeypatch.setattr(harvesting, "_checked_moment", lambda draft, at: draft.happened_at or at)
+    if typed < timedelta(0):
+        assert handset.post("deliveries", **fields).status_code == 200, "with that guard off it would go in"
+    else:
+        with pytest.raises(IntegrityError, match="times"):  # the CHECK holds when code forgets
+            handset.post("deliveries", **fields)
+
+
+@pytest.mark.parametrize("typed", [timedelta(days=-2, hours=-23), timedelta(minutes=4)])
+def test_times_within_bounds_are_kept_and_a_fast_clock_is_not_the_future(
+    handset: Phone, typed: timedelta, session: Session
+) -> None:
+    assert handset.post("deliveries", **handset.entry(happened_at=clock.format_iso(AT + typed))).status_code == 200
+    assert session.scalars(select(HouseholdDelivery.delivered_at)).one() == min(AT + typed, AT)
+
+
+@pytest.mark.parametrize(
+    ("over", "field"),
+    [
+        ({"quantity": "6002"}, "quantity"),
+        ({"quantity": "0"}, "quantity"),
+        ({"quantity": ""}, "quantity"),
+        ({"unit": "mile"}, "unit"),
+        ({"agreed_price": "1.234"}, "agreed_price"),
+        ({"member_no": "99"}, "member_no"),
+        ({"member_no": "²"}, "member_no"),
+        ({"product_sku": "SKU-NONE"}, "product_sku"),
+        ({"happened_at": "yesterday"}, "happened_at"),
+        ({"happened_at": ""}, "happened_at"),
+    ],
+)
+def test_a_refused_entry_has_its_reason_in_chinese_and_leaves_its_number_free(
+    handset: Phone, session: Session, over: dict[str, str], field: str
+) -> None:
+    answer = handset.post("deliveries", **handset.entry(**over))
+    assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
+    assert field in [error["field"] for error in answer.get_json()["errors"]]
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in answer.get_json()["detail"])
+    assert session.get_one(SlipNumber, handset.numbers[0]).used_at is None
+    assert handset.deliveries() == 0
+    assert handset.post("deliveries", **handset.entry()).status_code == 200, "mended, it goes in under the same number"
+
+
+def test_beyond_the_cap_the_reason_names_it_and_the_county_can_be_asked(handset: Phone, session: Session) -> None:
+    reason = handset.post("deliveries", **handset.entry(quantity="6002")).get_json()["detail"]
+    assert "最多能交 3000" in reason
+    key = new_code("KEY")
+    for _ in range(2):
+        assert (
+            handset.post("questions", key, refusal=f"{handset.numbers[0]} {reason}", question="今年新包了十亩地").status_code == 200
+        )
+    question = session.scalars(select(CountyQuestion)).one()
+    assert (question.organization_id, question.refusal) == (handset.cooperative.id, f"{handset.numbers[0]} {reason}")
+
+
+def test_another_cooperatives_household_is_not_there_and_its_goods_are_refused(handset: Phone, session: Session) -> None:
+    elsewhere = make_organization(session)
+    make_household(session, elsewhere, member_no=77)
+    assert handset.post("deliveries", **handset.entry(member_no="77")).status_code == 422
+    product = make_product(session, elsewhere, needs=[])
+    assert handset.post("deliveries", **handset.entry(product_sku=product.sku)).status_code == 422
+    assert handset.deliveries() == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "data.json"), ("POST", "numbers"), ("POST", "deliveries"), ("POST", "questions")]
+)
+def test_without_its_token_nobody_comes_in(
+    handset: Phone, method: str, path: str, app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act_as(app, handset.clerk)  # signed in by cookie is not enough: another site could make that call
+    for header in ("", "Bearer ", "Bearer x", f"Basic {handset.token}", f"Bearer {handset.device.token_hash}"):
+        answer = handset.ask(path, method=method, headers={"Authorization": header})
+        assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
+    monkeypatch.setattr(queries, "find_clerk", lambda *_a, **_k: (handset.device, handset.clerk))
+    fields = handset.entry() | {"question": "请核定产能。", "refusal": "超出"}
+    answer = handset.ask(
+        path, "x", method=method, data=fields if method == "POST" else None, headers={"Idempotency-Key": new_code("KEY")}
+    )
+    assert answer.status_code == 200, "with the guard off anybody would"
+
+
+def test_a_phone_is_out_when_it_is_ended_run_out_or_its_person_is_no_clerk(handset: Phone, session: Session) -> None:
+    assert handset.ask("data.json").status_code == 200
+    with time_machine.travel(AT + timedelta(days=30), tick=False):
+        assert handset.ask("data.json").status_code == 401
+    enrolling.end_device(session, handset.clerk, handset.device.id, at=AT)
+    assert handset.ask("data.json").status_code == 401
+    assert (handset.device.ended_at, handset.device.ended_by) == (AT, handset.clerk.label)
+    handset.enrol("second")
+    assert handset.ask("data.json", "second").status_code == 200
+    registering.remove_member(
+        session, SYSTEM, person_id=handset.clerk.person_id, organization_id=handset.cooperative.id, role=Role.clerk
+    )
+    session.flush()
+    assert handset.ask("data.json", "second").status_code == 401
+
+
+def test_the_phones_token_opens_nothing_else(handset: Phone) -> None:
+    assert handset.ask("devices").status_code == 401
+    answer = handset.client.get("/cooperative/", headers={"Authorization": f"Bearer {handset.token}", "Accept": "application/json"})
+    assert answer.status_code == 401
+
+
+def test_only_clerks_enrol_a_phone_and_only_their_own_cooperative_ends_it(handset: Phone, session: Session) -> None:
+    with pytest.raises(Forbidden):
+        handset.enrol("x", actor=make_actor(session))
+    stranger = make_actor(session, Role.clerk)
+    with pytest.raises(NotFound):
+        enrolling.end_device(session, stranger, handset.device.id, at=AT)
+    colleague = make_actor(session, Role.clerk, handset.cooperative)
+    ended = enrolling.end_device(session, colleague, handset.device.id, at=AT)
+    assert ended is enrolling.end_device(session, handset.clerk, handset.device.id, at=AT + timedelta(days=1))
+    assert (ended.ended_at, ended.ended_by) == (AT, colleague.label)
+    for name, token_hash in (("", "0" * 64), ("示例", "")):
+        with pytest.raises(Invalid):
+            enrolling.enrol_device(session, handset.clerk, handset.cooperative.id, name=name, token_hash=token_hash, at=AT)

@@ -16,6 +16,7 @@ from kernel.ids import uuid7
 
 __all__ = [
     "ANONYMOUS",
+    "HOUSEHOLD",
     "PLATFORM_ROLES",
     "ROLE_LABELS",
     "SYSTEM",
@@ -24,6 +25,7 @@ __all__ = [
     "Consent",
     "ConsentScope",
     "Household",
+    "HouseholdCard",
     "Membership",
     "Organization",
     "OrganizationKind",
@@ -151,7 +153,8 @@ class ConsentScope(enum.StrEnum):
 class Consent(Base):
     """One consent of one household (个人信息保护法 art. 14, 25), kept after withdrawal with its dates.
 
-    ``text_version`` names the wording that was read out, ``typed_by`` who recorded it.
+    ``text_version`` names the wording that was read out (``consent_texts``), ``typed_by`` who recorded it; ``withdrawn_by`` who recorded
+    that it was taken back, ``HOUSEHOLD`` when the household did so itself with its card.
     """
 
     __tablename__ = "parties_consent"
@@ -164,6 +167,7 @@ class Consent(Base):
             postgresql_where="withdrawn_at IS NULL",
         ),
         CheckConstraint("withdrawn_at IS NULL OR withdrawn_at >= given_at", name="withdrawn_later"),
+        CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by IS NULL)", name="withdrawn_by_somebody"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -173,6 +177,26 @@ class Consent(Base):
     given_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     typed_by: Mapped[str]
+    withdrawn_by: Mapped[str | None]
+
+
+HOUSEHOLD = "household"
+
+
+class HouseholdCard(Base):
+    """A printed card or form with a link of its own, by which a household takes consent back without an account.
+
+    Only the SHA-256 of the link's token is kept, so the table opens no door. Every card handed out holds until the household is erased.
+    """
+
+    __tablename__ = "parties_household_card"
+    __table_args__ = (Index("ix_parties_household_card_household_id", "household_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    household_id: Mapped[UUID] = mapped_column(ForeignKey("parties_household.id"))
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    issued_at: Mapped[datetime]
+    issued_by: Mapped[str]
 
 
 class PlaceKind(enum.StrEnum):

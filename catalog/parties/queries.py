@@ -17,6 +17,7 @@ from catalog.parties.models import (
     Consent,
     ConsentScope,
     Household,
+    HouseholdCard,
     Membership,
     Organization,
     OrganizationKind,
@@ -237,6 +238,26 @@ def list_consents(session: Session, household_id: UUID) -> Sequence[Consent]:
     return session.scalars(
         select(Consent).where(Consent.household_id == household_id).order_by(Consent.given_at.desc(), Consent.id)
     ).all()
+
+
+def find_standing(session: Session, household_id: UUID) -> dict[ConsentScope, Consent]:
+    """What a household allows now, each with the consent that stands for it."""
+    query = select(Consent).where(Consent.household_id == household_id, Consent.withdrawn_at.is_(None))
+    return {consent.scope: consent for consent in session.scalars(query)}
+
+
+def get_card(session: Session, token: str) -> HouseholdCard:
+    """The card with this link. Raises NotFound."""
+    card = session.scalar(select(HouseholdCard).where(HouseholdCard.token_hash == hash_key(token)))
+    if card is None:
+        raise NotFound("没有这个链接。请对照纸上的二维码再扫一次，或者找合作社的经办帮忙。")
+    return card
+
+
+def count_cards(session: Session, household_id: UUID) -> int:
+    """How many cards and forms with a link a household was given."""
+    query = select(func.count()).select_from(HouseholdCard).where(HouseholdCard.household_id == household_id)
+    return session.scalar(query) or 0
 
 
 def visible_household_names(session: Session, households: Sequence[Household]) -> dict[UUID, str]:

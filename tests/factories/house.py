@@ -10,8 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.areas.pairing import open_pairing
+from catalog.parties.consent_texts import CURRENT
+from catalog.parties.consenting import give_consent, issue_card
 from catalog.parties.keying import issue_key
-from catalog.parties.models import SYSTEM, Actor, Household, Organization, Place, Role
+from catalog.parties.models import SYSTEM, Actor, ConsentScope, Household, Organization, Place, Role
 from catalog.parties.queries import get_actor
 from catalog.products.models import Product
 from kernel.money import Money
@@ -64,6 +66,9 @@ class House:
         self.fresh_order: Order = make_order(session, {self.goods.sku: 2}, self.buyer, at=at)
         self.lot = session.scalars(select(Lot).where(Lot.product_sku == self.goods.sku, Lot.kind == "pack")).one()
         self.household = session.scalars(select(Household).where(Household.cooperative_id == self.cooperative.id)).first()
+        assert self.household is not None
+        give_consent(session, SYSTEM, household_id=self.household.id, scope=ConsentScope.NAME, at=at)
+        self.card = issue_card(session, SYSTEM, household_id=self.household.id, at=at)
         self._buying(session)
         self._logistics(session)
         self._office(session)
@@ -185,6 +190,7 @@ class House:
             "coldchain.code": self.logger.code,
             "cooperative.question_id": self.question.id,
             "cooperative.code": self.delivery.slip_code,
+            "cooperative_consents.household_id": self.household.id if self.household else nobody,
             "cooperative_lots.code": self.unprinted.code,
             "cooperative_lots.deed": "packing",
             "documents.document_id": self.document.id,
@@ -247,6 +253,8 @@ class House:
             "slips.code": self.delivery.slip_code,
             "slips.token": slip_links.sign(self.secret_key, self.delivery.slip_code),
             "static.filename": "nothing.js",
+            "withdrawals.token": self.card,
+            "withdrawals.version": CURRENT,
             "stock.stock_lot_id": self.stock.id,
             "stock.job_id": nobody,
             "storefront.code": "640323",

@@ -12,15 +12,19 @@ from sqlalchemy.orm import Session
 from catalog.areas.queries import name_path
 from catalog.parties import consenting, registering
 from catalog.parties.access import current_actor, require
+from catalog.parties.consent_texts import CURRENT, get_text
 from catalog.parties.models import Actor, ConsentScope, Household, Organization, OrganizationKind, Role
 from catalog.parties.queries import (
+    count_cards,
     count_households,
+    find_standing,
     get_household,
     get_organization_by_code,
     list_consents,
     list_households,
     list_organizations,
     map_organizations,
+    name_actors,
     standing_consents,
 )
 from catalog.parties.views.organizations import picked
@@ -133,16 +137,20 @@ def _member_no(text: str) -> int | None:
 @require(Role.clerk, Role.operator)
 def show(household_id: UUID) -> ResponseReturnValue:
     with reading() as session:
-        household = _own(session, household_id)
+        household = own_household(session, household_id)
+        consents = list_consents(session, household.id)
         return render_template(
             "parties/household.html",
             household=household,
             area=name_path(session, household.county_code, english=language() == "en"),
-            consents=list_consents(session, household.id),
-            standing=standing_consents(session, [household.id]).get(household.id, frozenset()),
+            consents=consents,
+            names=name_actors(session, [label for each in consents for label in (each.typed_by, each.withdrawn_by) if label]),
+            standing=find_standing(session, household.id),
+            cards=count_cards(session, household.id),
             scopes=SCOPE_LABELS,
             capacity=registering.CAPACITY_LABELS,
-            text_version=consenting.TEXT_VERSION,
+            text_version=CURRENT,
+            text=get_text(CURRENT),
         )
 
 
@@ -150,20 +158,21 @@ def show(household_id: UUID) -> ResponseReturnValue:
 @require(Role.clerk, Role.operator)
 @once
 def consent(session: Session, household_id: UUID) -> ResponseReturnValue:
-    """Give or withdraw one consent (form: ``scope``, ``do`` = give | withdraw)."""
-    household = _own(session, household_id)
-    scope = picked(ConsentScope, request.form.get("scope"), "scope")
+    """Give or withdraw consent (form: ``do`` = give | withdraw, ``scope``; withdrawing without a scope: all)."""
+    household, form = own_household(session, household_id), request.form
     actor, at = current_actor(), clock.now()
-    if request.form.get("do") == "withdraw":
-        consenting.withdraw_consent(session, actor, household_id=household.id, scope=scope, at=at)
+    if form.get("do") == "withdraw":
+        scopes = [picked(ConsentScope, form["scope"], "scope")] if form.get("scope") else list(ConsentScope)
+        consenting.withdraw_consent(session, actor, household_id=household.id, scopes=scopes, at=at)
         flash(_("已撤回同意，公开页面不再显示。"), "ok")
     else:
+        scope = picked(ConsentScope, form.get("scope"), "scope")
         consenting.give_consent(session, actor, household_id=household.id, scope=scope, at=at)
         flash(_("已记录同意。"), "ok")
     return redirect(url_for(".show", household_id=household.id))
 
 
-def _own(session: Session, household_id: UUID) -> Household:
+def own_household(session: Session, household_id: UUID) -> Household:
     """The household when the actor works for its cooperative; others learn not even that it exists. Raises NotFound."""
     household, actor = get_household(session, household_id), current_actor()
     if not actor.operator and not actor.has(Role.clerk, household.cooperative_id):

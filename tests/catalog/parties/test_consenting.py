@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from catalog.parties import consenting
+from catalog.parties.consent_texts import CURRENT
 from catalog.parties.consenting import ConsentChanged
 from catalog.parties.models import SYSTEM, Consent, ConsentScope, Role
 from catalog.parties.queries import standing_consents, visible_household_names
@@ -29,7 +30,7 @@ def test_a_name_is_shown_with_consent_only_and_hidden_at_once(session: Session, 
     assert visible_household_names(session, [household])[household.id] == "第7号农户"
     consenting.give_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.NAME, at=at)
     assert visible_household_names(session, [household])[household.id] == "王示例"
-    consenting.withdraw_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.NAME, at=at)
+    consenting.withdraw_consent(session, SYSTEM, household_id=household.id, scopes=[ConsentScope.NAME], at=at)
     assert visible_household_names(session, [household])[household.id] == "第7号农户"
 
 
@@ -46,11 +47,11 @@ def test_consents_are_kept_with_their_dates(session: Session, at: datetime) -> N
     again = consenting.give_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.NAME, at=at)
     assert first is again
     later = at + timedelta(days=1)
-    consenting.withdraw_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.NAME, at=later)
+    consenting.withdraw_consent(session, SYSTEM, household_id=household.id, scopes=[ConsentScope.NAME], at=later)
     second = consenting.give_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.NAME, at=later)
     assert (first.given_at, first.withdrawn_at) == (at, later)
     assert second.withdrawn_at is None
-    assert second.text_version == consenting.TEXT_VERSION
+    assert second.text_version == CURRENT
 
 
 def test_the_news_goes_out_with_each_change(session: Session, at: datetime) -> None:
@@ -58,7 +59,7 @@ def test_the_news_goes_out_with_each_change(session: Session, at: datetime) -> N
     household = make_household(session)
     consenting.give_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.NAME, at=at)
     consenting.give_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.NAME, at=at)
-    consenting.withdraw_consent(session, SYSTEM, household_id=household.id, scope=ConsentScope.NAME, at=at)
+    consenting.withdraw_consent(session, SYSTEM, household_id=household.id, scopes=[ConsentScope.NAME], at=at)
     session.flush()
     bodies = session.scalars(
         select(outbox.OutboxRow.body).where(outbox.OutboxRow.reaction.endswith(":hear")).order_by(outbox.OutboxRow.id)
@@ -78,12 +79,12 @@ def test_only_the_own_clerk_records_consent(session: Session, at: datetime) -> N
         consenting.give_consent(session, stranger, household_id=household.id, scope=ConsentScope.NAME, at=at)
     consenting.give_consent(session, own, household_id=household.id, scope=ConsentScope.NAME, at=at)
     with pytest.raises(Forbidden):
-        consenting.withdraw_consent(session, stranger, household_id=household.id, scope=ConsentScope.NAME, at=at)
+        consenting.withdraw_consent(session, stranger, household_id=household.id, scopes=[ConsentScope.NAME], at=at)
 
 
 def test_nothing_to_withdraw_is_said(session: Session, at: datetime) -> None:
     with pytest.raises(NotFound):
-        consenting.withdraw_consent(session, SYSTEM, household_id=make_household(session).id, scope=ConsentScope.NAME, at=at)
+        consenting.withdraw_consent(session, SYSTEM, household_id=make_household(session).id, scopes=[ConsentScope.NAME], at=at)
 
 
 def standing_twin(session: Session, at: datetime, household_id: object) -> None:

@@ -54,7 +54,7 @@ def test_a_name_shows_by_consent_only(app: Flask, client: FlaskClient, session: 
 
     chain = make_chain(session)
     act_as(app, chain.clerk)
-    give_consent(session, chain.clerk, household_id=chain.households[0].id, scope=ConsentScope.NAME, text_version="2026-1", at=AT)
+    give_consent(session, chain.clerk, household_id=chain.households[0].id, scope=ConsentScope.NAME, at=AT)
     session.flush()
     assert "王示例" in client.get(f"/lots/{chain.live.code}").get_data(as_text=True)
 

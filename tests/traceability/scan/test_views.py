@@ -17,7 +17,7 @@ from catalog.documents.models import DocumentKind, SubjectKind
 from catalog.parties import consenting
 from catalog.parties.models import ConsentScope, Household
 from kernel.ids import new_serial
-from tests.factories.catalog import make_document
+from tests.factories.catalog import form, make_document
 from tests.factories.epcis import Partner, make_event
 from tests.factories.lots import Chain, make_chain
 from traceability.lots import balancing, recalling
@@ -124,9 +124,18 @@ def test_consent_and_its_withdrawal(client: FlaskClient, session: Session, chain
     assert f"{SECRET}1" not in html
     assert "示例村" not in html, "the village needs a consent of its own"
     later = datetime.now().astimezone() + timedelta(seconds=1)
-    consenting.withdraw_consent(session, chain.clerk, household_id=household.id, scope=ConsentScope.NAME, at=later)
+    consenting.withdraw_consent(session, chain.clerk, household_id=household.id, scopes=[ConsentScope.NAME], at=later)
     assert SECRET not in page(client, f"/t/{chain.serials[0]}")
     assert "6户" in page(client, f"/t/{chain.serials[0]}"), "the count stays"
+
+
+def test_the_household_itself_hides_its_name_from_the_next_request(client: FlaskClient, session: Session, chain: Chain) -> None:
+    household = households_named(session, chain, 0, ConsentScope.NAME)
+    link = consenting.issue_card(session, chain.clerk, household_id=household.id, at=datetime.now().astimezone())
+    session.flush()
+    assert f"{SECRET}0" in page(client, f"/t/{chain.serials[0]}")
+    assert client.post(f"/my-consent/{link}/withdraw", data=form(scope="name")).status_code == 302
+    assert SECRET not in page(client, f"/t/{chain.serials[0]}")
 
 
 def test_a_share_is_not_told_by_telling_all_the_others(client: FlaskClient, session: Session, chain: Chain) -> None:

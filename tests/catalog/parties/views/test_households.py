@@ -69,7 +69,7 @@ def test_with_the_guard_switched_off_the_name_would_show(
 ) -> None:
     other = make_household(session, head_name="别人示例")
     session.flush()
-    monkeypatch.setattr(households, "_own", lambda open_session, key: open_session.get(Household, key))
+    monkeypatch.setattr(households, "own_household", lambda open_session, key: open_session.get(Household, key))
     assert "别人示例" in client.get(f"/parties/households/{other.id}").text
 
 
@@ -79,3 +79,19 @@ def test_others_do_not_come_in(app: Flask, client: FlaskClient, session: Session
         act_as(app, make_actor(session, role))
         session.flush()
         assert client.get("/parties/households/").status_code == 403
+
+
+def test_one_button_takes_all_back_and_the_history_says_who(mine: Organization, client: FlaskClient, session: Session) -> None:
+    household = make_household(session, mine)
+    session.flush()
+    address = f"/parties/households/{household.id}"
+    for scope in ("name", "photo", "share"):
+        client.post(f"{address}/consents", data=form(scope=scope, do="give"))
+    assert "全部撤回" in client.get(address).text
+    assert client.post(f"{address}/consents", data=form(do="withdraw")).status_code == 302
+    page = client.get(address).text
+    assert "全部撤回" not in page
+    assert page.count("2026-11") >= 4, "each consent names its wording"
+    rows = session.query(Consent).filter_by(household_id=household.id).all()
+    assert len(rows) == 3
+    assert all(row.withdrawn_by == row.typed_by for row in rows)

@@ -11,7 +11,7 @@ from logistics.shipments.moving import mark_received
 from logistics.shipments.telling import tell_temperature
 from shop.assistance.crediting import credit_order, debit_refund
 from shop.assistance.sharing import tell_shares
-from shop.config import Config
+from shop.config import Config, is_public
 from shop.notices.following_orders import tell_closed, tell_confirmed, tell_delivered, tell_paid, tell_refunded, tell_shipped
 from shop.notices.telling import tell_person
 from shop.orders.following import follow_delivered, follow_dispatched
@@ -26,6 +26,7 @@ from shop.procurement.models.requests import PersonTold, RequestApproved
 from shop.procurement.ordering import place_approved, return_closed
 from shop.procurement.settling import settle_payment
 from shop.rooms import import_models
+from traceability.epcis import destinations
 from traceability.epcis.capturing import DocumentReceived, store_document
 from traceability.events.queries import open_fields as open_to_those_concerned
 from traceability.ledger import disclosing, sealing
@@ -67,10 +68,16 @@ def connect(config: Config, *, pool_size: int = 8) -> Engine:
     import_models()
     engine = db.connect(config.database_url, pool_size=pool_size)
     sealing.use_data_key(config.data_key)
+    destinations.allow_loopback(may_call_itself(config))
     tasks.configure(config.broker_url, config.result_url, queue=config.queue)
     register()
     outbox.wake_with(tasks.wake)
     return engine
+
+
+def may_call_itself(config: Config) -> bool:
+    """Whether subscribers may have news brought to this machine itself: only a demo that nobody else can reach. No setting opens it."""
+    return config.demo and config.local and not is_public(config.public_url)
 
 
 def register() -> None:

@@ -25,6 +25,8 @@ BEAT = {
     "provider": {"task": "payments.catch_up", "schedule": 60.0, "options": {"expires": 60}},
     "holds": {"task": "stock.release_expired", "schedule": 30.0},
     "scrubs": {"task": "ledger.scrub", "schedule": 60.0, "options": {"expires": 60}},
+    "subscribers": {"task": "epcis.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "old-deliveries": {"task": "epcis.forget", "schedule": 86_400.0},
     "carriers": {"task": "shipments.sweep_requests", "schedule": 10.0},
 }
 

@@ -30,6 +30,7 @@ def upgrade() -> None:
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('query_id', sa.Uuid(), nullable=False),
     sa.Column('organization_id', sa.Uuid(), nullable=False),
+    sa.Column('key_label', sa.Text(), nullable=False),
     sa.Column('dest', sa.Text(), nullable=False),
     sa.Column('sealed_token', sa.LargeBinary(), nullable=True),
     sa.Column('stream', sa.Boolean(), nullable=False),

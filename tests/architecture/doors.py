@@ -30,8 +30,9 @@ ASKS_NOTHING = {
 }  # fmt: skip
 """A button is all there is to these: they do what they say when nothing is filled in."""
 PROGRAMS = {
-    "carrier_pushes.push", "coldchain.readings", "epcis.capture", "epcis.capture_event", "epcis.end_token",
-    "payment_webhooks.stripe", "phone.ask", "phone.numbers", "phone.sync",
+    "carrier_pushes.push", "coldchain.readings", "payment_webhooks.stripe", "phone.ask", "phone.numbers", "phone.sync",
+    "epcis.capture", "epcis.capture_event", "epcis.end_token", "epcis.name_query", "epcis.delete_query", "epcis.subscribe",
+    "epcis.end_subscription",
 }  # fmt: skip
 """Doors for programs: a signature or a key stands in for the form's token."""
 FINE = {  # what a field of this name takes, so that a request gets further than its first field

@@ -62,6 +62,10 @@ class Partner:
         job: dict[str, Any] = self.get(answer.headers["Location"].removeprefix("/epcis")).get_json()
         return job
 
+    def name(self, name: str, query: dict[str, Any]) -> Any:
+        """Keep a query under a name."""
+        return self.post("/queries", {"name": name, "query": query}, content_type="application/json")
+
     def events(self, path: str = "/events", format: str = "Always_GS1_Digital_Link", **query: Any) -> list[dict[str, Any]]:
         answer = self.get(path, {"GS1-EPC-Format": format}, **query)
         assert answer.status_code == 200, answer.get_data(as_text=True)

@@ -199,6 +199,8 @@ class House:
             "epcis.kind": "epcs",
             "epcis.value": "urn:epc:id:sgtin:0614141.107346.2017",
             "epcis.token": "nothing",
+            "epcis.query_name": "nothing",
+            "epcis.subscription_id": nobody,
             "events.event_id": self.event.id if self.event else nobody,
             "households.household_id": self.household.id if self.household else nobody,
             "invoices.code": self.invoice.code,

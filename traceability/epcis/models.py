@@ -60,8 +60,9 @@ class NamedQuery(Base):
 class Subscription(Base):
     """A wish to be brought what a named query finds: at once (``stream``) or by a schedule (EPCIS 2.0 section 8.2.5).
 
-    It reads the ledger: ``cursor`` counts the leaves looked at. Indexes of leaves are given out in the order of commits, so an event
-    that commits late is not passed over, as it would be by its time. ``batch`` shrinks when the receiver finds deliveries too large.
+    ``key_label`` tells the key that asked for it: with the key it ends. It reads the ledger: ``cursor`` counts the leaves looked at.
+    Indexes of leaves are given out in the order of commits, so an event that commits late is not passed over, as it would be by its
+    time. ``batch`` shrinks when the receiver finds deliveries too large.
     """
 
     __tablename__ = "epcis_subscription"
@@ -76,6 +77,7 @@ class Subscription(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     query_id: Mapped[UUID] = mapped_column(ForeignKey("epcis_named_query.id", ondelete="CASCADE"))
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
+    key_label: Mapped[str]
     dest: Mapped[str]
     sealed_token: Mapped[bytes | None] = mapped_column(LargeBinary)
     stream: Mapped[bool]

@@ -6,7 +6,7 @@ What is not there is said so: XML 415, WebSocket 501, unknown versions and media
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
@@ -24,8 +24,8 @@ from kernel import clock
 from kernel.db import problem_of, reading
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound, Problem, TooLarge, Unauthorized
 from kernel.web import csrf, door
-from traceability.epcis import conditions, paging, querying, schema, tokens
-from traceability.epcis.formats import translate
+from traceability.epcis import conditions, naming, paging, querying, schedule, schema, tokens
+from traceability.epcis.documents import CONTEXT, build_query_document
 from traceability.epcis.states import EpcFormat
 from traceability.events.models import TraceEvent
 
@@ -33,7 +33,6 @@ bp = Blueprint("epcis", __name__, url_prefix="/epcis")
 csrf.exempt(bp)  # keys in a header are sent by programs, never by a browser on its own
 
 VERSION = "2.0.0"
-CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 JSON_TYPES = ("application/json", "application/ld+json")
 LONGEST_ADDRESS = 8000
 VERSION_RANGES = ("GS1-EPCIS", "GS1-CBV")
@@ -82,6 +81,9 @@ EXCEPTIONS: list[tuple[type[Problem], int, str]] = [
     (NotAcceptable, 406, "NotAcceptableException"),
     (AddressTooLong, 414, "URITooLongException"),
     (UnsupportedMedia, 415, "UnsupportedMediaTypeException"),
+    (naming.QueryValidation, 400, "QueryValidationException"),
+    (schedule.SubscriptionControls, 400, "SubscriptionControlsException"),
+    (naming.NoSuchName, 404, "NoSuchNameException"),
     (Invalid, 400, "ValidationException"),
     (Unauthorized, 401, "SecurityException"),
     (Forbidden, 403, "SecurityException"),
@@ -234,23 +236,7 @@ def collection(members: Iterable[str]) -> Response:
 def events_answer(events: Iterable[TraceEvent], name: str = "SimpleEventQuery") -> Response:
     """Events as an EPCISQueryDocument, identifiers in the form the asker wants."""
     g.epc_format = wanted = epc_format()
-    return json_answer(query_document([written(event, wanted) for event in events], name))
-
-
-def written(event: TraceEvent, format_: EpcFormat) -> dict[str, Any]:
-    """One event as it is shown to the outside."""
-    return translate(event.body, format_) | {"recordTime": clock.format_iso(event.record_time)}
-
-
-def query_document(events: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """An EPCISQueryDocument around events."""
-    return {
-        "@context": [CONTEXT],
-        "type": "EPCISQueryDocument",
-        "schemaVersion": "2.0",
-        "creationDate": clock.format_iso(clock.now()),
-        "epcisBody": {"queryResults": {"queryName": name, "resultsBody": {"eventList": list(events)}}},
-    }
+    return json_answer(build_query_document(events, wanted, name, created_at=clock.now()))
 
 
 class Paging:

@@ -14,7 +14,8 @@ from kernel import clock
 from kernel.db import reading, work
 from kernel.errors import Invalid, NotFound, TooLarge
 from traceability.epcis import capturing, schema
-from traceability.epcis.api.answers import Paging, bp, epc_format, json_answer, json_body, needs, written
+from traceability.epcis.api.answers import Paging, bp, epc_format, json_answer, json_body, needs
+from traceability.epcis.documents import written
 from traceability.epcis.models import CaptureJob
 from traceability.epcis.states import ErrorBehaviour
 

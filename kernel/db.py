@@ -111,6 +111,37 @@ def append_only(table: FromClause) -> None:
     )
 
 
+ERASABLE_FUNCTION = """
+CREATE OR REPLACE FUNCTION refuse_change_but_erasing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND current_setting('shanhai.erasing', true) = 'on' AND to_jsonb(NEW) - TG_ARGV = to_jsonb(OLD) - TG_ARGV
+  THEN RETURN NEW; END IF;
+  RAISE EXCEPTION 'table % is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$
+""".strip()
+
+
+def append_only_but_erasing(table: FromClause, *columns: str) -> None:
+    """``append_only``, but what a person said may be taken out of ``columns`` when that person is erased (``may_erase``)."""
+    assert isinstance(table, Table)
+    name, words = f"{table.name}_append_only", ", ".join(f"'{column}'" for column in columns)
+    add_ddl(table, ERASABLE_FUNCTION, "SELECT 1")
+    add_ddl(
+        table,
+        f"CREATE TRIGGER {name} BEFORE UPDATE OR DELETE ON {table.name} "
+        f"FOR EACH ROW EXECUTE FUNCTION refuse_change_but_erasing({words})",
+        f"DROP TRIGGER {name} ON {table.name}",
+    )
+
+
+@contextmanager
+def may_erase(session: Session) -> Iterator[None]:
+    """Within it, triggers let personal words be taken out of rows that are never changed otherwise. Only acts of erasing use it."""
+    session.execute(text("SELECT set_config('shanhai.erasing', 'on', true)"))
+    yield
+    session.execute(text("SELECT set_config('shanhai.erasing', '', true)"))
+
+
 _sessions: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 _current: ContextVar[Session | None] = ContextVar("current_session", default=None)
 _AFTER = "after_commit"

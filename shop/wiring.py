@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
+from catalog.parties.erasing import SubjectErased
 from kernel import db, outbox, tasks
 from logistics.coldchain.recording import TemperatureChanged
 from logistics.shipments.events import ItemsDispatched, ShipmentDelivered, ShipmentDispatched
 from logistics.shipments.moving import mark_received
 from logistics.shipments.telling import tell_temperature
+from shop.accounts.erasing import forget_account
 from shop.assistance.crediting import credit_order, debit_refund
 from shop.assistance.sharing import tell_shares
+from shop.basket.erasing import forget_basket
+from shop.cases.erasing import forget_words
 from shop.config import Config, is_public
+from shop.invoices.erasing import forget_address
+from shop.notices.erasing import forget_notices
 from shop.notices.following_orders import tell_closed, tell_confirmed, tell_delivered, tell_paid, tell_refunded, tell_shipped
 from shop.notices.telling import tell_person
+from shop.orders.erasing import forget_buyer
 from shop.orders.following import follow_delivered, follow_dispatched
 from shop.orders.forwarding import forward_confirmed, forward_paid
 from shop.orders.models import MoneyToReturn, OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
@@ -30,6 +37,8 @@ from traceability.epcis import destinations
 from traceability.epcis.capturing import DocumentReceived, store_document
 from traceability.events.queries import open_fields as open_to_those_concerned
 from traceability.ledger import disclosing, sealing
+from traceability.ledger.erasing import erase_logged
+from traceability.lots.erasing import forget_slip_words
 from traceability.scan.queries import open_fields as open_to_the_holder
 
 REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
@@ -60,6 +69,14 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (OrderClosed, return_closed),
     (OrderRefunded, return_refund),
     (PaymentCaptured, settle_payment),
+    (SubjectErased, erase_logged),
+    (SubjectErased, forget_slip_words),
+    (SubjectErased, forget_account),
+    (SubjectErased, forget_basket),
+    (SubjectErased, forget_notices),
+    (SubjectErased, forget_buyer),
+    (SubjectErased, forget_address),
+    (SubjectErased, forget_words),
 )
 
 

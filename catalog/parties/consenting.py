@@ -90,6 +90,8 @@ def _locked(session: Session, actor: Actor, household_id: UUID) -> Household:
     household = get_household(session, household_id)
     actor.must_any({Role.clerk: household.cooperative_id, Role.operator: None})
     session.refresh(household, with_for_update=True)
+    if household.erased_at is not None:
+        raise NotFound("没有这户。")
     return household
 
 

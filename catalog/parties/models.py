@@ -16,6 +16,7 @@ from kernel.ids import uuid7
 
 __all__ = [
     "ANONYMOUS",
+    "ERASURE",
     "HOUSEHOLD",
     "PLATFORM_ROLES",
     "ROLE_LABELS",
@@ -87,6 +88,7 @@ class Person(Base):
     """Somebody who can sign in or be written to; credentials live in accounts."""
 
     __tablename__ = "parties_person"
+    __table_args__ = (CheckConstraint("erased_at IS NULL OR (name = '' AND phone IS NULL AND email IS NULL)", name="erased"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     name: Mapped[str]
@@ -94,6 +96,7 @@ class Person(Base):
     email: Mapped[str | None] = mapped_column(unique=True)
     is_demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]
 
 
 class Membership(Base):
@@ -125,6 +128,7 @@ class Household(Base):
             postgresql_ops={"pinyin_initials": "text_pattern_ops"},
         ),
         Index("uq_parties_household_card_token", "card_token", unique=True, postgresql_where="card_token IS NOT NULL"),
+        CheckConstraint("erased_at IS NULL OR head_name = ''", name="erased"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -139,6 +143,7 @@ class Household(Base):
     capacity: Mapped[dict[str, Any]] = mapped_column(default=dict)
     is_demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]
 
 
 class ConsentScope(enum.StrEnum):
@@ -180,7 +185,7 @@ class Consent(Base):
     withdrawn_by: Mapped[str | None]
 
 
-HOUSEHOLD = "household"
+HOUSEHOLD, ERASURE = "household", "erasure"
 
 
 class HouseholdCard(Base):

@@ -190,8 +190,9 @@ def get_household(session: Session, household_id: UUID) -> Household:
 def list_households(
     session: Session, cooperative_id: UUID, *, after: int | None = None, limit: int = 50, search: str = ""
 ) -> Sequence[Household]:
-    """Members of a cooperative by number, after number ``after``; ``search``: number, initials, part of name or village."""
-    query = select(Household).where(Household.cooperative_id == cooperative_id).order_by(Household.member_no).limit(limit)
+    """Members of a cooperative by number, after number ``after``; ``search``: number, initials, part of name or village. Without erased."""
+    query = select(Household).where(Household.cooperative_id == cooperative_id, Household.erased_at.is_(None))
+    query = query.order_by(Household.member_no).limit(limit)
     if after is not None:
         query = query.where(Household.member_no > after)
     word = search.strip()

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from catalog.parties.erasing import SubjectKind
 from kernel.db import Base, append_only, choice
 from kernel.ids import uuid7
 
@@ -67,6 +68,43 @@ class RefundProposal(Base):
     reason: Mapped[str]
     needs_second: Mapped[bool]
     state: Mapped[ProposalState] = mapped_column(choice(ProposalState), default=ProposalState.WAITING)
+    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"))
+    proposed_at: Mapped[datetime]
+    decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("parties_person.id"))
+    decided_at: Mapped[datetime | None]
+
+
+class ErasureState(enum.StrEnum):
+    """An erasure that waits for somebody else, was decided, or was refused."""
+
+    WAITING = "waiting"
+    DECIDED = "decided"
+    REFUSED = "refused"
+
+
+class ErasureRequest(Base):
+    """Somebody is to be erased. It cannot be undone, so the one who decides is not the one who proposed it: the CHECK holds.
+
+    ``subject_code`` is what people type to confirm: of a household its number within the cooperative, of a person digits of the key;
+    neither names anybody. ``found`` is what the dry run counted when it was decided.
+    """
+
+    __tablename__ = "backoffice_erasure"
+    __table_args__ = (
+        CheckConstraint("decided_by IS NULL OR decided_by <> proposed_by", name="two_people"),
+        CheckConstraint("(state = 'waiting') = (decided_by IS NULL)", name="second_person"),
+        Index("uq_backoffice_erasure_waiting", "subject_id", unique=True, postgresql_where="state = 'waiting'"),
+        Index("ix_backoffice_erasure_subject_id", "subject_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    code: Mapped[str] = mapped_column(unique=True)
+    subject_kind: Mapped[SubjectKind] = mapped_column(choice(SubjectKind))
+    subject_id: Mapped[UUID]
+    subject_code: Mapped[str]
+    reason: Mapped[str]
+    found: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[ErasureState] = mapped_column(choice(ErasureState), default=ErasureState.WAITING)
     proposed_by: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"))
     proposed_at: Mapped[datetime]
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("parties_person.id"))

@@ -11,14 +11,16 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from catalog.parties.erasing import SubjectErased
 from catalog.parties.models import Organization
 from catalog.products.models import Product
 from kernel.clock import to_shanghai
+from kernel.errors import NotFound
 from kernel.ids import normalise_code
-from kernel.outbox import Delivery, OutboxRow
+from kernel.outbox import Delivery, OutboxRow, reactions
 from logistics.shipments.models import Shipment
 from logistics.shipments.states import ShipmentState
-from shop.backoffice.models import AuditEntry, ProposalState, RefundProposal
+from shop.backoffice.models import AuditEntry, ErasureRequest, ErasureState, ProposalState, RefundProposal
 from shop.cases.models import Case
 from shop.cases.queries import count_due
 from shop.invoices.models import InvoiceRequest
@@ -29,6 +31,7 @@ from shop.payments.queries import OpenWork, count_open_work
 from shop.payments.states import PaymentState
 from shop.procurement.models.requests import PurchaseRequest
 from shop.procurement.models.settlements import Settlement
+from traceability.ledger.models import Scrub
 from traceability.ledger.queries import Progress, find_progress
 from traceability.lots.models import HouseholdDelivery, Lot, RecallMark, TradeItem
 
@@ -177,3 +180,58 @@ def list_orders_of_day(session: Session, at: datetime, *, limit: int = 200) -> S
     """Orders placed on the Shanghai day of ``at``, newest first."""
     midnight = to_shanghai(at).replace(hour=0, minute=0, second=0, microsecond=0)
     return session.scalars(select(Order).where(Order.placed_at >= midnight).order_by(Order.id.desc()).limit(limit)).all()
+
+
+def get_erasure(session: Session, code: str, *, lock: bool = False) -> ErasureRequest:
+    """The erasure with this code, locked if it is to be decided. Raises NotFound."""
+    query = select(ErasureRequest).where(ErasureRequest.code == code)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    request = session.scalar(query)
+    if request is None:
+        raise NotFound("没有这张删除申请。")
+    return request
+
+
+def list_erasures(session: Session, *, after: UUID | None = None, limit: int = 50) -> Sequence[ErasureRequest]:
+    """Erasures asked for, newest first."""
+    query = select(ErasureRequest).order_by(ErasureRequest.id.desc()).limit(limit)
+    return session.scalars(query.where(ErasureRequest.id < after) if after else query).all()
+
+
+def find_waiting_erasure(session: Session, subject_id: UUID) -> ErasureRequest | None:
+    """The erasure of this household or person that waits for a second person, or None."""
+    return session.scalar(
+        select(ErasureRequest).where(ErasureRequest.subject_id == subject_id, ErasureRequest.state == ErasureState.WAITING)
+    )
+
+
+@dataclass(frozen=True)
+class ErasureProgress:
+    """How far an erasure has come: each room's reaction ("done", "pending", "parked"), and whether the log's bytes are off the disk.
+
+    ``scrub`` is None while nothing of the log was asked to be scrubbed; ``left`` is what the scrubber was not allowed to do.
+    """
+
+    rooms: Sequence[tuple[str, str]]
+    scrub: str | None
+    left: str | None
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return all(state == "done" for _, state in self.rooms) and self.scrub in (None, "done")
+
+
+def find_erasure_progress(session: Session, request: ErasureRequest) -> ErasureProgress:
+    """What is done of a decided erasure. Rows that wait or were given up are few; those that are done may be forgotten already."""
+    name = SubjectErased.__name__
+    rows = select(OutboxRow.reaction, OutboxRow.state).where(
+        OutboxRow.state.in_((Delivery.PENDING, Delivery.PARKED)),
+        OutboxRow.event == name,
+        OutboxRow.body["subject_id"].astext == str(request.subject_id),
+    )
+    waiting = {reaction: state.value for reaction, state in session.execute(rows)}
+    rooms = [(reaction, waiting.get(reaction, "done")) for reaction in reactions().get(name, ())]
+    scrub = session.scalar(select(Scrub).where(Scrub.asked_at == request.decided_at).limit(1))
+    return ErasureProgress(rooms, ("done" if scrub.done_at else "pending") if scrub else None, scrub.left if scrub else None)

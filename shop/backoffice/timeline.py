@@ -26,6 +26,9 @@ WHAT_LABELS: Mapping[str, str] = {
     "outbox.retried": "重试停下的事件",
     "review.hidden": "隐藏评价",
     "review.shown": "重新显示评价",
+    "erasure.proposed": "提出删除个人信息",
+    "erasure.decided": "删除个人信息",
+    "erasure.refused": "不同意删除个人信息",
 }
 
 

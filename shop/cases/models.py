@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kernel.db import Base, append_only, choice
+from kernel.db import Base, append_only_but_erasing, choice
 from kernel.ids import uuid7
 from shop.cases.states import STATES, CaseKind, CaseState
 
@@ -66,7 +66,7 @@ class Side(enum.StrEnum):
 
 
 class CaseMessage(Base):
-    """One message of a case, with a photo perhaps (SHA-256 of the stored file). Append-only."""
+    """One message of a case, with a photo perhaps (SHA-256 of the stored file). Append-only, but for what an erased person said."""
 
     __tablename__ = "cases_message"
     __table_args__ = (
@@ -85,4 +85,4 @@ class CaseMessage(Base):
     at: Mapped[datetime]
 
 
-append_only(CaseMessage.__table__)
+append_only_but_erasing(CaseMessage.__table__, "author", "text", "photo_digest", "photo_type")

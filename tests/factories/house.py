@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from catalog.areas.pairing import open_pairing
 from catalog.parties.consent_texts import CURRENT
 from catalog.parties.consenting import give_consent, issue_card
+from catalog.parties.erasing import SubjectKind
 from catalog.parties.keying import issue_key
 from catalog.parties.models import SYSTEM, Actor, ConsentScope, Household, Organization, Place, Role
 from catalog.parties.queries import get_actor
@@ -22,6 +23,7 @@ from logistics.shipments.models import Shipment
 from logistics.shipments.packing import open_shipments
 from logistics.stock.models import StockLot
 from shop.accounts.models import Address
+from shop.backoffice.erasing import propose_erasure
 from shop.backoffice.refunding import propose_refund
 from shop.cases.claiming import ask_about_order
 from shop.cases.states import CaseKind
@@ -143,6 +145,10 @@ class House:
         self.proposal = propose_refund(
             session, self.operator, self.order.code, self.payment.code, Money(600_000), "坏了很多", at=at
         )
+        gone = make_person(session, at=at)
+        self.erasure = propose_erasure(
+            session, make_actor(session, Role.operator, at=at), SubjectKind.PERSON, gone.id, reason="request", at=at
+        )
         recalled = make_pack_lot(session, boxes=2, at=at)
         scope = trace_reach(session, recalled).scope
         self.recall, _ = confirm_recall(
@@ -179,6 +185,10 @@ class House:
             "backoffice_orders.code": self.order.code,
             "backoffice_orders.refund_code": self.proposal.code,
             "backoffice_orders.verdict": "agree",
+            "backoffice_erasures.code": self.erasure.code,
+            "backoffice_erasures.kind": "household",
+            "backoffice_erasures.subject_id": self.household.id if self.household else nobody,
+            "backoffice_erasures.verdict": "agree",
             "basket.sku": self.goods.sku,
             "carrier_pushes.carrier": "fake",
             "cards.household_id": self.household.id if self.household else nobody,

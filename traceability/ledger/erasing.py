@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from catalog.parties.erasing import SubjectErased
 from kernel.ids import uuid7
 from traceability.ledger.appending import append_entry
 from traceability.ledger.models import Erasure, Scrub, SealedField
@@ -41,6 +42,11 @@ def erase_subject(session: Session, subject_id: UUID, at: datetime, *, reason: s
     for start in range(0, len(events), _PER_ENTRY):
         _record(session, {event: fields[event] for event in events[start : start + _PER_ENTRY]}, at, reason)
     return events
+
+
+def erase_logged(session: Session, event: SubjectErased) -> None:
+    """The reaction: nothing of an erased household or person can be opened in the log any more."""
+    erase_subject(session, event.subject_id, event.at, reason=event.reason)
 
 
 def _record(session: Session, fields: dict[UUID, list[str]], at: datetime, reason: str) -> None:

@@ -175,6 +175,7 @@ def consent(session: Session, household_id: UUID) -> ResponseReturnValue:
 def own_household(session: Session, household_id: UUID) -> Household:
     """The household when the actor works for its cooperative; others learn not even that it exists. Raises NotFound."""
     household, actor = get_household(session, household_id), current_actor()
-    if not actor.operator and not actor.has(Role.clerk, household.cooperative_id):
+    mine = actor.operator or actor.has(Role.clerk, household.cooperative_id)
+    if not mine or household.erased_at is not None:
         raise NotFound("没有这户。")
     return household

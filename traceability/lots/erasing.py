@@ -1,4 +1,4 @@
-"""What an erased household said to its slips goes, and so do the answers, which may name it; that there was a dispute, about what, stays."""
+"""What an erased household said to its slips goes, and the answers, which may name it; that there was a dispute, about what, stays."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from catalog.parties import consenting
-from catalog.parties.models import Actor, ConsentScope, Household, Person, Role
+from catalog.parties.models import ANONYMOUS, Actor, ConsentScope, Household, Person, Role
 from catalog.parties.queries import get_actor
 from kernel import outbox
 from kernel.db import Base

@@ -69,8 +69,9 @@ async function settle(key, entry) {
 async function send(token, lang, entry) {
   const fields = { ...entry.fields, slip: entry.slip, happened_at: entry.at };
   const { status, body } = await ask(token, lang, "deliveries", fields, entry.id);
-  if (status === 200) return { state: DONE, doneAt: body.recorded, reason: "" };
-  if (status >= 400 && status < 500 && status !== 429) {
+  // Only our own words count: the sign-in page of a hotel's network answers 200 to anything.
+  if (status === 200 && body.slip === entry.slip) return { state: DONE, doneAt: body.recorded, reason: "" };
+  if (status >= 400 && status < 500 && status !== 429 && body.status === status) {
     const told = (body.errors || []).map((error) => error.detail).join(" ");
     return { state: REFUSED, status, reason: told || body.detail || String(status) };
   }

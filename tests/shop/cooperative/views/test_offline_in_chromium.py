@@ -28,13 +28,16 @@ PASSWORD, PIN = "harvest-moon-7", "730194"
 
 
 class Line:
-    """The line between phone and server: counts what gets through, and can lose answers."""
+    """The line between phone and server: counts what gets through, can lose answers, or be somebody else's page asking for a sign-in."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
-        self.app, self.asked, self.lose = app, list[str](), False
+        self.app, self.asked, self.lose, self.portal = app, list[str](), False, ""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         self.asked.append(environ["PATH_INFO"])
+        if self.portal and environ["PATH_INFO"].endswith("/deliveries"):
+            start_response(self.portal, [("Content-Type", "text/html")])
+            return [b"<title>Sign in to this hotel's network</title>"]
         if not (self.lose and environ["PATH_INFO"].endswith("/deliveries")):
             return self.app(environ, start_response)
         b"".join(self.app(environ, lambda *_: None))  # the server has done it and nobody hears of it
@@ -145,9 +148,17 @@ def test_a_day_without_a_network_is_sent_once(page: Page, context: BrowserContex
     unlock(page)
     assert (len(line.asked), stored()) == (asked, []), "nothing got through meanwhile"
 
-    line.lose = True
     context.set_offline(False)
+    for portal in ("200 OK", "403 Forbidden"):
+        line.portal = portal
+        page.get_by_role("button", name="现在同步").click()
+        expect(page.locator("#news")).to_have_text("有几笔还没送到，稍后会再试。")
+        expect(page.locator("body[data-syncing]")).to_have_count(0)
+        assert (states(page), stored()) == (["waiting"] * 3, []), "what does not come from us settles nothing"
+    line.portal, line.lose = "", True
+    page.get_by_role("button", name="现在同步").click()
     expect(page.locator("#news")).to_have_text("有几笔还没送到，稍后会再试。")
+    expect(page.locator("body[data-syncing]")).to_have_count(0)
     assert [quantity for _, quantity in stored()] == ["200", "40"], "the server has them, the phone does not know"
     assert states(page) == ["waiting"] * 3
     line.lose = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,8 @@ __all__ = [
     "SYSTEM",
     "Actor",
     "ApiKey",
+    "CapacityClaim",
+    "ClaimState",
     "Consent",
     "ConsentScope",
     "Household",
@@ -113,7 +116,8 @@ class Membership(Base):
 class Household(Base):
     """A member household of a cooperative. Private: pages show ``visible_household_names``, never ``head_name``.
 
-    ``capacity`` holds what land, herd or hives it has (``land_mu``, ``heads``, ``hives``, decimals as text): a delivery may not exceed it.
+    ``capacity`` holds what land, herd or hives it has (keys of ``surveying.CAPACITY_LABELS``, decimals as text) as the county has
+    confirmed it: a delivery may not exceed it. What a cooperative says and nobody has confirmed is a ``CapacityClaim``.
     """
 
     __tablename__ = "parties_household"
@@ -144,6 +148,49 @@ class Household(Base):
     is_demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     erased_at: Mapped[datetime | None]
+
+
+class ClaimState(enum.StrEnum):
+    """What became of a figure a cooperative reported: a lower one counts at once, a higher one waits for the county (待核定)."""
+
+    OPEN = "open"
+    LOWERED = "lowered"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+
+
+class CapacityClaim(Base):
+    """What somebody said a household has of land, herd or hives, and what the county found. Kept for ever: each change has its row.
+
+    ``was`` counted before, ``amount`` was claimed, ``found`` counts since. A county officer may also begin (``claimed_by`` is None).
+    """
+
+    __tablename__ = "parties_capacity_claim"
+    __table_args__ = (
+        CheckConstraint("amount >= 0 AND found >= 0", name="amounts"),
+        CheckConstraint("(state IN ('confirmed', 'refused')) = (decided_by IS NOT NULL)", name="decided"),
+        CheckConstraint("(decided_by IS NULL) = (decided_at IS NULL)", name="decided_when"),
+        CheckConstraint("state <> 'lowered' OR amount <= was", name="raising_needs_the_county"),
+        CheckConstraint("decided_by <> claimed_by", name="two_people"),
+        Index("uq_parties_capacity_claim_open", "household_id", "basis", unique=True, postgresql_where="state = 'open'"),
+        Index("ix_parties_capacity_claim_open", "county_code", "id", postgresql_where="state = 'open'"),
+        Index("ix_parties_capacity_claim_household_id", "household_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    household_id: Mapped[UUID] = mapped_column(ForeignKey("parties_household.id"))
+    county_code: Mapped[str]
+    basis: Mapped[str]
+    was: Mapped[Decimal]
+    amount: Mapped[Decimal]
+    found: Mapped[Decimal | None]
+    note: Mapped[str] = mapped_column(default="")
+    state: Mapped[ClaimState] = mapped_column(choice(ClaimState))
+    claimed_by: Mapped[str | None]
+    claimed_at: Mapped[datetime]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str] = mapped_column(default="")
 
 
 class ConsentScope(enum.StrEnum):

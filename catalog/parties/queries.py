@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import (
     Actor,
     ApiKey,
+    CapacityClaim,
+    ClaimState,
     Consent,
     ConsentScope,
     Household,
@@ -219,6 +221,39 @@ def list_households_by_id(session: Session, ids: Iterable[UUID]) -> Sequence[Hou
 def count_households(session: Session, cooperative_id: UUID) -> int:
     """How many member households a cooperative has."""
     return session.scalar(select(func.count()).select_from(Household).where(Household.cooperative_id == cooperative_id)) or 0
+
+
+def get_claim(session: Session, claim_id: UUID) -> CapacityClaim:
+    """What was reported of a household. Raises NotFound."""
+    claim = session.get(CapacityClaim, claim_id)
+    if claim is None:
+        raise NotFound("没有这条核定申请。")
+    return claim
+
+
+def list_claims(
+    session: Session,
+    *,
+    counties: Collection[str] = (),
+    organization_id: UUID | None = None,
+    household_id: UUID | None = None,
+    open_only: bool = False,
+    after: UUID | None = None,
+    limit: int = 30,
+) -> Sequence[tuple[CapacityClaim, Household]]:
+    """What was reported of land, herd or hives of a household, of a cooperative's, or of some counties'; newest first, before ``after``."""
+    query = select(CapacityClaim, Household).join(Household, Household.id == CapacityClaim.household_id)
+    if household_id is not None:
+        query = query.where(CapacityClaim.household_id == household_id)
+    elif organization_id is not None:
+        query = query.where(Household.cooperative_id == organization_id)
+    else:
+        query = query.where(CapacityClaim.county_code.in_(counties))
+    if open_only:
+        query = query.where(CapacityClaim.state == ClaimState.OPEN)
+    if after is not None:
+        query = query.where(CapacityClaim.id < after)
+    return [(claim, household) for claim, household in session.execute(query.order_by(CapacityClaim.id.desc()).limit(limit))]
 
 
 def standing_consents(session: Session, household_ids: Iterable[UUID]) -> dict[UUID, frozenset[ConsentScope]]:

@@ -6,13 +6,14 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.areas.queries import get_area
+from catalog.parties import surveying
 from catalog.parties.initials import initials_of
 from catalog.parties.models import (
     Household,
@@ -31,7 +32,6 @@ from kernel import gs1
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import new_code
 
-CAPACITY_LABELS = {"land_mu": "耕地（亩）", "heads": "存栏（只、头）", "hives": "蜂群（群）"}
 LONGEST = 120
 
 
@@ -152,6 +152,8 @@ def register_household(
 ) -> Household:
     """Enter a member household; a clerk of the cooperative or the operator may. Without ``member_no`` it gets the next one.
 
+    What a clerk says of its land, herd or hives waits for the county (``surveying``); what the operator enters counts.
+
     Raises Forbidden, Invalid, NotFound, Conflict (number taken).
     """
     actor.must_any({Role.clerk: cooperative_id, Role.operator: None})
@@ -167,6 +169,7 @@ def register_household(
     elif session.scalar(taken.where(Household.member_no == member_no)) is not None:
         raise Conflict("社员编号 %(no)s 已有人用。", params={"no": member_no}, field="member_no")
     name = _text(head_name, "head_name", 40)
+    amounts = surveying.parse_capacity(capacity or {})
     household = Household(
         cooperative_id=cooperative_id,
         member_no=member_no,
@@ -175,12 +178,15 @@ def register_household(
         county_code=get_area(session, county_code).code,
         town=town.strip()[:40],
         village=village.strip()[:40],
-        capacity=_capacity(capacity or {}),
+        capacity={basis: surveying.as_text(amount) for basis, amount in amounts.items()} if actor.operator else {},
         is_demo=is_demo,
         created_at=at,
     )
     session.add(household)
     session.flush()
+    if not actor.operator:
+        session.add_all(surveying.open_claims(household, amounts, actor.label, at))
+        session.flush()
     return household
 
 
@@ -241,17 +247,3 @@ def _text(text: str, field: str, longest: int = LONGEST) -> str:
     if len(tidy) > longest:
         raise Invalid("内容太长了，最多 %(most)s 个字。", params={"most": longest}, field=field)
     return tidy
-
-
-def _capacity(given: Mapping[str, str | Decimal | int]) -> dict[str, str]:
-    """Decimals as text by known key, e.g. {"land_mu": "12.5"}. Raises Invalid."""
-    capacity = {}
-    for key, value in given.items():
-        try:
-            amount = Decimal(str(value))
-        except InvalidOperation:
-            amount = Decimal(-1)
-        if key not in CAPACITY_LABELS or not amount.is_finite() or not 0 <= amount <= 1_000_000:
-            raise Invalid("土地、牲畜或蜂群的数量不对，请填写不小于 0 的数字。", field=key)
-        capacity[key] = f"{amount:f}"
-    return capacity

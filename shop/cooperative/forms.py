@@ -150,7 +150,6 @@ def read_outputs(form: MultiDict[str, str], product_sku: str | None) -> tuple[St
                 yield_high=reading.read(f"high{row}", _decimal, Decimal(1)),
                 by_product=by_product,
                 product_sku=None if by_product else product_sku,
-                reason=form.get(f"reason{row}", "").strip()[:200],
             )
         )
     reading.done()

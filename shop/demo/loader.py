@@ -22,7 +22,7 @@ from kernel.quantity import Unit
 from logistics.shipments.connecting import connect_carrier
 from logistics.stock.queries import available
 from shop.config import Config
-from shop.demo import growing, offering, peopling
+from shop.demo import deciding, growing, offering, peopling
 from shop.demo.catalogue import SampleProduct, list_samples
 from shop.demo.peopling import map_organizations
 from shop.orders.models import Purpose
@@ -38,7 +38,7 @@ from traceability.lots.ruling import set_capacity_rule
 from traceability.lots.states import Basis
 
 Say = Callable[[str], None]
-PEOPLE, PRODUCTS = "demo_people", "demo_products"
+PEOPLE, PRODUCTS, REQUESTS = "demo_people", "demo_products", "demo_requests"
 FULL_HISTORIES = 20
 PAGES = Path(__file__).parent / "data" / "pages"
 
@@ -73,7 +73,17 @@ def load_demo(config: Config, *, say: Say) -> None:
         _fund_buyers(session, at)
         peopling.give_key(session, config.secret_key, at=at)
         _write_pages(session, at)
+    _ask_the_county(samples, at)
     fill_shelves(say=say, at=at)
+
+
+def _ask_the_county(samples: tuple[SampleProduct, ...], at: datetime) -> None:
+    """Something for the county officer's list, where the demo has an officer and goods of that county."""
+    sample = next((sample for sample in samples if sample.county_code == peopling.YANCHI), None)
+    with work() as session:
+        if sample is not None and installation.find_fact(session, REQUESTS) is None:
+            deciding.ask_the_county(session, sample, at)
+            installation.fix(session, REQUESTS, sample.sku, at=at)
 
 
 def _write_pages(session: Session, at: datetime) -> None:

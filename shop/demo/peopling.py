@@ -83,7 +83,7 @@ DOORS = (
     ),
     Door("packer", "赵打包（示例）", "DEMO-HUB", (Role.packer,), "集配中心 · 打包员", "Dispatch hub, packer", "/packing/"),
     Door("certifier", "周登记（示例）", "DEMO-CERT", (Role.certifier,), "证书登记员", "Certifier", "/documents/"),
-    Door("officer", "吴县办（示例）", "DEMO-OFFICE", (Role.county_officer,), "县级部门", "County officer", "/products-admin/"),
+    Door("officer", "吴县办（示例）", "DEMO-OFFICE", (Role.county_officer,), "县级部门", "County officer", "/county/"),
     Door("operator", "山运营（示例）", "DEMO-OPERATOR", (Role.operator, Role.finance), "平台后台", "Back office", "/backoffice/"),
     Door("auditor", "孙审计（示例）", "DEMO-OPERATOR", (Role.auditor,), "审计员", "Auditor", "/reports/assistance"),
 )

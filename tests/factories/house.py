@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from uuid import uuid4
 
 from sqlalchemy import select
@@ -16,9 +17,11 @@ from catalog.parties.erasing import SubjectKind
 from catalog.parties.keying import issue_key
 from catalog.parties.models import SYSTEM, Actor, ConsentScope, Household, Organization, Place, Role
 from catalog.parties.queries import get_actor
+from catalog.parties.surveying import claim_capacity
 from catalog.products.models import Product
 from kernel.money import Money
 from kernel.outbox import Delivery, OutboxRow
+from kernel.quantity import Quantity
 from logistics.shipments.models import Shipment
 from logistics.shipments.packing import open_shipments
 from logistics.stock.models import StockLot
@@ -45,12 +48,16 @@ from shop.reviews.reviewing import write_review
 from tests.factories.catalog import AT, JINGNING, ORGANIZATION_OF, make_actor, make_document, make_organization, make_person
 from tests.factories.invoices import make_invoice_request
 from tests.factories.logistics import ADDRESS, make_allocations, make_carrier, make_logger
-from tests.factories.lots import make_delivery, make_pack_lot
+from tests.factories.lots import APPLES, kg, make_delivery, make_pack_lot
 from tests.factories.payments import make_account, make_captured, make_payment
 from tests.factories.procurement import make_office, make_ordered
 from tests.factories.shop import deliver, make_address, make_goods, make_order
 from traceability.events.models import TraceEvent
+from traceability.lots.deciding import request_capacity
 from traceability.lots.models import Lot, TradeItem
+from traceability.lots.signing import ask_signature
+from traceability.lots.states import Step
+from traceability.lots.transforming import OutputDraft
 from traceability.scan.labelling import ask_labels
 from traceability.scan.models import LabelJob
 from traceability.scan.states import Sheet
@@ -122,6 +129,7 @@ class House:
         )  # fmt: skip
         clerk = make_actor(session, Role.clerk, self.cooperative, at=at)
         self.phone = enrol_device(session, clerk, self.cooperative.id, name="示例手机", token_hash="0" * 64, at=at)
+        self._asked(session)
         self.document = make_document(session, subject_code=self.cooperative.code, at=at)
         self.key, _token = issue_key(
             session, SYSTEM, organization_id=self.cooperative.id, name="示例", scopes=["epcis:read", "epcis:write"], at=at
@@ -158,6 +166,22 @@ class House:
             event="OrderPaid", reaction="shop.x", body={}, state=Delivery.PARKED, created_at=at, not_before=at, tries=9
         )
         session.add(self.parked)
+
+    def _asked(self, session: Session) -> None:
+        """What waits for the county and for a second person."""
+        at, clerk = self.at, make_actor(session, Role.clerk, self.cooperative, at=self.at)
+        assert self.household is not None
+        self.beyond = request_capacity(
+            session, clerk, household_id=self.household.id, material=APPLES, quantity=kg(9_000_000), reason="新包了地。", at=at
+        )
+        little = OutputDraft("苹果干", kg(1), Decimal("0.5"), Decimal(1))
+        inputs = [(self.raw.id, Quantity(self.raw.made, self.raw.unit))]
+        self.step = ask_signature(
+            session, clerk, step=Step.DRYING, inputs=inputs, outputs=[little], place_id=None, reason="烂了大半。", at=at
+        )
+        self.claim = claim_capacity(
+            session, clerk, household_id=self.household.id, basis="land_mu", amount=Decimal(99), note="新包了地", at=at
+        )
 
     def _people(self, session: Session) -> None:
         at = self.at
@@ -199,6 +223,12 @@ class House:
             "cases.line": self.order.lines[0].code,
             "coldchain.code": self.logger.code,
             "cooperative.question_id": self.question.id,
+            "county.capacity.request_id": self.beyond.id,
+            "county.decide_capacity.request_id": self.beyond.id,
+            "county.step.request_id": self.step.id,
+            "county.decide_step.request_id": self.step.id,
+            "county.claim_id": self.claim.id,
+            "rules.kind": "capacity",
             "cooperative.code": self.delivery.slip_code,
             "cooperative_consents.household_id": self.household.id if self.household else nobody,
             "cooperative_lots.code": self.unprinted.code,
@@ -299,6 +329,7 @@ class House:
             "subject_kind": "organization",
             "subject_code": self.cooperative.code,
             "typed": self.lot.code,
+            "basis": "land_mu",
             "east_code": "350000",
             "west_code": "640000",
             "purpose": "canteen",

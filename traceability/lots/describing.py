@@ -101,8 +101,12 @@ def say_of_step(
     inputs: Sequence[tuple[Lot, Quantity]],
     outputs: Sequence[Lot],
     at: datetime,
+    signed_as: str = "",
 ) -> TraceEvent:
-    """The TransformationEvent of one step; it belongs to the first lot that came out."""
+    """The TransformationEvent of one step; it belongs to the first lot that came out.
+
+    ``signed_as``: outside its yield range, it was signed by a second person in this role; the event and the ledger say so.
+    """
     made = [(lot, Quantity(lot.made, lot.unit)) for lot in outputs]
     taken = inputs[0][1]
     for _, quantity in inputs[1:]:
@@ -120,10 +124,13 @@ def say_of_step(
         biz_step=_STEPS.get(step, NAMESPACE + step.value),
         read_point=location_of(place) if place else None,
         ilmd=lot_data(first),
-        extensions={"step": step.value, "lot": first.code},
+        extensions={"step": step.value, "lot": first.code, "signedAs": signed_as},
         lot_code=first.code,
         product_class=first.product_sku,
-        public={"step": step.value, "outputs": len(outputs)} | named_openly | public,
+        public={"step": step.value, "outputs": len(outputs)}
+        | named_openly
+        | public
+        | ({"signed_as": signed_as} if signed_as else {}),
         private=named_closed | hidden,
     )
     return record_event(session, actor, draft)

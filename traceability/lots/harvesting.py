@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -23,24 +22,16 @@ from kernel.ids import new_code, uuid7
 from kernel.money import Money
 from kernel.quantity import Quantity, Unit, plain
 from traceability.events.vocabulary import Action
-from traceability.lots import describing
-from traceability.lots.models import CapacityRule, CapacityUse, EarTag, HouseholdDelivery, Lot, LotShare
-from traceability.lots.queries import find_capacity_rule
-from traceability.lots.states import Basis, LotKind
+from traceability.lots import bounding, describing
+from traceability.lots.models import EarTag, HouseholdDelivery, Lot, LotShare
+from traceability.lots.queries import find_grant
+from traceability.lots.states import LotKind
 from traceability.lots.units import in_standard_unit
 
 # 畜禽标识 (农业部令第67号, art. 8): species digit 1 pig, 2 cattle, 3 sheep, six digits of the county, eight of the animal.
 _EAR_TAG = re.compile(r"[123][0-9]{14}")
-HALF_A_YEAR = timedelta(days=183)
 LATE = timedelta(days=3)  # a phone without a network keeps entries for two days; a third for the way back
 CLOCKS_DIFFER = timedelta(minutes=5)
-MILLIONTH = Decimal("0.000001")
-CAPACITY_TEXTS = {
-    "alone": "这户本季“%(material)s”最多能交 %(cap)s %(unit)s，已交 %(so_far)s %(unit)s，这次的 %(wanted)s %(unit)s超出了。"
-    "确有增产，请先由县里核定。",
-    "shared": "这户本季“%(material)s”最多还能算到 %(cap)s %(unit)s（同一块地、同一群牲畜已交的其他品种和半年内上一季交的已扣除），"
-    "已交 %(so_far)s %(unit)s，这次的 %(wanted)s %(unit)s超出了。确有增产，请先由县里核定。",
-}
 
 
 @dataclass(frozen=True)
@@ -76,8 +67,8 @@ def record_delivery(session: Session, actor: Actor, draft: DeliveryDraft, at: da
     if household.cooperative_id != draft.organization_id:
         raise Invalid("这一户不是本合作社的社员，不能代收。", field="household_id")
     quantity = _checked_quantity(draft)
-    season = f"{clock.today_shanghai(at):%Y}"
-    _use_capacity(session, household, draft.material.strip(), season, quantity, at)
+    season = bounding.season_of(at)
+    bounding.use_capacity(session, household, draft.material.strip(), season, quantity, at)
     lot = _make_lot(draft, household, quantity, at)
     lot.created_at = recorded_at
     if draft.product_sku:
@@ -190,84 +181,6 @@ def _keep_ear_tags(session: Session, lot: Lot, tags: Sequence[str]) -> None:
         raise Conflict("耳标 %(tag)s 的牲畜已经交过，不能再交一次。", params={"tag": known[0]}, field="ear_tags")
 
 
-def _use_capacity(session: Session, household: Household, material: str, season: str, quantity: Quantity, at: datetime) -> None:
-    rule = find_capacity_rule(session, household.county_code, material, clock.today_shanghai(at))
-    if rule is None:
-        raise Invalid("还没有“%(material)s”的产能标准，请先由县里登记，再收货。", params={"material": material}, field="material")
-    if rule.unit.dimension is not quantity.dimension:
-        raise Invalid("“%(material)s”按%(unit)s收货。", params={"material": material, "unit": rule.unit.label}, field="quantity")
-    # Deliveries of one household go one after the other: those of two materials look at each other's counters.
-    session.refresh(household, with_for_update={"key_share": True})
-    cap, whole = _cap(session, household, rule, season, at)
-    key = {"household_id": household.id, "material": material, "season": season}
-    start = insert(CapacityUse).values(**key, delivered=Decimal(0), cap=cap.amount, unit=cap.unit)
-    session.execute(start.on_conflict_do_nothing())
-    use = update(CapacityUse).filter_by(**key).where(_fits(quantity.amount, cap.amount))
-    change = use.values(delivered=CapacityUse.delivered + quantity.amount, cap=cap.amount)
-    if session.execute(change.returning(CapacityUse.season).execution_options(synchronize_session=False)).first() is None:
-        so_far = session.scalars(select(CapacityUse.delivered).filter_by(**key)).one()
-        raise Invalid(
-            CAPACITY_TEXTS["alone" if cap == whole else "shared"],
-            params={
-                "material": material,
-                "cap": plain(cap.amount),
-                "so_far": plain(so_far),
-                "wanted": plain(quantity.amount),
-                "unit": cap.unit.label,
-            },
-            field="quantity",
-        )
-
-
-def _fits(amount: Decimal, cap: Decimal) -> ColumnElement[bool]:
-    return CapacityUse.delivered + amount <= cap
-
-
-def _cap(session: Session, household: Household, rule: CapacityRule, season: str, at: datetime) -> tuple[Quantity, Quantity]:
-    """What the household may bring of a material this season, and what that would be if nothing else had been brought.
-
-    The same 亩 does not bear apples and pears, the same sheep is not delivered twice, and one harvest is not two because a year ends.
-    """
-    held = _held(household, rule.basis)
-    whole = in_standard_unit(Quantity(held * rule.per_basis, rule.unit))
-    free = max(held - _spent(session, household, rule, season, at), Decimal(0))
-    rest = in_standard_unit(Quantity((free * rule.per_basis).quantize(MILLIONTH, ROUND_DOWN), rule.unit))
-    carried = _brought_before(session, household, rule.material, season, at)
-    return Quantity(max(rest.amount - carried, Decimal(0)), rest.unit), whole
-
-
-def _held(household: Household, basis: Basis) -> Decimal:
-    try:
-        return Decimal(str(household.capacity.get(basis.value, "0")))
-    except InvalidOperation:
-        return Decimal(0)
-
-
-def _is_used_up(rule: CapacityRule) -> bool:
-    """Whether what bore one material cannot bear another: land (亩 sown), and animals brought by head; not a hive, nor a herd's milk."""
-    return rule.basis is Basis.LAND_MU or (rule.basis is Basis.HEADS and rule.unit is Unit.HEAD)
-
-
-def _spent(session: Session, household: Household, rule: CapacityRule, season: str, at: datetime) -> Decimal:
-    """How much of the land or herd bore what else the household brought this season."""
-    if not _is_used_up(rule):
-        return Decimal(0)
-    spent = Decimal(0)
-    others = select(CapacityUse).filter_by(household_id=household.id, season=season).where(CapacityUse.material != rule.material)
-    for use in session.scalars(others.execution_options(populate_existing=True)):
-        other = find_capacity_rule(session, household.county_code, use.material, clock.today_shanghai(at))
-        if other is not None and other.basis is rule.basis and _is_used_up(other):
-            spent += use.delivered / in_standard_unit(Quantity(other.per_basis, other.unit)).amount
-    return spent
-
-
-def _brought_before(session: Session, household: Household, material: str, season: str, at: datetime) -> Decimal:
-    """What came of the material in the last half year but in the season before: it is of the same harvest, or of the same herd."""
-    recent = select(func.coalesce(func.sum(Lot.made), 0)).join(HouseholdDelivery, HouseholdDelivery.lot_id == Lot.id)
-    recent = recent.where(HouseholdDelivery.household_id == household.id, HouseholdDelivery.delivered_at > at - HALF_A_YEAR)
-    return Decimal(session.scalar(recent.where(HouseholdDelivery.material == material, HouseholdDelivery.season != season)) or 0)
-
-
 def _say(session: Session, actor: Actor, lot: Lot, delivery: HouseholdDelivery, quantity: Quantity) -> None:
     private: dict[str, tuple[UUID | None, str]] = {"household": (delivery.household_id, str(delivery.household_token))}
     if delivery.ear_tags:
@@ -283,6 +196,12 @@ def _say(session: Session, actor: Actor, lot: Lot, delivery: HouseholdDelivery, 
         disposition="active",
         quantity=quantity,
         ilmd=describing.lot_data(lot) | ({"shanhai:grade": delivery.grade} if delivery.grade else {}),
-        facts={"household": f"urn:uuid:{delivery.household_token}"},
+        facts={"household": f"urn:uuid:{delivery.household_token}", "capacityDecision": _decision(session, delivery)},
         private=private,
     )
+
+
+def _decision(session: Session, delivery: HouseholdDelivery) -> str:
+    """The county's last decision that raised the cap this delivery counts against, if there is one."""
+    granted = find_grant(session, delivery.household_id, delivery.material, delivery.season)
+    return f"urn:uuid:{granted.id}" if granted else ""

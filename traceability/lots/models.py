@@ -17,7 +17,17 @@ from kernel.db import Base, append_only, choice
 from kernel.ids import uuid7
 from kernel.periods import Period, no_overlap
 from kernel.quantity import Quantity, Unit
-from traceability.lots.states import Basis, Custody, DisputeSubject, ItemState, LotKind, RecallState, SlipState, Step
+from traceability.lots.states import (
+    Basis,
+    Custody,
+    DisputeSubject,
+    ItemState,
+    LotKind,
+    RecallState,
+    SlipState,
+    Step,
+    Verdict,
+)
 
 
 class Lot(Base):
@@ -92,15 +102,25 @@ class LotShare(Base):
 
 
 class LotYield(Base):
-    """What a step was allowed to give and gave: the promise that origin cannot be inflated, as a CHECK.
+    """What a step was allowed to give and gave: the promise that origin cannot be inflated, as CHECKs.
 
-    ``taken`` is the sum of all inputs of the step in ``taken_unit``; a yield is units of output for one unit of input.
+    ``taken`` is the sum of all inputs of the step in ``taken_unit``; ``given`` is all it gave of this lot's material, in other lots too; a
+    yield is units of output for one unit of input. ``rule_high`` is what the county held credible then. Outside the range a second person
+    has signed, with a reason; above the county's rule that person is a county officer.
     """
 
     __tablename__ = "lots_lot_yield"
     __table_args__ = (
         CheckConstraint("yield_low >= 0 AND yield_high >= yield_low AND yield_high > 0", name="range"),
-        CheckConstraint("given <= taken * yield_high", name="not_inflated"),
+        CheckConstraint("given <= taken * yield_high OR signed_by IS NOT NULL", name="not_inflated"),
+        CheckConstraint("given >= taken * yield_low OR signed_by IS NOT NULL", name="not_short"),
+        CheckConstraint(
+            "rule_high IS NULL OR given <= taken * rule_high OR signed_as IS NOT DISTINCT FROM 'county_officer'", name="within_rule"
+        ),
+        CheckConstraint(
+            "(signed_by IS NULL) = (signed_as IS NULL) AND (signed_by IS NULL OR (reason IS NOT NULL AND signed_by <> typed_by))",
+            name="two_people",
+        ),
     )
 
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), primary_key=True)
@@ -111,7 +131,11 @@ class LotYield(Base):
     given_unit: Mapped[Unit] = mapped_column(choice(Unit, "given_unit"))
     yield_low: Mapped[Decimal]
     yield_high: Mapped[Decimal]
+    rule_high: Mapped[Decimal | None]
     reason: Mapped[str | None]
+    typed_by: Mapped[str]
+    signed_by: Mapped[str | None]
+    signed_as: Mapped[str | None]
     event_id: Mapped[UUID] = mapped_column(ForeignKey("events_trace_event.id"))
 
 
@@ -218,12 +242,16 @@ class CapacityRule(Period, Base):
 
 
 class YieldRule(Period, Base):
-    """The yields of a step that are credible: units of output for one unit of input. Declared ranges must lie within."""
+    """The yields of a step that are credible: units of output for one unit of input. Declared ranges must lie within.
+
+    ``county_code`` None holds for counties without a rule of their own.
+    """
 
     __tablename__ = "lots_yield_rule"
     __table_args__ = (CheckConstraint("low >= 0 AND high >= low AND high > 0", name="range"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    county_code: Mapped[str | None] = mapped_column(ForeignKey("areas_area.code"))
     step: Mapped[Step] = mapped_column(choice(Step))
     material: Mapped[str]
     low: Mapped[Decimal]
@@ -237,7 +265,10 @@ class CapacityUse(Base):
     """What a household has delivered of one material in one season, and the most it can: the CHECK holds under concurrency."""
 
     __tablename__ = "lots_capacity_use"
-    __table_args__ = (CheckConstraint("delivered >= 0 AND delivered <= cap", name="within_cap"),)
+    __table_args__ = (
+        CheckConstraint("delivered >= 0 AND delivered <= cap", name="within_cap"),
+        Index("ix_lots_capacity_use_season", "material", "season"),
+    )
 
     household_id: Mapped[UUID] = mapped_column(ForeignKey("parties_household.id"), primary_key=True)
     material: Mapped[str] = mapped_column(primary_key=True)
@@ -245,6 +276,87 @@ class CapacityUse(Base):
     delivered: Mapped[Decimal] = mapped_column(default=Decimal(0))
     cap: Mapped[Decimal]
     unit: Mapped[Unit] = mapped_column(choice(Unit))
+
+    @property
+    def is_near(self) -> bool:
+        """Whether so little of the cap is left that the clerk is warned: a tenth or less."""
+        return self.delivered * 10 >= self.cap * 9
+
+
+class Asked:
+    """Mixin: what one person asks and another decides, once. That they are two, the database holds too (``two_people``)."""
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
+    county_code: Mapped[str]
+    reason: Mapped[str]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    verdict: Mapped[Verdict] = mapped_column(choice(Verdict), default=Verdict.OPEN)
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str | None]
+
+
+def _two_people(table: str) -> tuple[CheckConstraint | Index, ...]:
+    return (
+        CheckConstraint("decided_by <> asked_by", name="two_people"),
+        CheckConstraint(
+            "(verdict = 'open') = (decided_by IS NULL) AND (decided_by IS NULL) = (decided_at IS NULL) "
+            "AND (decided_by IS NULL) = (decision IS NULL)",
+            name="decided",
+        ),
+        Index(f"ix_{table}_open", "county_code", "id", postgresql_where="verdict = 'open'"),
+        Index(f"ix_{table}_organization_id", "organization_id", "id"),
+    )
+
+
+class CapacityRequest(Asked, Base):
+    """A household brings more than its land, herd or hives are held to bear (请县里核定): the county raises its cap of the season, or not.
+
+    ``cap`` and ``so_far`` are what counted when it was asked; ``granted`` is what the cap was raised by, never more than was missing.
+    """
+
+    __tablename__ = "lots_capacity_request"
+    __table_args__ = (
+        *_two_people("lots_capacity_request"),
+        CheckConstraint("wanted > 0 AND so_far + wanted > cap", name="beyond_cap"),
+        CheckConstraint(
+            "(granted IS NOT NULL) = (verdict = 'approved') AND granted > 0 AND granted <= so_far + wanted - cap", name="granted"
+        ),
+        Index(
+            "uq_lots_capacity_request_open", "household_id", "material", "season", unique=True, postgresql_where="verdict = 'open'"
+        ),
+        Index("ix_lots_capacity_request_household", "household_id", "material", "season"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    household_id: Mapped[UUID] = mapped_column(ForeignKey("parties_household.id"))
+    material: Mapped[str]
+    season: Mapped[str]
+    unit: Mapped[Unit] = mapped_column(choice(Unit))
+    wanted: Mapped[Decimal]
+    cap: Mapped[Decimal]
+    so_far: Mapped[Decimal]
+    granted: Mapped[Decimal | None]
+
+
+class StepRequest(Asked, Base):
+    """A step that gave more or less than its range: nothing of it exists before a second person has signed.
+
+    ``body`` is the step as typed; ``faults`` say in which way it is outside (msgids with params); ``county_only``: above what the county
+    holds credible, so that only its officer may sign. ``event_id`` is what it became.
+    """
+
+    __tablename__ = "lots_step_request"
+    __table_args__ = (*_two_people("lots_step_request"), Index("ix_lots_step_request_lot_id", "lot_id"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"))
+    step: Mapped[Step] = mapped_column(choice(Step))
+    body: Mapped[dict[str, Any]]
+    faults: Mapped[list[Any]]
+    county_only: Mapped[bool]
+    event_id: Mapped[UUID | None] = mapped_column(ForeignKey("events_trace_event.id"))
 
 
 class RecallMark(Base):
@@ -275,7 +387,7 @@ class RecallLot(Base):
 
 
 no_overlap(CapacityRule.__table__, ["coalesce(county_code, '')", "material"])
-no_overlap(YieldRule.__table__, ["step", "material", "unit", "per_unit"])
+no_overlap(YieldRule.__table__, ["coalesce(county_code, '')", "step", "material", "unit", "per_unit"])
 append_only(LotEdge.__table__)
 append_only(LotYield.__table__)
 append_only(LotShare.__table__)

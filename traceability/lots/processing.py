@@ -14,18 +14,18 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from catalog.parties.roles import Actor
+from catalog.parties.roles import Actor, Role
 from catalog.products.models import Product
 from catalog.products.queries import get_product
 from kernel import clock
-from kernel.errors import Invalid
+from kernel.errors import Forbidden, Invalid
 from kernel.ids import new_serial, uuid7
 from kernel.quantity import Quantity, Unit, plain
 from traceability.lots import yields
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.queries import list_yield_rules
 from traceability.lots.states import ItemState, LotKind, Step
-from traceability.lots.transforming import Input, OutputDraft, begin, finish
+from traceability.lots.transforming import Input, OutputDraft, Signature, begin, finish
 from traceability.lots.units import in_standard_unit
 
 __all__ = ["MOST_BOXES", "Input", "OutputDraft", "pack_lot", "process_lot"]
@@ -42,19 +42,26 @@ def process_lot(
     outputs: Sequence[OutputDraft],
     place_id: UUID | None,
     at: datetime,
+    signature: Signature | None = None,
 ) -> list[Lot]:
     """Turn so much of some lots into new lots, perhaps in another unit; by-products are lots too.
 
-    Clerks and packers of the owner, and the operator, may. Raises Forbidden, NotFound, Invalid (beyond the yield, different owners,
-    counties or measures, nothing comes out), Conflict (less is left, recalled, expired).
+    Clerks and packers of the owner, and the operator, may. Outside its yields a step needs the ``signature`` of a second person
+    (``signing`` gets it), above what the county holds credible that of a county officer. Raises Forbidden, NotFound, OffYield, Invalid
+    (different owners, counties or measures, nothing comes out), Conflict (less is left, recalled, expired).
     """
     if not outputs:
         raise Invalid("请填写至少一种产出。", field="outputs")
     taken = begin(session, actor, inputs, at)
-    yields.check([quantity for _, quantity in taken], outputs, list_yield_rules(session, step, clock.today_shanghai(at)))
+    rules = list_yield_rules(session, step, clock.today_shanghai(at), taken[0][0].county_code)
+    deviations = yields.find_deviations([quantity for _, quantity in taken], outputs, rules)
+    if deviations and signature is None:
+        raise yields.OffYield(deviations)
+    if signature is not None and signature.role is not Role.county_officer and any(d.county_only for d in deviations):
+        raise Forbidden("超过核定出品率的产出只能由县里签字。")
     kinds = [LotKind.BY_PRODUCT if output.by_product else LotKind.PROCESSED for output in outputs]
     made = [(output, kind, in_standard_unit(output.quantity)) for output, kind in zip(outputs, kinds, strict=True)]
-    return finish(session, actor, step, taken, made, place_id, at)
+    return finish(session, actor, step, taken, made, place_id, at, rules, signature if deviations else None)
 
 
 def pack_lot(

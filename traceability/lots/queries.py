@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Numeric, Select, cast, func, select
 from sqlalchemy.orm import Session
 
+from catalog.parties.models import Household
 from kernel.errors import NotFound, Term
 from kernel.periods import valid_on
 from traceability.lots.models import (
+    CapacityRequest,
     CapacityRule,
+    CapacityUse,
     HouseholdDelivery,
     Lot,
     LotEdge,
     LotShare,
+    LotYield,
     RecallLot,
     RecallMark,
+    StepRequest,
     TradeItem,
     YieldRule,
 )
-from traceability.lots.states import RecallState, Step
+from traceability.lots.states import RecallState, Step, Verdict
+
+T = TypeVar("T", CapacityRequest, StepRequest)
 
 
 def get_lot(session: Session, code: str) -> Lot:
@@ -172,6 +181,162 @@ def find_capacity_rule(session: Session, county_code: str, material: str, on: da
     return min(rules, key=lambda rule: rule.county_code is None, default=None)
 
 
-def list_yield_rules(session: Session, step: Step, on: date) -> Sequence[YieldRule]:
-    """The credible yields of a step on that day."""
-    return session.scalars(select(YieldRule).where(YieldRule.step == step, valid_on(YieldRule, on))).all()
+def list_yield_rules(session: Session, step: Step, on: date, county_code: str) -> Sequence[YieldRule]:
+    """The credible yields of a step on that day, a county's own before the general ones."""
+    query = select(YieldRule).where(YieldRule.step == step, valid_on(YieldRule, on))
+    query = query.where((YieldRule.county_code == county_code) | YieldRule.county_code.is_(None))
+    return session.scalars(query.order_by(YieldRule.county_code.is_(None), YieldRule.id)).all()
+
+
+def find_capacity_use(session: Session, delivery: HouseholdDelivery) -> CapacityUse | None:
+    """How far the cap of a delivery's household, material and season is used."""
+    key = (delivery.household_id, delivery.material, delivery.season)
+    return session.get(CapacityUse, key, populate_existing=True)  # counted by an UPDATE that no object saw
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an officer looks at beside a request: the seasons of the household, its last deliveries, and what neighbours bring.
+
+    ``average`` is what the ``neighbours`` (other households of the county that brought the material) bring for one unit of ``rule.basis``.
+    """
+
+    rule: CapacityRule | None
+    seasons: Sequence[CapacityUse]
+    others: Sequence[CapacityUse]
+    deliveries: Sequence[HouseholdDelivery]
+    neighbours: int
+    average: Decimal | None
+    earlier: int
+
+
+def get_evidence(session: Session, request: CapacityRequest, on: date) -> Evidence:
+    """What there is to know about a request beyond the cap."""
+    rule = find_capacity_rule(session, request.county_code, request.material, on)
+    uses = select(CapacityUse).filter_by(household_id=request.household_id)
+    own = uses.filter_by(material=request.material).order_by(CapacityUse.season.desc()).limit(5)
+    others = uses.filter_by(season=request.season).where(CapacityUse.material != request.material).order_by(CapacityUse.material)
+    brought = select(HouseholdDelivery).filter_by(household_id=request.household_id, material=request.material)
+    granted = select(func.count()).select_from(CapacityRequest).filter_by(verdict=Verdict.APPROVED)
+    neighbours, average = _list_neighbours(session, request, rule) if rule else (0, None)
+    return Evidence(
+        rule=rule,
+        seasons=session.scalars(own).all(),
+        others=session.scalars(others.limit(20)).all(),
+        deliveries=session.scalars(brought.order_by(HouseholdDelivery.delivered_at.desc()).limit(5)).all(),
+        neighbours=neighbours,
+        average=average,
+        earlier=session.scalar(granted.filter_by(household_id=request.household_id, material=request.material)) or 0,
+    )
+
+
+def _list_neighbours(session: Session, request: CapacityRequest, rule: CapacityRule) -> tuple[int, Decimal | None]:
+    held = cast(Household.capacity[rule.basis.value].astext, Numeric)
+    query = (
+        select(func.count(), func.sum(CapacityUse.delivered) / func.sum(held))
+        .join(Household, Household.id == CapacityUse.household_id)
+        .where(CapacityUse.material == request.material, CapacityUse.season == request.season, held > 0)
+        .where(Household.county_code == request.county_code, Household.id != request.household_id)
+    )
+    count, average = session.execute(query).one()
+    return int(count), average
+
+
+def list_capacity_requests(
+    session: Session,
+    *,
+    counties: Collection[str] = (),
+    organization_id: UUID | None = None,
+    open_only: bool = False,
+    after: UUID | None = None,
+    limit: int = 30,
+) -> Sequence[CapacityRequest]:
+    """What was asked beyond the cap, of some counties or of one cooperative, newest first, before ``after``."""
+    return _list_asked(session, select(CapacityRequest), CapacityRequest, counties, organization_id, open_only, after, limit)
+
+
+def list_step_requests(
+    session: Session,
+    *,
+    counties: Collection[str] = (),
+    organization_id: UUID | None = None,
+    lot_id: UUID | None = None,
+    open_only: bool = False,
+    after: UUID | None = None,
+    limit: int = 30,
+) -> Sequence[StepRequest]:
+    """Steps outside their range, of some counties, one cooperative or one lot, newest first, before ``after``."""
+    if lot_id is not None:
+        query = select(StepRequest).where(StepRequest.lot_id == lot_id)
+        if open_only:
+            query = query.where(StepRequest.verdict == Verdict.OPEN)
+        return session.scalars(query.order_by(StepRequest.id.desc()).limit(limit)).all()
+    return _list_asked(session, select(StepRequest), StepRequest, counties, organization_id, open_only, after, limit)
+
+
+def _list_asked(
+    session: Session,
+    query: Select[T],
+    model: type[T],
+    counties: Collection[str],
+    organization_id: UUID | None,
+    open_only: bool,
+    after: UUID | None,
+    limit: int,
+) -> Sequence[T]:
+    if organization_id is not None:
+        query = query.where(model.organization_id == organization_id)
+    else:
+        query = query.where(model.county_code.in_(counties))
+    if open_only:
+        query = query.where(model.verdict == Verdict.OPEN)
+    if after is not None:
+        query = query.where(model.id < after)
+    return session.scalars(query.order_by(model.id.desc()).limit(limit)).all()
+
+
+def find_grant(session: Session, household_id: UUID, material: str, season: str) -> CapacityRequest | None:
+    """The last decision that raised a household's cap of a season, or None."""
+    query = select(CapacityRequest).filter_by(household_id=household_id, material=material, season=season, verdict=Verdict.APPROVED)
+    return session.scalar(query.order_by(CapacityRequest.decided_at.desc(), CapacityRequest.id.desc()).limit(1))
+
+
+def get_capacity_request(session: Session, request_id: UUID) -> CapacityRequest:
+    """A request beyond the cap. Raises NotFound."""
+    request = session.get(CapacityRequest, request_id)
+    if request is None:
+        raise NotFound("没有这条核定申请。")
+    return request
+
+
+def get_step_request(session: Session, request_id: UUID) -> StepRequest:
+    """A step that waits for its second person. Raises NotFound."""
+    request = session.get(StepRequest, request_id)
+    if request is None:
+        raise NotFound("没有这条复核申请。")
+    return request
+
+
+def find_yield(session: Session, lot_id: UUID) -> LotYield | None:
+    """What the step that made a lot was allowed to give and gave; None for deliveries and boxes."""
+    return session.get(LotYield, lot_id)
+
+
+def list_capacity_rules(
+    session: Session, counties: Collection[str] | None, on: date, *, limit: int = 500
+) -> Sequence[CapacityRule]:
+    """The rules that hold on that day or later, of some counties and the general ones (None: all), by material."""
+    query = select(CapacityRule).where((CapacityRule.valid_to.is_(None)) | (CapacityRule.valid_to >= on))
+    if counties is not None:
+        query = query.where(CapacityRule.county_code.in_(counties) | CapacityRule.county_code.is_(None))
+    return session.scalars(
+        query.order_by(CapacityRule.material, CapacityRule.county_code, CapacityRule.valid_from).limit(limit)
+    ).all()
+
+
+def list_all_yield_rules(session: Session, counties: Collection[str] | None, on: date, *, limit: int = 500) -> Sequence[YieldRule]:
+    """The yields that hold on that day or later, of some counties and the general ones (None: all), by step and material."""
+    query = select(YieldRule).where((YieldRule.valid_to.is_(None)) | (YieldRule.valid_to >= on))
+    if counties is not None:
+        query = query.where(YieldRule.county_code.in_(counties) | YieldRule.county_code.is_(None))
+    return session.scalars(query.order_by(YieldRule.material, YieldRule.step, YieldRule.valid_from).limit(limit)).all()

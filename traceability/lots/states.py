@@ -72,6 +72,16 @@ class Basis(StrEnum):
     LAND_MU = "land_mu"
     HEADS = "heads"
     HIVES = "hives"
+    LOGS = "logs"
+    CAGES = "cages"
+
+
+class Verdict(StrEnum):
+    """What became of something one person asks and another decides."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    REFUSED = "refused"
 
 
 class Step(StrEnum):
@@ -88,6 +98,8 @@ class Step(StrEnum):
     ROASTING = "roasting"
     PROCESSING = "processing"
     PACKING = "packing"
+    SPLITTING = "splitting"
+    REWORKING = "reworking"
 
 
 ITEM_FLOW = States(

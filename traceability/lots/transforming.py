@@ -19,21 +19,20 @@ from kernel import clock
 from kernel.errors import Conflict, Invalid
 from kernel.ids import new_code, uuid7
 from kernel.quantity import Quantity
-from traceability.lots import describing, shares
+from traceability.lots import describing, shares, yields
 from traceability.lots.balancing import in_unit_of, lock_lots, take
-from traceability.lots.models import Lot, LotEdge, LotShare, LotYield
+from traceability.lots.models import Lot, LotEdge, LotShare, LotYield, YieldRule
 from traceability.lots.queries import is_blocked, list_upstream_households
 from traceability.lots.states import Custody, LotKind, Step
 
 Input = tuple[UUID, Quantity]
+EXACT_STEPS = frozenset({Step.MIXING, Step.SPLITTING, Step.PACKING})
+"""They give exactly what went in; no county needs to say so."""
 
 
 @dataclass(frozen=True)
 class OutputDraft:
-    """One thing that comes out of a step. A yield is units of output for one unit of input, e.g. 16 to 22 kg of carcass for one sheep.
-
-    Less than ``yield_low`` needs a ``reason``; more than ``yield_high`` is never accepted.
-    """
+    """One thing that comes out of a step. A yield is units of output for one unit of input, e.g. 16 to 22 kg of carcass for one sheep."""
 
     material: str
     quantity: Quantity
@@ -42,7 +41,15 @@ class OutputDraft:
     by_product: bool = False
     product_sku: str | None = None
     expires_on: date | None = None
-    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The second person who answers for a step outside its range, in which role, and the reason that was given."""
+
+    by: str
+    role: Role
+    reason: str
 
 
 def begin(session: Session, actor: Actor, inputs: Sequence[Input], at: datetime) -> list[tuple[Lot, Quantity]]:
@@ -75,10 +82,12 @@ def finish(
     made: Sequence[tuple[OutputDraft, LotKind, Quantity]],
     place_id: UUID | None,
     at: datetime,
+    rules: Sequence[YieldRule] = (),
+    signature: Signature | None = None,
 ) -> list[Lot]:
     """Take the inputs and write new lots with edges, shares, yields and the one event that says so.
 
-    ``made`` gives for each output its kind and its quantity in the unit of lots; yields were checked by the caller.
+    ``made`` gives for each output its kind and its quantity in the unit of lots; yields were checked by the caller, by these ``rules``.
     """
     for lot, quantity in taken:
         take(session, lot.id, quantity.amount, "used")
@@ -90,14 +99,20 @@ def finish(
     session.add_all(lots)
     session.flush()
     _share(session, taken, lots)
-    event = describing.say_of_step(session, actor, step=step, place=place, inputs=taken, outputs=lots, at=at)
+    signed_as = signature.role.value if signature else ""
+    event = describing.say_of_step(session, actor, step=step, place=place, inputs=taken, outputs=lots, at=at, signed_as=signed_as)
+    given_of = yields.totals([draft for draft, _, _ in made])
     for lot, (draft, kind, _) in zip(lots, made, strict=True):
         for parent, quantity in taken:
             session.add(
                 LotEdge(from_lot_id=parent.id, to_lot_id=lot.id, quantity=quantity.amount, unit=quantity.unit, event_id=event.id)
             )
         if kind is not LotKind.PACK:
-            session.add(_yield_of(lot, draft, step, taken, event.id))
+            row = _yield_of(lot, draft, step, taken, given_of[yields.name_of(draft)], rules)
+            row.event_id, row.typed_by = event.id, actor.label
+            if signature is not None:
+                row.reason, row.signed_by, row.signed_as = signature.reason, signature.by, signed_as
+            session.add(row)
     session.flush()
     return lots
 
@@ -133,16 +148,24 @@ def _share(session: Session, taken: Sequence[tuple[Lot, Quantity]], lots: Sequen
     session.execute(insert(LotShare), rows)
 
 
-def _yield_of(lot: Lot, draft: OutputDraft, step: Step, taken: Sequence[tuple[Lot, Quantity]], event_id: UUID) -> LotYield:
+def _yield_of(
+    lot: Lot,
+    draft: OutputDraft,
+    step: Step,
+    taken: Sequence[tuple[Lot, Quantity]],
+    given: Decimal,
+    rules: Sequence[YieldRule],
+) -> LotYield:
+    unit = taken[0][1].unit
+    rule = yields.credible(draft, unit, rules) if step not in EXACT_STEPS else None
     return LotYield(
         lot_id=lot.id,
         step=step,
         taken=sum((quantity.amount for _, quantity in taken), Decimal(0)),
-        taken_unit=taken[0][1].unit,
-        given=lot.made,
+        taken_unit=unit,
+        given=given,
         given_unit=lot.unit,
         yield_low=draft.yield_low,
         yield_high=draft.yield_high,
-        reason=draft.reason.strip() or None,
-        event_id=event_id,
+        rule_high=rule[1] if rule else None,
     )

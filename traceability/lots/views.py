@@ -10,7 +10,8 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from catalog.parties.access import Actor, Role, current_actor, require
-from catalog.parties.queries import get_organization, list_households_by_id, visible_household_names
+from catalog.parties.models import ROLE_LABELS
+from catalog.parties.queries import get_organization, list_households_by_id, name_actors, visible_household_names
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Forbidden, Invalid
@@ -109,11 +110,26 @@ def _facts(session: Session, lot: Lot) -> dict[str, Any]:
         ],
         "cameFrom": [_edge(*edge) for edge in queries.list_edges_into(session, lot.id)],
         "wentInto": [_edge(*edge) for edge in queries.list_edges_out_of(session, lot.id)],
+        "signed": _signature(session, lot),
         "shares": [{"household": names[household_id], "share": f"{share:.12f}"} for household_id, share in shares],
         "events": [
             {"id": str(event.id), "bizStep": event.biz_step, "eventTime": event.event_time}
             for event in list_events_of_lot(session, lot.code)
         ],
+    }
+
+
+def _signature(session: Session, lot: Lot) -> dict[str, str] | None:
+    """That the step which made the lot was outside its range, why, and who signed; None when it was not."""
+    kept = queries.find_yield(session, lot.id)
+    if kept is None or kept.signed_by is None:
+        return None
+    return {
+        "reason": kept.reason or "",
+        "by": name_actors(session, [kept.signed_by])[kept.signed_by],
+        "as": ROLE_LABELS[Role(kept.signed_as)] if kept.signed_as in set(Role) else "",
+        "range": f"{plain(kept.taken * kept.yield_low)}–{plain(kept.taken * kept.yield_high)}",
+        "given": plain(kept.given),
     }
 
 

@@ -10,16 +10,17 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from catalog.areas.queries import name_path
-from catalog.parties import consenting, registering
+from catalog.parties import consenting, registering, surveying
 from catalog.parties.access import current_actor, require
 from catalog.parties.consent_texts import CURRENT, get_text
-from catalog.parties.models import Actor, ConsentScope, Household, Organization, OrganizationKind, Role
+from catalog.parties.models import Actor, ClaimState, ConsentScope, Household, Organization, OrganizationKind, Role
 from catalog.parties.queries import (
     count_cards,
     count_households,
     find_standing,
     get_household,
     get_organization_by_code,
+    list_claims,
     list_consents,
     list_households,
     list_organizations,
@@ -31,6 +32,7 @@ from catalog.parties.views.organizations import picked
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, NotFound, Problem
+from kernel.quantity import Quantity, Unit, plain
 from kernel.web import language, once, wants_json
 
 bp = Blueprint("households", __name__, url_prefix="/parties/households", template_folder="../templates")
@@ -84,7 +86,7 @@ def _list_page(form: object, errors: object) -> str:
             more=more,
             first=url_for(".index", cooperative=code, q=search or None) if after else None,
             search=search,
-            capacity=registering.CAPACITY_LABELS,
+            capacity=surveying.CAPACITY_LABELS,
             form=form,
             errors=errors,
         )
@@ -115,7 +117,7 @@ def _create(session: Session) -> ResponseReturnValue:
         county_code=form.get("county_code") or cooperative.county_code or "",
         town=form.get("town", ""),
         village=form.get("village", ""),
-        capacity={key: form[key] for key in registering.CAPACITY_LABELS if form.get(key)},
+        capacity={key: form[key] for key in surveying.CAPACITY_LABELS if form.get(key)},
         member_no=_member_no(form.get("member_no", "").strip()),
         is_demo=cooperative.is_demo,
         at=clock.now(),
@@ -136,6 +138,10 @@ def _member_no(text: str) -> int | None:
 @bp.get("/<uuid:household_id>")
 @require(Role.clerk, Role.operator)
 def show(household_id: UUID) -> ResponseReturnValue:
+    return _household_page(household_id, {}, {}), 200
+
+
+def _household_page(household_id: UUID, form: object, errors: object) -> str:
     with reading() as session:
         household = own_household(session, household_id)
         consents = list_consents(session, household.id)
@@ -148,10 +154,43 @@ def show(household_id: UUID) -> ResponseReturnValue:
             standing=find_standing(session, household.id),
             cards=count_cards(session, household.id),
             scopes=SCOPE_LABELS,
-            capacity=registering.CAPACITY_LABELS,
+            capacity=surveying.CAPACITY_LABELS,
             text_version=CURRENT,
             text=get_text(CURRENT),
+            claims=list_claims(session, household_id=household.id, open_only=True),
+            form=form,
+            errors=errors,
+            plain=plain,
         )
+
+
+@bp.post("/<uuid:household_id>/capacity")
+@require(Role.clerk)
+def claim(household_id: UUID) -> ResponseReturnValue:
+    """Report what the household has: less counts at once, more waits for the county."""
+    try:
+        return _claim(household_id)
+    except Problem as problem:
+        if wants_json() or problem.status not in (409, 422):
+            raise
+        return _household_page(household_id, request.form, problem.by_field(_)), problem.status
+
+
+@once
+def _claim(session: Session, household_id: UUID) -> ResponseReturnValue:
+    household = own_household(session, household_id)
+    amount = Quantity.parse(request.form.get("amount", ""), Unit.MU, "amount").amount
+    made = surveying.claim_capacity(
+        session,
+        current_actor(),
+        household_id=household.id,
+        basis=request.form.get("basis", ""),
+        amount=amount,
+        note=request.form.get("note", ""),
+        at=clock.now(),
+    )
+    flash(_("已报给县里，核定后生效。") if made.state is ClaimState.OPEN else _("已更正，马上生效。"), "ok")
+    return redirect(url_for(".show", household_id=household.id))
 
 
 @bp.post("/<uuid:household_id>/consents")

@@ -6,9 +6,13 @@ from uuid import UUID
 
 from catalog.parties.access import current_actor
 from catalog.parties.models import Role
-from traceability.lots.states import LotKind
+from traceability.lots.states import LotKind, Step
 
 RAW = (LotKind.DELIVERY, LotKind.BULK, LotKind.PROCESSED)
+STEP_TEXTS = {
+    Step.SLAUGHTERING: "屠宰", Step.CUTTING: "分割", Step.FREEZING: "速冻", Step.SORTING: "分选", Step.DRYING: "烘干",
+    Step.MILLING: "碾磨", Step.PRESSING: "压榨", Step.ROASTING: "炒制", Step.PROCESSING: "加工", Step.REWORKING: "返工",
+}  # fmt: skip
 
 
 def own_cooperative() -> UUID:

@@ -17,13 +17,15 @@ from catalog.parties.queries import get_organization, list_counties_of
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import NotFound, Problem
+from kernel.quantity import plain
 from kernel.web import once
 from shop.cooperative import asking, forms, queries
 from shop.cooperative.views import RAW, own_cooperative
 from shop.cooperative.views.cards import MEMBERS, find_members
 from shop.cooperative.views.slips import slip_link, slip_words
+from traceability.lots.bounding import BeyondCapacity
 from traceability.lots.harvesting import mark_paid, record_delivery
-from traceability.lots.queries import get_delivery
+from traceability.lots.queries import find_capacity_use, get_delivery
 from traceability.lots.states import LotKind
 
 bp = Blueprint("cooperative", __name__, url_prefix="/cooperative", template_folder="../templates")
@@ -66,7 +68,7 @@ def new_delivery() -> ResponseReturnValue:
     return _delivery_page({}, {}), 200
 
 
-def _delivery_page(form: Mapping[str, Any], errors: Mapping[str, str], refusal: str = "") -> str:
+def _delivery_page(form: Mapping[str, Any], errors: Mapping[str, str], refusal: str = "", beyond: bool = False) -> str:
     organization_id = own_cooperative()
     with reading() as session:
         found = find_members(session, organization_id)
@@ -80,6 +82,7 @@ def _delivery_page(form: Mapping[str, Any], errors: Mapping[str, str], refusal: 
             form=form,
             errors=errors,
             refusal=refusal,
+            beyond=beyond,
         )
 
 
@@ -92,7 +95,8 @@ def add_delivery() -> ResponseReturnValue:
     except Problem as problem:
         if problem.status not in (409, 422):
             raise
-        return _delivery_page(request.form, problem.by_field(_), problem.text(_)), problem.status
+        beyond = isinstance(problem, BeyondCapacity)
+        return _delivery_page(request.form, problem.by_field(_), problem.text(_), beyond), problem.status
 
 
 @once
@@ -113,7 +117,8 @@ def slip(code: str) -> ResponseReturnValue:
         slip = queries.get_slip(session, code)
         if slip.lot.organization_id != own_cooperative():
             raise NotFound("没有这张交货凭证。")
-        return render_template("cooperative/slip.html", slip=slip, link=slip_link(session, code))
+        use = find_capacity_use(session, slip.delivery)
+        return render_template("cooperative/slip.html", slip=slip, link=slip_link(session, code), use=use, plain=plain)
 
 
 @bp.post("/deliveries/<code>/paid")

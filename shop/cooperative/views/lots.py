@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,20 +23,17 @@ from kernel.errors import Invalid, NotFound, Problem
 from kernel.quantity import Quantity, plain
 from kernel.web import once
 from shop.cooperative import forms, queries
-from shop.cooperative.views import RAW, own_cooperative
-from traceability.lots import serialising
+from shop.cooperative.views import RAW, STEP_TEXTS, own_cooperative
+from traceability.lots import serialising, signing
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import Lot
 from traceability.lots.processing import pack_lot, process_lot
-from traceability.lots.queries import get_lot
-from traceability.lots.states import LotKind, Step
+from traceability.lots.queries import get_lot, list_step_requests
+from traceability.lots.states import LotKind
+from traceability.lots.yields import Deviation, OffYield
 
 bp = Blueprint("cooperative_lots", __name__, url_prefix="/cooperative/lots", template_folder="../templates")
 PAPER_KINDS = (DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION)
-STEP_TEXTS = {
-    Step.SLAUGHTERING: "屠宰", Step.CUTTING: "分割", Step.FREEZING: "速冻", Step.SORTING: "分选", Step.DRYING: "烘干",
-    Step.MILLING: "碾磨", Step.PRESSING: "压榨", Step.ROASTING: "炒制", Step.PROCESSING: "加工",
-}  # fmt: skip
 PAPER_TEXTS = {DocumentKind.ANIMAL_QUARANTINE: "动物检疫合格证明", DocumentKind.MEAT_INSPECTION: "肉品品质检验合格证"}
 BASIS_TEXTS = {
     issuing.PromiseBasis.QUALITY_CONTROL: "质量安全控制符合要求",
@@ -86,7 +83,7 @@ def work(code: str) -> ResponseReturnValue:
     return _work_page(code, {}, {}), 200
 
 
-def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str]) -> str:
+def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str], deviations: Sequence[Deviation] = ()) -> str:
     with reading() as session:
         lot = get_lot(session, code)
         if lot.organization_id != own_cooperative():
@@ -106,13 +103,16 @@ def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str]) ->
             bases=[(basis.value, _(text)) for basis, text in BASIS_TEXTS.items()],
             units=[("kg", _("千克")), ("piece", _("件")), ("l", _("升"))],
             rows=range(forms.OUTPUT_ROWS),
+            faults=[deviation.text(_) for deviation in deviations],
+            county_only=any(deviation.county_only for deviation in deviations),
+            waiting=list_step_requests(session, lot_id=lot.id, open_only=True),
             form=form,
             errors=errors,
             plain=plain,
         )
 
 
-@bp.post("/<code>/<any(processing, packing, papers, promise, activation):deed>")
+@bp.post("/<code>/<any(processing, signature, packing, papers, promise, activation):deed>")
 @require(Role.clerk)
 def act_on_lot(code: str, deed: str) -> ResponseReturnValue:
     """One act on a lot; a refusal comes back on the same page with everything that was typed."""
@@ -121,7 +121,8 @@ def act_on_lot(code: str, deed: str) -> ResponseReturnValue:
     except Problem as problem:
         if problem.status not in (409, 422):
             raise
-        return _work_page(code, request.form, problem.by_field(_)), problem.status
+        deviations = problem.deviations if isinstance(problem, OffYield) else ()
+        return _work_page(code, request.form, problem.by_field(_), deviations), problem.status
 
 
 @once
@@ -139,6 +140,22 @@ def _process(session: Session, lot: Lot) -> str:
     )
     flash(_("已记录，产出 %(count)s 个批次。", count=len(made)))
     return made[0].code
+
+
+def _ask_signature(session: Session, lot: Lot) -> str:
+    step, outputs = forms.read_outputs(request.form, lot.product_sku)
+    signing.ask_signature(
+        session,
+        current_actor(),
+        step=step,
+        inputs=[(lot.id, lot.left)],
+        outputs=outputs,
+        place_id=None,
+        reason=request.form.get("reason", ""),
+        at=clock.now(),
+    )
+    flash(_("已提交，签字后这一步才记录。"))
+    return lot.code
 
 
 def _pack(session: Session, lot: Lot) -> str:
@@ -217,4 +234,7 @@ def _activate(session: Session, lot: Lot) -> str:
     return lot.code
 
 
-_DEEDS = {"processing": _process, "packing": _pack, "papers": _add_paper, "promise": _promise, "activation": _activate}
+_DEEDS = {
+    "processing": _process, "signature": _ask_signature, "packing": _pack, "papers": _add_paper, "promise": _promise,
+    "activation": _activate,
+}  # fmt: skip

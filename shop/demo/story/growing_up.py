@@ -21,6 +21,7 @@ def tell(teller: Teller) -> None:
     page = _add_paper(clerk, page, "animal_quarantine", _number(NumberKind.QUARANTINE), "示例动物卫生监督机构")
     teller.tick(f"{HOUSEHOLDS} 户交来 {SHEEP} 只滩羊，合并成一个批次，动物检疫合格证明已登记", page)
     page = _slaughter(teller, clerk, page)
+    _beyond_the_cap(teller, clerk)
     _apples(teller)
 
 
@@ -78,6 +79,24 @@ def _slaughter(teller: Teller, clerk: Browser, page: Page) -> Page:
     teller.tick(f"装成 {BOXES} 盒 1 公斤羊腿，每盒一个编号", page)
     _print_and_shelve(teller, clerk, teller.memory.lamb_lot)
     return page
+
+
+def _beyond_the_cap(teller: Teller, clerk: Browser) -> None:
+    """A household with twenty sheep brings twenty-one: refused, decided by the county, taken in."""
+    page = clerk.get("/cooperative/deliveries/new")
+    first = 91_000_000 + int(time.time() * 2) % 380_000 * 21
+    typed = {
+        "household_id": _option_with(page, "household_id", f"{HOUSEHOLDS + 1} "), "product_sku": "P001", "quantity": 21, "unit": "head",
+        "agreed_price": "25200.00", "ear_tags": "\n".join(f"3640323{first + place:08d}" for place in range(21)),
+    }  # fmt: skip
+    refused = see(clerk.submit(page, "/cooperative/deliveries", typed, expect=422), "超出了。确有增产，请先由县里核定。")
+    teller.tick("第 13 户只有 20 只羊，却交来 21 只：系统拦下并说明原因", refused)
+    asked = see(clerk.submit(refused, "/county/capacity", reason="今年多养了几只。"), "待核定")
+    officer = teller.person("officer")
+    decided = officer.submit(officer.get(asked.path), asked.path, do="approve", decision="去圈里数过。")
+    teller.tick("县里看过依据，同意提高这一季的上限", decided)
+    slip = see(clerk.submit(clerk.get("/cooperative/deliveries/new"), "/cooperative/deliveries", typed), "交货凭证")
+    teller.tick("同一批羊现在收得下，凭证上写着快到上限", slip)
 
 
 def _print_and_shelve(teller: Teller, clerk: Browser, lot: str) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from catalog.parties.queries import list_claims
 from catalog.products.models import Product
 from kernel import clock
 from kernel.db import reading
@@ -16,7 +17,9 @@ from shop.config import Config
 from shop.demo import loader
 from shop.demo.catalogue import list_samples
 from shop.demo.loader import fill_shelves, in_season, load_demo
+from shop.demo.peopling import YANCHI
 from traceability.lots.models import Lot
+from traceability.lots.queries import list_capacity_requests, list_step_requests
 
 QUIET = lambda _line: None  # noqa: E731
 
@@ -43,6 +46,12 @@ def test_loading_twice_is_loading_once(config: Config, bound: None, few: None) -
         assert session.scalar(select(func.count()).select_from(Lot)) == lots
         on_sale = session.scalars(select(Product)).all()
         stock = available(session, [product.id for product in on_sale], clock.now())
+        waiting = [
+            list_capacity_requests(session, counties={YANCHI}, open_only=True),
+            list_step_requests(session, counties={YANCHI}),
+        ]
+        waiting.append(list_claims(session, counties={YANCHI}, open_only=True))
+    assert [len(rows) for rows in waiting] == [1, 1, 1], "the county officer has something to look at, once"
     assert on_sale
     for product in on_sale:
         assert stock.get(product.id, 0) > 0 or product.season_note

@@ -24,7 +24,7 @@ from tests.factories.lots import SHEEP, heads, kg, make_capacity, make_delivery,
 from traceability.events.queries import list_events_of_lot
 from traceability.ledger.canonical import decode_entry
 from traceability.ledger.models import LogEntry
-from traceability.lots import harvesting
+from traceability.lots import bounding, harvesting
 from traceability.lots.models import CapacityUse, HouseholdDelivery, Lot
 from traceability.lots.queries import list_deliveries
 from traceability.lots.states import Basis
@@ -108,7 +108,7 @@ def test_two_clerks_who_take_in_two_crops_at_once_see_each_other(database: str, 
         for material in ("苹果", "梨"):
             make_capacity(session, material, Unit.KG, "1000")
     both = Barrier(2)
-    spent = harvesting._spent
+    spent = bounding._spent
 
     def slow(*args: Any) -> Decimal:
         found = spent(*args)
@@ -116,7 +116,7 @@ def test_two_clerks_who_take_in_two_crops_at_once_see_each_other(database: str, 
             both.wait(1)
         return found
 
-    monkeypatch.setattr(harvesting, "_spent", slow)
+    monkeypatch.setattr(bounding, "_spent", slow)
 
     def deliver(material: str) -> bool:
         with suppress(Invalid), work() as session:
@@ -147,7 +147,7 @@ def test_without_the_guards_the_cap_is_passed(database: str, monkeypatch: pytest
     with work() as session:
         household_id = make_household(session, capacity={"land_mu": "20"}).id
         make_capacity(session, "苹果", Unit.KG, "1")
-    monkeypatch.setattr(harvesting, "_fits", lambda amount, cap: true())
+    monkeypatch.setattr(bounding, "_fits", lambda amount, cap: true())
     assert deliver_in_parallel(household_id) == 20, "the CHECK alone must hold"
     with work() as session:
         session.execute(text("ALTER TABLE lots_capacity_use DROP CONSTRAINT ck_lots_capacity_use_within_cap"))

@@ -14,7 +14,7 @@ from catalog.parties.models import SYSTEM, Role
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
 from kernel.quantity import Quantity, Unit
-from tests.factories.catalog import make_actor, make_household, make_organization, make_product
+from tests.factories.catalog import YANCHI, make_actor, make_household, make_organization, make_product
 from tests.factories.lots import kg, make_chain, make_lot, make_pack_lot
 from traceability.lots import mixing, processing, ruling, transforming, yields
 from traceability.lots.models import Lot, LotYield, TradeItem
@@ -66,10 +66,11 @@ def test_the_yield_is_kept_and_the_database_guards_it_too(session: Session, at: 
     assert (kept.taken, kept.taken_unit, kept.given, kept.yield_high) == (80, Unit.KG, 20, Decimal("0.25"))
     with pytest.raises(Invalid, match="太多了"):
         processing.process_lot(session, SYSTEM, step=Step.DRYING, inputs=[(lot.id, kg(20))], outputs=[DRY], place_id=None, at=at)
-    monkeypatch.setattr(yields, "check", lambda *_: None)
+    monkeypatch.setattr(yields, "find_deviations", lambda *_: [])
     with pytest.raises(IntegrityError, match="not_inflated"), session.begin_nested():
         processing.process_lot(session, SYSTEM, step=Step.DRYING, inputs=[(lot.id, kg(20))], outputs=[DRY], place_id=None, at=at)
-    session.execute(text("ALTER TABLE lots_lot_yield DROP CONSTRAINT ck_lots_lot_yield_not_inflated"))
+    for name in ("not_inflated", "within_rule"):
+        session.execute(text(f"ALTER TABLE lots_lot_yield DROP CONSTRAINT ck_lots_lot_yield_{name}"))
     (forged,) = processing.process_lot(
         session, SYSTEM, step=Step.DRYING, inputs=[(lot.id, kg(20))], outputs=[DRY], place_id=None, at=at
     )
@@ -79,12 +80,14 @@ def test_the_yield_is_kept_and_the_database_guards_it_too(session: Session, at: 
 def test_a_rule_of_the_county_bounds_the_declared_range(session: Session, at: datetime) -> None:
     officer = make_actor(session, Role.county_officer)
     values = {"step": Step.DRYING, "material": "苹果干", "low": Decimal("0.1"), "high": Decimal("0.2"), "unit": Unit.KG}
-    ruling.set_yield_rule(session, officer, per_unit=Unit.KG, valid_from=date(2026, 1, 1), **values)  # type: ignore[arg-type]
+    ruling.set_yield_rule(session, officer, county_code=YANCHI, per_unit=Unit.KG, valid_from=date(2026, 1, 1), **values)  # type: ignore[arg-type]
     lot = make_lot(session)
     with pytest.raises(Invalid, match="核定范围"):
         processing.process_lot(session, SYSTEM, step=Step.DRYING, inputs=[(lot.id, kg(100))], outputs=[DRY], place_id=None, at=at)
     with pytest.raises(Forbidden):
-        ruling.set_yield_rule(session, make_actor(session), per_unit=Unit.KG, valid_from=date(2026, 1, 1), **values)  # type: ignore[arg-type]
+        ruling.set_yield_rule(
+            session, make_actor(session), county_code=YANCHI, per_unit=Unit.KG, valid_from=date(2026, 1, 1), **values
+        )  # type: ignore[arg-type]
 
 
 def test_boxes_have_serials_of_their_own_and_an_expiry(session: Session, at: datetime) -> None:

@@ -11,7 +11,7 @@ from kernel.errors import Invalid
 from kernel.quantity import Quantity, Unit
 from traceability.lots.transforming import OutputDraft
 from traceability.lots.units import in_standard_unit
-from traceability.lots.yields import check
+from traceability.lots.yields import OffYield, find_deviations
 
 
 @dataclass
@@ -23,8 +23,13 @@ class Known:
     per_unit: Unit
 
 
-def out(amount: str, low: str, high: str, unit: Unit = Unit.KG, reason: str = "", material: str = "胴体") -> OutputDraft:
-    return OutputDraft(material, Quantity(Decimal(amount), unit), Decimal(low), Decimal(high), reason=reason)
+def out(amount: str, low: str, high: str, unit: Unit = Unit.KG, material: str = "胴体") -> OutputDraft:
+    return OutputDraft(material, Quantity(Decimal(amount), unit), Decimal(low), Decimal(high))
+
+
+def check(taken: list[Quantity], outputs: list[OutputDraft], rules: list[Known]) -> None:
+    if deviations := find_deviations(taken, outputs, rules):
+        raise OffYield(deviations)
 
 
 SHEEP = [Quantity(Decimal(42), Unit.HEAD)]
@@ -56,10 +61,25 @@ def test_a_blank_before_the_name_gets_past_no_rule() -> None:
         check(SHEEP, [out("756", "14", "40", material=" 胴体")], [RULE])
 
 
-def test_too_little_needs_a_reason() -> None:
-    with pytest.raises(Invalid, match="至少应产出 588 千克"):
+def test_too_little_is_a_deviation_too() -> None:
+    with pytest.raises(OffYield, match="至少应产出 588 千克"):
         check(SHEEP, [out("500", "14", "22")], [RULE])
-    check(SHEEP, [out("500", "14", "22", reason="三只检疫不合格，已无害化处理")], [RULE])
+
+
+@pytest.mark.parametrize(("amount", "county_only"), [("500", False), ("950", False), ("1008", False), ("1008.000001", True)])
+def test_above_what_the_county_holds_credible_only_the_county_signs(amount: str, county_only: bool) -> None:
+    (deviation,) = find_deviations(SHEEP, [out(amount, "14", "22")], [RULE])
+    assert deviation.county_only is county_only
+
+
+def test_mass_that_grew_is_for_the_county() -> None:
+    grown = [out("60", "0.4", "0.6"), out("60", "0.4", "0.6", material="碎肉")]
+    assert [deviation.county_only for deviation in find_deviations(HUNDRED, grown, [])] == [True]
+
+
+def test_two_lines_of_one_material_are_told_once() -> None:
+    (deviation,) = find_deviations(SHEEP, [out("924", "14", "22"), out("924", "14", "22")], [RULE])
+    assert deviation.params["given"] == "1848"
 
 
 def test_mass_does_not_grow_by_itself() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Consent, Household, Organization, Role
+from catalog.parties.models import CapacityClaim, Consent, Household, Organization, Role
 from catalog.parties.views import households
 from tests.factories.catalog import act_as, form, make_actor, make_household, make_organization
 
@@ -24,7 +27,8 @@ def test_a_clerk_enters_a_household(mine: Organization, client: FlaskClient, ses
     answer = client.post("/parties/households/", data=form(head_name="马示例", town="花马池镇", land_mu="12.5"))
     assert answer.status_code == 302
     household = session.query(Household).filter_by(cooperative_id=mine.id).one()
-    assert household.capacity == {"land_mu": "12.5"}
+    assert household.capacity == {}, "what the cooperative types counts when the county has looked"
+    assert [(claim.basis, claim.amount) for claim in session.scalars(select(CapacityClaim))] == [("land_mu", Decimal("12.5"))]
     page = client.get("/parties/households/?q=msl")
     assert "马示例" in page.text
     assert "马示例" in client.get(answer.location).text

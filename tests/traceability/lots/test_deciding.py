@@ -1,0 +1,192 @@
+"""Beyond the cap the county decides: who may, how much, and that deliveries and decisions never add up to more than was allowed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Actor, Household, Organization, OrganizationKind, Role
+from kernel.db import work
+from kernel.errors import Conflict, Forbidden, Invalid
+from kernel.quantity import Unit
+from tests.factories.catalog import AT, JINGNING, make_actor, make_household, make_organization
+from tests.factories.lots import APPLES, kg, make_capacity, make_delivery
+from traceability.events.queries import list_events_of_lot
+from traceability.lots import bounding, deciding
+from traceability.lots.models import CapacityRequest, CapacityUse, Lot
+from traceability.lots.queries import find_capacity_use, get_evidence
+from traceability.lots.states import Verdict
+
+
+class Orchard:
+    """A household of 1 亩 that may bring 1,000 kg, its clerk, and an officer of its county."""
+
+    def __init__(self, session: Session) -> None:
+        make_capacity(session, APPLES, Unit.KG, 1000)
+        self.cooperative: Organization = make_organization(session)
+        self.household: Household = make_household(session, self.cooperative, capacity={"land_mu": "1"})
+        self.clerk: Actor = make_actor(session, Role.clerk, self.cooperative)
+        self.officer: Actor = make_actor(session, Role.county_officer)
+
+    def ask(self, session: Session, amount: int = 1200, at: datetime = AT) -> CapacityRequest:
+        return deciding.request_capacity(
+            session, self.clerk, household_id=self.household.id, material=APPLES, quantity=kg(amount), reason="今年新包了地", at=at
+        )
+
+    def decide(self, session: Session, request: CapacityRequest, granted: str | None = "200") -> CapacityRequest:
+        amount = Decimal(granted) if granted else None
+        return deciding.decide_capacity(session, self.officer, request_id=request.id, granted=amount, decision="去看过", at=AT)
+
+
+@pytest.fixture
+def orchard(session: Session) -> Orchard:
+    return Orchard(session)
+
+
+def test_refused_asked_granted_and_taken_in(session: Session, orchard: Orchard) -> None:
+    with pytest.raises(bounding.BeyondCapacity, match=r"最多能交 1000 千克，已交 0 千克，这次的 1200 千克超出了"):
+        make_delivery(session, orchard.household, kg(1200), actor=orchard.clerk)
+    request = orchard.ask(session)
+    assert (request.wanted, request.cap, request.so_far, request.verdict) == (1200, 1000, 0, Verdict.OPEN)
+    with pytest.raises(bounding.BeyondCapacity):
+        make_delivery(session, orchard.household, kg(1200), actor=orchard.clerk)
+    assert orchard.decide(session, request).decided_by == orchard.officer.label
+    delivery = make_delivery(session, orchard.household, kg(1200), actor=orchard.clerk)
+    use = find_capacity_use(session, delivery)
+    assert use is not None
+    assert (use.delivered, use.cap, use.is_near) == (1200, 1200, True)
+    (event,) = list_events_of_lot(session, session.get_one(Lot, delivery.lot_id).code)
+    assert event.body["shanhai:capacityDecision"] == f"urn:uuid:{request.id}"
+    with pytest.raises(bounding.BeyondCapacity, match="最多能交 1200 千克，已交 1200 千克"):
+        make_delivery(session, orchard.household, kg(1), actor=orchard.clerk)
+
+
+def test_refused_with_a_reason_nothing_changes(session: Session, orchard: Orchard) -> None:
+    request = orchard.decide(session, orchard.ask(session), None)
+    assert (request.verdict, request.granted, request.decision) == (Verdict.REFUSED, None, "去看过")
+    with pytest.raises(bounding.BeyondCapacity):
+        make_delivery(session, orchard.household, kg(1200), actor=orchard.clerk)
+    orchard.ask(session)  # there is a next time
+
+
+def test_the_warning_begins_at_nine_tenths(session: Session, orchard: Orchard) -> None:
+    for amount, near in ((899, False), (1, True)):
+        use = find_capacity_use(session, make_delivery(session, orchard.household, kg(amount)))
+        assert use is not None
+        assert use.is_near is near
+
+
+def test_what_was_granted_needs_no_land(session: Session, orchard: Orchard) -> None:
+    """1,200 kg of which 200 were granted used 1 亩: there is no room for pears, nor less than none."""
+    make_capacity(session, "梨", Unit.KG, 1000)
+    orchard.decide(session, orchard.ask(session, 500 + 700))
+    make_delivery(session, orchard.household, kg(600))
+    make_delivery(session, orchard.household, kg(600), material="梨")
+    with pytest.raises(bounding.BeyondCapacity):
+        make_delivery(session, orchard.household, kg(1), material="梨")
+
+
+def test_only_an_officer_of_that_county_and_never_who_asked(session: Session, orchard: Orchard) -> None:
+    request = orchard.ask(session)
+    office = make_organization(session, OrganizationKind.COUNTY_OFFICE, county_code=JINGNING)
+    both = make_actor(session, (Role.clerk, Role.county_officer), make_organization(session))
+    for stranger in (make_actor(session, Role.county_officer, office), orchard.clerk, make_actor(session, Role.operator)):
+        orchard.officer = stranger
+        with pytest.raises(Forbidden, match="本县"):
+            orchard.decide(session, request)
+    request.asked_by = both.label
+    orchard.officer = both
+    with pytest.raises(Forbidden, match="不能自己核定"):
+        orchard.decide(session, request)
+
+
+def test_the_database_holds_two_people_when_code_forgets(
+    session: Session, orchard: Orchard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = orchard.ask(session)
+
+    def careless(request: CapacityRequest, actor: Actor, verdict: Verdict, decision: str, at: datetime) -> None:
+        request.verdict, request.decided_by, request.decided_at, request.decision = verdict, request.asked_by, at, decision
+
+    monkeypatch.setattr(deciding, "settle", careless)
+    with pytest.raises(IntegrityError, match="two_people"), session.begin_nested():
+        orchard.decide(session, request)
+    session.execute(text("ALTER TABLE lots_capacity_request DROP CONSTRAINT ck_lots_capacity_request_two_people"))
+    session.refresh(request)
+    assert orchard.decide(session, request).decided_by == orchard.clerk.label, "with both guards off one person decides alone"
+
+
+@pytest.mark.parametrize(("granted", "said"), [("0", "大于 0"), ("200.000001", "最多 200 千克"), ("1e9", "最多 200")])
+def test_no_more_than_is_missing(session: Session, orchard: Orchard, granted: str, said: str) -> None:
+    request = orchard.ask(session)
+    with pytest.raises(Invalid, match=said):
+        orchard.decide(session, request, granted)
+    assert request.verdict is Verdict.OPEN
+
+
+def test_asking_has_its_rules(session: Session, orchard: Orchard) -> None:
+    with pytest.raises(Conflict, match="直接收货"):
+        orchard.ask(session, 1000)
+    with pytest.raises(Invalid, match="4 到 300 字"):
+        deciding.request_capacity(
+            session, orchard.clerk, household_id=orchard.household.id, material=APPLES, quantity=kg(2000), reason=" ? ", at=AT
+        )
+    with pytest.raises(Invalid, match="产能标准"):
+        deciding.request_capacity(
+            session, orchard.clerk, household_id=orchard.household.id, material="金子", quantity=kg(1), reason="新挖的矿", at=AT
+        )
+    request = orchard.ask(session)
+    with pytest.raises(Conflict, match="已经请县里核定"):
+        orchard.ask(session)
+    orchard.decide(session, request)
+    with pytest.raises(Conflict, match="处理过"):
+        orchard.decide(session, request)
+    orchard.clerk = make_actor(session, Role.clerk)
+    with pytest.raises(Forbidden):
+        orchard.ask(session, 9000)
+
+
+def test_the_evidence_beside_the_decision(session: Session, orchard: Orchard) -> None:
+    for amount in (300, 500):
+        neighbour = make_household(session, orchard.cooperative, capacity={"land_mu": "2"})
+        make_delivery(session, neighbour, kg(amount))
+    make_delivery(session, orchard.household, kg(600))
+    evidence = get_evidence(session, orchard.ask(session, 700), AT.date())
+    assert evidence.rule is not None
+    assert (evidence.neighbours, evidence.average, evidence.earlier) == (2, Decimal(200), 0)
+    assert [(use.season, use.delivered) for use in evidence.seasons] == [("2026", 600)]
+    assert len(evidence.deliveries) == 1
+
+
+def test_decision_and_deliveries_at_once_keep_the_cap(database: str) -> None:
+    """Ten clerks bring 300 kg each while the county raises 1,000 by 200: 900 or 1,200 are taken in, never more."""
+    with work() as session:
+        orchard = Orchard(session)
+        request_id = orchard.ask(session).id
+        household_id = orchard.household.id
+
+    def deliver(_: int) -> int:
+        try:
+            with work() as session:
+                make_delivery(session, session.get_one(Household, household_id), kg(300))
+        except Invalid:
+            return 0
+        return 300
+
+    def decide(_: int) -> int:
+        with work() as session:
+            orchard.decide(session, session.get_one(CapacityRequest, request_id))
+        return 0
+
+    with ThreadPoolExecutor(6) as pool:
+        futures = [pool.submit(decide if turn == 2 else deliver, turn) for turn in range(11)]
+        taken = sum(future.result() for future in futures)
+    assert taken in (900, 1200)
+    with work() as session:
+        assert session.scalars(select(CapacityUse.delivered)).one() == taken

@@ -1,0 +1,152 @@
+"""The most a household can bring in a season: its land, herd or hives times what the county holds credible, and what the county granted.
+
+The same 亩 does not bear apples and pears, the same sheep is not delivered twice, and one harvest is not two because a year ends. Nearly
+at the cap a clerk is warned; beyond it nothing is taken until the county has decided (``deciding``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Household
+from catalog.parties.surveying import confirmed_amount
+from kernel import clock
+from kernel.errors import Invalid
+from kernel.quantity import Quantity, Unit, plain
+from traceability.lots.models import CapacityRequest, CapacityRule, CapacityUse, HouseholdDelivery, Lot
+from traceability.lots.queries import find_capacity_rule
+from traceability.lots.states import Basis, Verdict
+from traceability.lots.units import in_standard_unit
+
+HALF_A_YEAR = timedelta(days=183)
+MILLIONTH = Decimal("0.000001")
+CAPACITY_TEXTS = {
+    "alone": "这户本季“%(material)s”最多能交 %(cap)s %(unit)s，已交 %(so_far)s %(unit)s，这次的 %(wanted)s %(unit)s超出了。"
+    "确有增产，请先由县里核定。",
+    "shared": "这户本季“%(material)s”最多还能算到 %(cap)s %(unit)s（同一块地、同一群牲畜已交的其他品种和半年内上一季交的已扣除），"
+    "已交 %(so_far)s %(unit)s，这次的 %(wanted)s %(unit)s超出了。确有增产，请先由县里核定。",
+    "unconfirmed": "这户的土地、牲畜或蜂群还没有经县里核定，暂时不能收“%(material)s”。请先由县里核定。",
+}
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a household may bring of a material in a season, and did: ``cap`` counts, ``whole`` is what it would be by itself."""
+
+    rule: CapacityRule
+    held: Decimal
+    whole: Decimal
+    cap: Decimal
+    so_far: Decimal
+    unit: Unit
+
+    @property
+    def left(self) -> Decimal:
+        """What it may still bring."""
+        return max(self.cap - self.so_far, Decimal(0))
+
+
+class BeyondCapacity(Invalid):
+    """A delivery is more than the household's land, herd or hives can bear; the county may decide otherwise."""
+
+
+def season_of(at: datetime) -> str:
+    """The season a delivery counts in: the calendar year in China."""
+    return f"{clock.today_shanghai(at):%Y}"
+
+
+def use_capacity(session: Session, household: Household, material: str, season: str, quantity: Quantity, at: datetime) -> None:
+    """Count a delivery. Raises Invalid (no rule, another measure), BeyondCapacity."""
+    # Deliveries of one household go one after the other: those of two materials look at each other's counters.
+    session.refresh(household, with_for_update={"key_share": True})
+    room = measure_room(session, household, material, season, quantity, at)
+    key = {"household_id": household.id, "material": material, "season": season}
+    start = insert(CapacityUse).values(**key, delivered=Decimal(0), cap=room.cap, unit=room.unit)
+    session.execute(start.on_conflict_do_nothing())
+    use = update(CapacityUse).filter_by(**key).where(_fits(quantity.amount, room.cap))
+    change = use.values(delivered=CapacityUse.delivered + quantity.amount, cap=room.cap)
+    if session.execute(change.returning(CapacityUse.season).execution_options(synchronize_session=False)).first() is None:
+        raise _refusal(room, material, quantity)
+
+
+def measure_room(session: Session, household: Household, material: str, season: str, quantity: Quantity, at: datetime) -> Room:
+    """What the household may bring of a material this season. Raises Invalid (no rule, or another measure than ``quantity``)."""
+    room = find_room(session, household, material, season, at)
+    if room is None:
+        raise Invalid("还没有“%(material)s”的产能标准，请先由县里登记，再收货。", params={"material": material}, field="material")
+    if room.unit.dimension is not quantity.dimension:
+        raise Invalid("“%(material)s”按%(unit)s收货。", params={"material": material, "unit": room.unit.label}, field="quantity")
+    return room
+
+
+def find_room(session: Session, household: Household, material: str, season: str, at: datetime) -> Room | None:
+    """What the household may bring of a material this season, or None where no rule says so."""
+    rule = find_capacity_rule(session, household.county_code, material, clock.today_shanghai(at))
+    if rule is None:
+        return None
+    held = confirmed_amount(household, rule.basis.value)
+    whole = in_standard_unit(Quantity(held * rule.per_basis, rule.unit))
+    free = max(held - _spent(session, household, rule, season, at), Decimal(0))
+    rest = in_standard_unit(Quantity((free * rule.per_basis).quantize(MILLIONTH, ROUND_DOWN), rule.unit))
+    carried = _brought_before(session, household, rule.material, season, at)
+    granted = granted_to(session, household, material, season)
+    cap = max(rest.amount - carried, Decimal(0)) + granted
+    key = {"household_id": household.id, "material": material, "season": season}
+    so_far = session.scalar(select(CapacityUse.delivered).filter_by(**key)) or Decimal(0)
+    return Room(rule, held, whole.amount + granted, cap, so_far, rest.unit)
+
+
+def granted_to(session: Session, household: Household, material: str, season: str) -> Decimal:
+    """What the county has raised the household's cap by this season."""
+    granted = select(func.coalesce(func.sum(CapacityRequest.granted), 0)).filter_by(
+        household_id=household.id, material=material, season=season, verdict=Verdict.APPROVED
+    )
+    return Decimal(session.scalar(granted) or 0)
+
+
+def _refusal(room: Room, material: str, quantity: Quantity) -> BeyondCapacity:
+    why = "unconfirmed" if not room.held else "alone" if room.cap == room.whole else "shared"
+    params = {
+        "material": material,
+        "cap": plain(room.cap),
+        "so_far": plain(room.so_far),
+        "wanted": plain(quantity.amount),
+        "unit": room.unit.label,
+    }
+    return BeyondCapacity(CAPACITY_TEXTS[why], params=params, field="quantity")
+
+
+def _fits(amount: Decimal, cap: Decimal) -> ColumnElement[bool]:
+    return CapacityUse.delivered + amount <= cap
+
+
+def _is_used_up(rule: CapacityRule) -> bool:
+    """Whether what bore one material cannot bear another: land (亩 sown), mushroom logs, animals brought by head; not a hive, nor milk."""
+    return rule.basis in (Basis.LAND_MU, Basis.LOGS) or (rule.basis is Basis.HEADS and rule.unit is Unit.HEAD)
+
+
+def _spent(session: Session, household: Household, rule: CapacityRule, season: str, at: datetime) -> Decimal:
+    """How much of the land or herd bore what else the household brought this season; what the county granted on top needed none of it."""
+    if not _is_used_up(rule):
+        return Decimal(0)
+    spent = Decimal(0)
+    others = select(CapacityUse).filter_by(household_id=household.id, season=season).where(CapacityUse.material != rule.material)
+    for use in session.scalars(others.execution_options(populate_existing=True)):
+        other = find_capacity_rule(session, household.county_code, use.material, clock.today_shanghai(at))
+        if other is not None and other.basis is rule.basis and _is_used_up(other):
+            bore = max(use.delivered - granted_to(session, household, use.material, season), Decimal(0))
+            spent += bore / in_standard_unit(Quantity(other.per_basis, other.unit)).amount
+    return spent
+
+
+def _brought_before(session: Session, household: Household, material: str, season: str, at: datetime) -> Decimal:
+    """What came of the material in the last half year but in the season before: it is of the same harvest, or of the same herd."""
+    recent = select(func.coalesce(func.sum(Lot.made), 0)).join(HouseholdDelivery, HouseholdDelivery.lot_id == Lot.id)
+    recent = recent.where(HouseholdDelivery.household_id == household.id, HouseholdDelivery.delivered_at > at - HALF_A_YEAR)
+    return Decimal(session.scalar(recent.where(HouseholdDelivery.material == material, HouseholdDelivery.season != season)) or 0)

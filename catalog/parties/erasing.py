@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import ERASURE, Consent, Household, HouseholdCard, Membership, Person
+from catalog.parties.models import ERASURE, CapacityClaim, ClaimState, Consent, Household, HouseholdCard, Membership, Person
 from kernel.errors import Conflict, NotFound
 from kernel.outbox import Event, publish
 
@@ -42,6 +42,9 @@ def erase_household(session: Session, household_id: UUID, *, reason: str, at: da
         raise NotFound("没有这户。")
     household.head_name = household.pinyin_initials = household.town = household.village = ""
     household.capacity, household.card_token, household.erased_at = {}, None, at
+    reported = CapacityClaim.household_id == household.id
+    session.execute(delete(CapacityClaim).where(reported, CapacityClaim.state == ClaimState.OPEN))
+    session.execute(update(CapacityClaim).where(reported).values(note="", decision=""))
     session.execute(delete(HouseholdCard).where(HouseholdCard.household_id == household.id))
     for consent in session.scalars(select(Consent).where(Consent.household_id == household.id, Consent.withdrawn_at.is_(None))):
         consent.withdrawn_at, consent.withdrawn_by = at, ERASURE

@@ -51,7 +51,7 @@ def goods_of(product: Product) -> Goods:
     )
 
 
-def made_of(lot: Lot, place: Place | None, households: int, areas: Mapping[str, Name]) -> Made:
+def made_of(lot: Lot, place: Place | None, households: int, areas: Mapping[str, Name], *, signed: bool = False) -> Made:
     """A lot of the lineage."""
     county = place.county_code if place else lot.county_code
     return Made(
@@ -63,6 +63,7 @@ def made_of(lot: Lot, place: Place | None, households: int, areas: Mapping[str, 
         households=households,
         place=name_of(place) if place else None,
         county=areas.get(county, Name(county)),
+        signed=signed,
     )
 
 

@@ -27,7 +27,7 @@ from traceability.events.models import EventEpc, TraceEvent
 from traceability.events.vocabulary import EventType
 from traceability.ledger.models import Leaf, Publication
 from traceability.lots.describing import epc_of, epc_of_item
-from traceability.lots.models import Lot, LotEdge, LotShare, RecallLot, RecallMark, TradeItem
+from traceability.lots.models import Lot, LotEdge, LotShare, LotYield, RecallLot, RecallMark, TradeItem
 from traceability.lots.states import ItemState, LotKind
 from traceability.scan import composition, growers, steps, tilemap
 from traceability.scan.models import Fact, LabelJob, ScanTally
@@ -66,12 +66,16 @@ class Subject:
 
 @dataclass(frozen=True)
 class Lineage:
-    """The lots a story goes back to (its own included), where they were made, what came out of which event, whose they are."""
+    """The lots a story goes back to (its own included), where they were made, what came out of which event, whose they are.
+
+    ``signed``: those that came of a step outside its yield range, which a second person signed.
+    """
 
     lots: Mapping[UUID, Lot]
     places: Mapping[UUID, Place]
     outputs: Mapping[UUID, Sequence[str]]
     households: Mapping[UUID, int]
+    signed: Collection[UUID]
 
 
 def tell_story(session: Session, code: str, on: date) -> Story:
@@ -87,7 +91,13 @@ def tell_story(session: Session, code: str, on: date) -> Story:
     facts = _map_facts(session, subject)
     areas = _map_areas(session, lineage, events)
     made = [
-        composition.made_of(each, lineage.places.get(each.place_id) if each.place_id else None, lineage.households[each.id], areas)
+        composition.made_of(
+            each,
+            lineage.places.get(each.place_id) if each.place_id else None,
+            lineage.households[each.id],
+            areas,
+            signed=each.id in lineage.signed,
+        )
         for each in lineage.lots.values()
     ]
     happened = [composition.happened_of(row, organizations, areas) for row in events]
@@ -185,7 +195,9 @@ def _find_lineage(session: Session, lot: Lot) -> Lineage:
         select(LotShare.lot_id, func.count()).where(LotShare.lot_id.in_(lots)).group_by(LotShare.lot_id)
     ).all()
     households = defaultdict(int, [(lot_id, count) for lot_id, count in counted])
-    return Lineage(lots, {place.id: place for _, place in rows if place is not None}, outputs, households)
+    signed = select(LotYield.lot_id).where(LotYield.lot_id.in_(lots), LotYield.signed_by.is_not(None))
+    places = {place.id: place for _, place in rows if place is not None}
+    return Lineage(lots, places, outputs, households, set(session.scalars(signed)))
 
 
 def _list_events(session: Session, subject: Subject, lineage: Lineage) -> Sequence[Row[*tuple[Any, ...]]]:

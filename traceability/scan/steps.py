@@ -42,6 +42,7 @@ class Made:
     households: int
     place: Name | None
     county: Name
+    signed: bool = False
 
     @property
     def visible_amount(self) -> Quantity | None:
@@ -186,4 +187,5 @@ def _step(event: Happened, by_code: Mapping[str, Made], outputs: Sequence[str], 
         amount=lot.visible_amount if lot and transformed else None,
         papers=[paper for paper in papers if paper.lot_code in outputs] if transformed else [],
         wrong=wrong,
+        signed=transformed and any(each.signed for each in lots),
     )

@@ -137,7 +137,10 @@ class Paper:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened, or that should have and was not recorded. ``what`` and ``missing`` are msgids."""
+    """One thing that happened, or that should have and was not recorded. ``what`` and ``missing`` are msgids.
+
+    ``signed``: it gave more or less than its range, and a second person signed for that.
+    """
 
     what: str
     vouch: Vouch
@@ -150,6 +153,7 @@ class Step:
     times: int = 1
     papers: Sequence[Paper] = ()
     wrong: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True)

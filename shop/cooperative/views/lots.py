@@ -70,6 +70,7 @@ def mix(session: Session) -> ResponseReturnValue:
         inputs=[(lot.id, lot.left) for lot in chosen],
         material=chosen[0].material,
         product_sku=chosen[0].product_sku,
+        averaged=request.form.get("averaged") == "1",
         at=clock.now(),
     )
     flash(_("已合并成批次 %(code)s。", code=lot.code))

@@ -11,7 +11,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor, Household, Organization, OrganizationKind, Role
+from catalog.parties import surveying
+from catalog.parties.erasing import SubjectErased, SubjectKind, erase_household
+from catalog.parties.models import Actor, CapacityClaim, Household, Organization, OrganizationKind, Role
 from kernel.db import work
 from kernel.errors import Conflict, Forbidden, Invalid
 from kernel.quantity import Unit
@@ -19,6 +21,7 @@ from tests.factories.catalog import AT, JINGNING, make_actor, make_household, ma
 from tests.factories.lots import APPLES, kg, make_capacity, make_delivery
 from traceability.events.queries import list_events_of_lot
 from traceability.lots import bounding, deciding
+from traceability.lots.erasing import forget_slip_words
 from traceability.lots.models import CapacityRequest, CapacityUse, Lot
 from traceability.lots.queries import find_capacity_use, get_evidence
 from traceability.lots.states import Verdict
@@ -190,3 +193,16 @@ def test_decision_and_deliveries_at_once_keep_the_cap(database: str) -> None:
     assert taken in (900, 1200)
     with work() as session:
         assert session.scalars(select(CapacityUse.delivered)).one() == taken
+
+
+def test_of_an_erased_household_no_words_stay(session: Session, orchard: Orchard) -> None:
+    decided = orchard.decide(session, orchard.ask(session))
+    waiting = orchard.ask(session, 9000)
+    claim = surveying.claim_capacity(
+        session, orchard.clerk, household_id=orchard.household.id, basis="land_mu", amount=Decimal(9), note="王示例新包的", at=AT
+    )
+    erase_household(session, orchard.household.id, reason="request", at=AT)
+    forget_slip_words(session, SubjectErased(SubjectKind.HOUSEHOLD, orchard.household.id, "request", AT))
+    session.expire_all()
+    assert (decided.reason, decided.decision, decided.granted) == ("", "", 200)
+    assert (session.get(CapacityRequest, waiting.id), session.get(CapacityClaim, claim.id)) == (None, None)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,13 +16,14 @@ from sqlalchemy.orm import Session
 
 from catalog.documents.models import DocumentKind, SubjectKind
 from catalog.parties import consenting
-from catalog.parties.models import ConsentScope, Household
+from catalog.parties.models import ConsentScope, Household, Role
 from kernel.ids import new_serial
-from tests.factories.catalog import form, make_document
+from tests.factories.catalog import form, make_actor, make_document
 from tests.factories.epcis import Partner, make_event
-from tests.factories.lots import Chain, make_chain
-from traceability.lots import balancing, recalling
-from traceability.lots.states import ItemState
+from tests.factories.lots import Chain, kg, make_chain
+from traceability.lots import balancing, mixing, processing, recalling, signing
+from traceability.lots.models import LotYield
+from traceability.lots.states import ItemState, Step
 from traceability.scan import counting, queries, telling
 from traceability.scan.models import ScanRecord, ScanTally
 
@@ -296,3 +298,33 @@ def test_headers(client: FlaskClient, chain: Chain) -> None:
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
+
+
+def test_a_claim_says_no_more_than_its_custody_model(client: FlaskClient, session: Session, chain: Chain, at: datetime) -> None:
+    path = f"/t/{chain.serials[0]}"
+    assert "这一盒就来自这些农户" in words(page(client, path))
+    tank = mixing.mix_lots(
+        session, chain.clerk, inputs=[(chain.frozen.id, chain.frozen.left)], material="冷冻羊腿切块", averaged=True, at=at
+    )
+    lot = processing.pack_lot(
+        session, chain.clerk, lot_id=tank.id, product_sku=chain.product.sku, boxes=1, box=kg(1), expires_on=None, at=at
+    )
+    text = words(page(client, f"/t/{lot.code}"))
+    assert "平均来自 6 户" in text
+    assert "就来自这些农户" not in text
+    assert "on average from 6 households" in words(page(client, f"/t/{lot.code}?lang=en"))
+
+
+def test_a_step_outside_its_range_is_told_in_a_sentence(client: FlaskClient, session: Session, chain: Chain, at: datetime) -> None:
+    told = "这一步的产出不在常规范围内"
+    assert told not in words(page(client, f"/t/{chain.serials[0]}"))
+    output = processing.OutputDraft("速冻羊腿切块", kg(1), Decimal("0.9"), Decimal(1))
+    step = {"step": Step.FREEZING, "inputs": [(chain.frozen.id, kg(2))], "outputs": [output], "place_id": None, "at": at}
+    request = signing.ask_signature(session, chain.clerk, reason="冷库停电化了一半", **step)  # type: ignore[arg-type]
+    second = make_actor(session, Role.clerk, chain.cooperative)
+    signing.decide_step(session, second, request_id=request.id, agree=True, decision="在场", at=at)
+    made = session.scalars(select(LotYield.lot_id).where(LotYield.signed_by.is_not(None))).one()
+    lot = processing.pack_lot(
+        session, chain.clerk, lot_id=made, product_sku=chain.product.sku, boxes=1, box=kg(1), expires_on=None, at=at
+    )
+    assert words(page(client, f"/t/{lot.code}")).count(told) == 1

@@ -35,6 +35,7 @@ async function enrol(known) {
     if (vault) kept.put(vault, "vault");
     kept.put(box, "pass");
   });
+  if ($("f-leave").checked) await fetch("/sign-out", { method: "POST", body: new FormData(form), redirect: "manual" });
   location.assign(texts.next);
 }
 

@@ -8,7 +8,8 @@ const TEXTS = JSON.parse($("texts").textContent);
 const lang = document.documentElement.lang === "en" ? "en" : "zh_Hans_CN";
 const say = (name, values = {}) => TEXTS[name].replace(/\{(\w+)\}/g, (_, value) => values[value]);
 const two = (number) => String(number).padStart(2, "0");
-const moment = (text) => { const at = new Date(text); return `${at.getMonth() + 1}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`; };
+const day = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+const moment = (text) => { const at = new Date(text); return `${day(at).slice(5)} ${two(at.getHours())}:${two(at.getMinutes())}`; };
 
 let key = null; // only while unlocked
 let data = null;
@@ -107,7 +108,7 @@ async function draw() {
   $("refuses").hidden = !count(queue.REFUSED);
   $("numbers").textContent = say("numbers", { n: await queue.freeNumbers() });
   $("fresh").textContent = data.at ? say("fresh", { at: moment(data.at) }) : say("noData");
-  $("until").textContent = say("until", { at: pass.expires.slice(0, 10) });
+  $("until").textContent = say("until", { at: day(new Date(pass.expires)) });
   $("who").textContent = data.clerk ? `${(lang === "en" && data.cooperative[1]) || data.cooperative[0]} · ${data.clerk}` : "";
 }
 
@@ -139,10 +140,12 @@ async function refresh() {
   drawProducts();
 }
 
-/** Send what waits, then bring the lists up to date. */
-async function meetServer() {
+/** Send what waits, then bring the lists up to date; one meeting after the other. */
+let meeting = Promise.resolve();
+const meetServer = () => { meeting = meeting.then(meet, meet); return meeting; };
+
+async function meet() {
   if (!key || !navigator.onLine) return;
-  document.body.dataset.syncing = "1";
   try {
     const whole = await queue.sync(key, pass.token, lang, draw);
     await refresh();
@@ -153,7 +156,7 @@ async function meetServer() {
     if (error instanceof queue.SignedOut) $("ended").hidden = false;
     else note("warn", "unreachable");
   }
-  delete document.body.dataset.syncing;
+  if (!key) return; // locked meanwhile
   await draw();
   if (other) other.postMessage("changed");
 }
@@ -206,6 +209,17 @@ function check(fields) {
   return !first;
 }
 
+/** Empty the form for the next household; what mostly stays the same may stay. */
+function clear(form, stays) {
+  const kept = stays.map((name) => [name, form.elements[name].value]);
+  form.reset();
+  for (const [name, value] of kept) form.elements[name].value = value;
+  $("f-member_no").value = "";
+  drawHouseholds();
+  drawAmount();
+  form.dispatchEvent(new Event("change"));
+}
+
 async function add(event) {
   event.preventDefault();
   const form = event.target;
@@ -217,11 +231,7 @@ async function add(event) {
   if (!check(fields)) return;
   try {
     const entry = await queue.add(key, fields);
-    form.reset();
-    $("f-find").value = "";
-    drawHouseholds();
-    drawAmount();
-    form.dispatchEvent(new Event("change"));
+    clear(form, ["product_sku", "unit"]);
     await draw();
     note("ok", "added", { slip: entry.slip });
     $("news").scrollIntoView({ block: "center" });
@@ -274,7 +284,7 @@ async function saveFile(event) {
   if (pin.length < 6) return note("bad", "needPin");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([await writeFile(pin, { entries })], { type: "application/octet-stream" }));
-  link.download = `shanhai-${new Date().toISOString().slice(0, 10)}.queue`;
+  link.download = `shanhai-${day(new Date())}.queue`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   $("f-file-pin").value = "";
@@ -298,6 +308,7 @@ async function loadFile() {
 }
 
 function lock() {
+  clear($("delivery"), []);
   key = data = pass = null;
   $("entries").replaceChildren();
   $("f-member_no").replaceChildren();
@@ -322,6 +333,7 @@ function watch() {
   addEventListener("offline", redraw);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) redraw(); });
   if (other) other.addEventListener("message", redraw);
+  setInterval(async () => { if ((await all("entries")).some((row) => row.state === queue.WAITING)) meetServer(); }, 60000);
 }
 
 async function start() {

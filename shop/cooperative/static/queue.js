@@ -84,7 +84,7 @@ async function send(token, lang, entry) {
  */
 export async function sync(key, token, lang, shown = () => {}) {
   const run = async (lock) => {
-    if (lock === null) return false;
+    if (lock === null) return true; // another tab is at it
     const waiting = (await list(key)).filter((entry) => entry.state === WAITING || (entry.state === REFUSED && entry.status === 409));
     let whole = true;
     for (const entry of waiting.reverse()) {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from datetime import timedelta
 
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -25,6 +26,7 @@ from shop.cooperative import links, queries
 from shop.cooperative.queries import Slip
 from shop.cooperative.slip_sheet import SlipSheet, draw
 from traceability.lots import confirming
+from traceability.lots.models import HouseholdDelivery
 from traceability.lots.queries import get_delivery
 from traceability.lots.states import DISPUTE_LABELS, SLIP_FLOW, DisputeSubject, SlipState
 from traceability.scan.qrcodes import cached_svg
@@ -82,10 +84,16 @@ def slip_lines(slip: Slip) -> list[tuple[str, str]]:
         (_("等级"), delivery.grade or ""),
         (_("约定价款"), yuan(delivery.agreed_price_fen)),
         (_("付款"), _("已付款，%(at)s", at=moment(delivery.paid_at)) if delivery.paid_at else _("未付款")),
-        (_("时间"), moment(delivery.delivered_at)),
+        (_("时间"), moment(delivery.delivered_at) + _heard_of(delivery)),
         (_("经办"), slip.typed_by),
         (_("批次"), slip.lot.code),
     ]
+
+
+def _heard_of(delivery: HouseholdDelivery) -> str:
+    """When a delivery that was typed without a network reached us."""
+    late = delivery.recorded_at - delivery.delivered_at >= timedelta(minutes=1)
+    return _("（%(at)s 同步）", at=moment(delivery.recorded_at)) if late else ""
 
 
 @bp.get("/slips/<code>/<token>")

@@ -11,6 +11,8 @@ const two = (number) => String(number).padStart(2, "0");
 const day = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 const moment = (text) => { const at = new Date(text); return `${day(at).slice(5)} ${two(at.getHours())}:${two(at.getMinutes())}`; };
 
+const FEW = 20, SOON = 5 * 86400000, SKEW = 5 * 60000;
+
 let key = null; // only while unlocked
 let data = null;
 let pass = null; // {token, expires}
@@ -106,9 +108,17 @@ async function draw() {
   $("waits").textContent = say("waits", { n: count(queue.WAITING) });
   $("refuses").textContent = say("refuses", { n: count(queue.REFUSED) });
   $("refuses").hidden = !count(queue.REFUSED);
-  $("numbers").textContent = say("numbers", { n: await queue.freeNumbers() });
+  const free = await queue.freeNumbers();
+  $("numbers").textContent = say("numbers", { n: free });
+  $("few").textContent = say("few", { n: free });
+  $("few").hidden = free >= FEW;
   $("fresh").textContent = data.at ? say("fresh", { at: moment(data.at) }) : say("noData");
-  $("until").textContent = say("until", { at: day(new Date(pass.expires)) });
+  const ends = new Date(pass.expires);
+  $("until").textContent = say("until", { at: day(ends) });
+  $("soon").textContent = say("soon", { at: day(ends) });
+  $("soon").hidden = ends - Date.now() > SOON || !$("ended").hidden;
+  $("clock").hidden = !data.skew || Math.abs(data.skew) < SKEW;
+  $("clock").textContent = say("clock", { n: Math.round(Math.abs(data.skew || 0) / 60000) });
   $("who").textContent = data.clerk ? `${(lang === "en" && data.cooperative[1]) || data.cooperative[0]} · ${data.clerk}` : "";
 }
 
@@ -129,7 +139,7 @@ async function refresh() {
     const { status, body } = await queue.ask(pass.token, lang, `data.json?after=${after}`);
     if (status !== 200) return;
     fresh.households.push(...body.households);
-    Object.assign(fresh, { cooperative: body.cooperative, clerk: body.clerk, products: body.products, expires: body.expires });
+    Object.assign(fresh, { cooperative: body.cooperative, clerk: body.clerk, products: body.products, skew: Date.now() - Date.parse(body.now) });
     after = body.following;
   }
   const { status, body } = await queue.ask(pass.token, lang, "numbers", {}, queue.newKey());
@@ -237,8 +247,7 @@ async function add(event) {
     $("news").scrollIntoView({ block: "center" });
     if (other) other.postMessage("changed");
   } catch (error) {
-    if (!(error instanceof queue.NoNumber)) throw error;
-    note("bad", "noNumber");
+    note("bad", error instanceof queue.NoNumber ? "noNumber" : "notSaved");
   }
   await sendSoon();
 }
@@ -265,7 +274,7 @@ async function askCounty(event) {
   const question = entry.question && entry.question.text === text ? entry.question : { key: queue.newKey(), text };
   await queue.noteAsked(key, id, question);
   try {
-    const { status, body } = await queue.ask(pass.token, lang, "questions", { refusal: `${entry.slip} ${entry.reason}`, question: text }, question.key);
+    const { status, body } = await queue.ask(pass.token, lang, "questions", { ...entry.fields, happened_at: entry.at, kind: entry.kind, refusal: `${entry.slip} ${entry.reason}`, question: text }, question.key);
     if (status === 200) await queue.noteAsked(key, id, { ...question, sent: true });
     else { $("news").className = "note bad"; $("news").textContent = body.detail || ""; $("news").hidden = false; return; }
     note("ok", "askedCounty");
@@ -333,6 +342,7 @@ function watch() {
   addEventListener("offline", redraw);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) redraw(); });
   if (other) other.addEventListener("message", redraw);
+  addEventListener("unhandledrejection", () => note("bad", "broken"));
   setInterval(async () => { if ((await all("entries")).some((row) => row.state === queue.WAITING)) meetServer(); }, 60000);
 }
 

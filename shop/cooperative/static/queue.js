@@ -73,7 +73,7 @@ async function send(token, lang, entry) {
   if (status === 200 && body.slip === entry.slip) return { state: DONE, doneAt: body.recorded, reason: "" };
   if (status >= 400 && status < 500 && status !== 429 && body.status === status) {
     const told = (body.errors || []).map((error) => error.detail).join(" ");
-    return { state: REFUSED, status, reason: told || body.detail || String(status) };
+    return { state: REFUSED, status, kind: body.type || "", reason: told || body.detail || String(status) };
   }
   return null; // the server is not well: later
 }

@@ -64,7 +64,7 @@ def data() -> ResponseReturnValue:
     response = jsonify(
         cooperative=[organization.name, organization.name_en],
         clerk=current_actor().name,
-        expires=clock.format_iso(device.expires_at),
+        now=clock.format_iso(clock.now()),
         products=[[product.sku, product.name, product.name_en] for product in products],
         households=[[row.member_no, mask_name(row.head_name), row.pinyin_initials] for row in households],
         following=households[-1].member_no if len(households) == PAGE else None,

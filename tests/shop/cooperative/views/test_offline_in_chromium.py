@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,8 @@ def test_the_pin_and_the_saved_file(page: Page, context: BrowserContext, tmp_pat
         await unlock("%s", Date.now() + 1e11); return found; }""".replace("%s", PIN)
     )
     assert waits == [60, 120, 240], "longer each time; and the right PIN opens it in the end, nothing is wiped"
+
+    next_.clock.set_fixed_time(clock.now() + timedelta(days=26))
+    unlock(next_)
+    expect(next_.locator("#soon")).to_be_visible()
+    expect(next_.locator("#clock")).to_contain_text("请先校准")

@@ -87,7 +87,7 @@ def test_the_phone_keeps_masked_names_and_nothing_more(handset: Phone, session: 
     answer = handset.ask("data.json")
     assert answer.get_json()["households"] == [[1, "王**", "wxm"], [2, "李**", "lds"]]
     assert answer.get_json()["products"] == [[handset.product.sku, "静宁苹果（一级）", ""]]
-    assert set(answer.get_json()) == {"cooperative", "clerk", "expires", "products", "households", "following"}
+    assert set(answer.get_json()) == {"cooperative", "clerk", "now", "products", "households", "following"}
     household = handset.households[0]
     for private in ("王小明", household.village, household.town, str(household.id), handset.cooperative.contact_phone):
         assert private not in answer.text

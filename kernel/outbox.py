@@ -90,10 +90,20 @@ def wake_with(callback: Callable[[UUID], None] | None) -> None:
     _wake[:] = [callback] if callback else []
 
 
+_adapters: dict[type[Event], TypeAdapter[Any]] = {}
+
+
+def _adapter(event: type[Event]) -> TypeAdapter[Any]:
+    """Building one takes far longer than using it."""
+    if event not in _adapters:
+        _adapters[event] = TypeAdapter(event)
+    return _adapters[event]
+
+
 def publish(session: Session, event: Event, *, at: datetime | None = None) -> None:
     """Write one row per reaction to ``event`` in the caller's transaction."""
     moment = at or clock.now()
-    body = TypeAdapter(type(event)).dump_python(event, mode="json")
+    body = _adapter(type(event)).dump_python(event, mode="json")
     for name in _reactions.get(type(event).__name__, ()):
         row = OutboxRow(id=uuid7(), event=type(event).__name__, reaction=name, body=body, created_at=moment, not_before=clock.now())
         session.add(row)
@@ -114,7 +124,7 @@ def deliver_one(row_id: UUID) -> bool:
             if row.state is not Delivery.PENDING:
                 return row.state is Delivery.DONE
             event_type, reaction = _by_name[f"{row.event}>{row.reaction}"]
-            reaction(session, TypeAdapter(event_type).validate_python(row.body, strict=False))
+            reaction(session, _adapter(event_type).validate_python(row.body, strict=False))
             row.state = Delivery.DONE
             row.done_at = clock.now()
             return True

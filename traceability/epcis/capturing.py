@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -23,9 +24,8 @@ from kernel.errors import Conflict, FieldError, Forbidden, Gettext
 from kernel.outbox import Event, publish
 from traceability.epcis.models import CaptureJob
 from traceability.epcis.states import ErrorBehaviour
-from traceability.events import eventhash
 from traceability.events.models import TraceEvent
-from traceability.events.recording import record_partner_event
+from traceability.events.recording import read_partner_event, record_partner_events
 from traceability.events.vocabulary import Origin
 
 VALIDATION = "epcisException:ValidationException"
@@ -40,10 +40,11 @@ class DocumentReceived(Event):
 
 
 @dataclass(frozen=True)
-class PartnerEventStored(Event):
-    """A partner told us of something; upper rooms look whether it concerns them."""
+class PartnerEventsStored(Event):
+    """A partner told us of something, in the order of its document; upper rooms look whether it concerns them."""
 
-    event_id: UUID
+    organization_id: UUID
+    event_ids: tuple[UUID, ...]
 
 
 @dataclass(frozen=True)
@@ -124,71 +125,90 @@ def store_document(session: Session, event: DocumentReceived) -> None:
         return
     at = clock.as_utc(job.created_at)
     actor = Actor(None, job.key_name, {job.organization_id: frozenset()}, label=job.key_label)
-    errors, stored = [], []
-    with session.begin_nested() as everything:
-        for line in job.waiting:
-            found = _twin(session, job.organization_id, line["event"], job.context)
-            if found is None and _taken(session, job.organization_id, line["event"]):
-                errors.append(_conflict(line["place"]))
-            elif found is None:
-                stored.append(_store(session, actor, job.organization_id, line["event"], job.context, at))
-        if errors and job.behaviour is ErrorBehaviour.ROLLBACK:
-            everything.rollback()
-            stored = []
+    rows = _read(session, actor, job.organization_id, [line["event"] for line in job.waiting], job.context, at)
+    sorted_out = _sort_out(session, job.organization_id, rows)
+    errors = [_conflict(line["place"]) for line, (kind, _) in zip(job.waiting, sorted_out, strict=True) if kind is Found.TAKEN]
+    stored = [row for kind, row in sorted_out if kind is Found.NEW]
+    if errors and job.behaviour is ErrorBehaviour.ROLLBACK:
+        stored = []
+    record_partner_events(session, job.organization_id, stored)
     job.errors = [*job.errors, *errors]
     job.success = job.success and not errors
     job.stored, job.waiting, job.running, job.finished_at = len(stored), [], False, at
     session.flush()
-    for each in stored:
-        publish(session, PartnerEventStored(each.id), at=at)
+    _tell(session, job.organization_id, stored, at)
 
 
 def capture_event(session: Session, actor: Actor, body: Mapping[str, Any], at: datetime) -> TraceEvent:
     """Store one checked event at once; the same one again gives the first. Raises Conflict when its eventID names another."""
     organization_id = organization_of(actor)
-    found = _twin(session, organization_id, body, None)
-    if found is not None:
-        return found
-    if _taken(session, organization_id, body):
+    rows = _read(session, actor, organization_id, [body], None, at)
+    ((kind, row),) = _sort_out(session, organization_id, rows)
+    if kind is Found.KNOWN:
+        return row
+    if kind is Found.TAKEN:
         raise Conflict("已有另一个事件用了这个 eventID。", field="/eventID")
     try:
         with session.begin_nested():
-            event = _store(session, actor, organization_id, body, None, at)
+            record_partner_events(session, organization_id, rows)
     except IntegrityError as error:  # somebody sent it in the same moment
         raise Conflict("这个事件刚刚已经收到。", field="/eventID") from error
-    publish(session, PartnerEventStored(event.id), at=at)
-    return event
+    _tell(session, organization_id, rows, at)
+    return row
 
 
-def _store(
-    session: Session, actor: Actor, organization_id: UUID, body: Mapping[str, Any], context: object, at: datetime
-) -> TraceEvent:
+def _tell(session: Session, organization_id: UUID, stored: Sequence[TraceEvent], at: datetime) -> None:
+    if stored:
+        publish(session, PartnerEventsStored(organization_id, tuple(row.id for row in stored)), at=at)
+
+
+def _read(
+    session: Session, actor: Actor, organization_id: UUID, bodies: Sequence[Mapping[str, Any]], context: object, at: datetime
+) -> list[TraceEvent]:
     county = get_organization(session, organization_id).county_code
-    return record_partner_event(
-        session, actor, organization_id=organization_id, body=body, context=context, county_code=county, at=at
-    )
+    return [
+        read_partner_event(actor, organization_id=organization_id, body=body, context=context, county_code=county, at=at)
+        for body in bodies
+    ]
 
 
-def _twin(session: Session, organization_id: UUID, body: Mapping[str, Any], context: object) -> TraceEvent | None:
-    return session.scalar(
-        select(TraceEvent).where(
-            TraceEvent.organization_id == organization_id,
-            TraceEvent.origin == Origin.PARTNER,
-            TraceEvent.event_hash == eventhash.hash_event(body, context),
-            TraceEvent.is_declaration == ("errorDeclaration" in body),
-        )
-    )
+class Found(Enum):
+    """Whether an event is new, was stored before, or bears the eventID of another."""
+
+    NEW = auto()
+    KNOWN = auto()
+    TAKEN = auto()
 
 
-def _taken(session: Session, organization_id: UUID, body: Mapping[str, Any]) -> bool:
-    """Whether the eventID names another event: one of the same kind, or anything of another organisation. An error declaration repeats
-    the eventID of the wrong event, and nobody may declare wrong what somebody else has said."""
-    if "eventID" not in body:
-        return False
-    same_kind = TraceEvent.is_declaration == ("errorDeclaration" in body)
-    others = TraceEvent.organization_id != organization_id
-    query = select(TraceEvent.id).where(TraceEvent.event_uri == body["eventID"], or_(same_kind, others))
-    return session.scalar(query.limit(1)) is not None
+def _sort_out(session: Session, organization_id: UUID, rows: Sequence[TraceEvent]) -> list[tuple[Found, TraceEvent]]:
+    """What each event is; one stored before comes as the row it was stored in, and counts among the events of its own document.
+
+    An eventID is taken by another event of the same kind, and by anything of another organisation: an error declaration repeats the
+    eventID of the wrong event, and nobody may declare wrong what somebody else has said.
+    """
+    hashes, uris = {row.event_hash for row in rows}, {row.event_uri for row in rows}
+    partner = (TraceEvent.organization_id == organization_id, TraceEvent.origin == Origin.PARTNER)
+    known = {_key(row): row for row in session.scalars(select(TraceEvent).where(*partner, TraceEvent.event_hash.in_(hashes)))}
+    columns = (TraceEvent.event_uri, TraceEvent.is_declaration, TraceEvent.organization_id == organization_id)
+    standing = session.execute(select(*columns).where(TraceEvent.event_uri.in_(uris))).all()
+    foreign = {uri for uri, _, own in standing if not own}
+    taken = {(uri, declares) for uri, declares, _ in standing}
+    found = []
+    for row in rows:
+        name = (row.event_uri, row.is_declaration)
+        if _key(row) in known:
+            found.append((Found.KNOWN, known[_key(row)]))
+        elif name in taken or row.event_uri in foreign:
+            found.append((Found.TAKEN, row))
+        else:
+            found.append((Found.NEW, row))
+            known[_key(row)] = row
+            taken.add(name)
+    return found
+
+
+def _key(row: TraceEvent) -> tuple[str, bool]:
+    return row.event_hash, row.is_declaration
 
 
 def _conflict(place: int) -> dict[str, Any]:

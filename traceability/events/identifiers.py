@@ -6,6 +6,7 @@ Hash ID rules 17 and 18 (finest level only, no query string, ``https://id.gs1.or
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
@@ -27,6 +28,7 @@ _DIGITS = re.compile(r"[0-9]{4}")
 _LENGTHS = {"00": 18, "414": 13, "417": 13, "8017": 18, "8018": 18, "402": 17}
 
 
+@functools.lru_cache(maxsize=16_384)  # an event is checked, hashed and indexed: each identifier is asked for three times
 def canonical(uri: str) -> str:
     """``uri`` as a canonical GS1 Digital Link of the finest level when it names a GS1 key; any other URI unchanged."""
     if uri.startswith("urn:epc:"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import orjson
+from psycopg.types.json import Jsonb
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
@@ -21,7 +23,8 @@ from traceability.events.identifiers import canonical
 from traceability.events.models import EventEpc, TraceEvent
 from traceability.events.statement import state_closed, state_openly
 from traceability.events.vocabulary import Action, EpcRole, EventType, Origin, bare
-from traceability.ledger.appending import append_entry
+from traceability.ledger.appending import NewEntry, append_entries, append_entry
+from traceability.ledger.copying import copy_rows
 
 KIND = "event"
 
@@ -49,19 +52,12 @@ def record_event(session: Session, actor: Actor, draft: EventDraft) -> TraceEven
     return _keep(session, row, draft.public, draft.private)
 
 
-def record_partner_event(
-    session: Session,
-    actor: Actor,
-    *,
-    organization_id: UUID,
-    body: Mapping[str, Any],
-    context: object,
-    county_code: str | None,
-    at: datetime,
+def read_partner_event(
+    actor: Actor, *, organization_id: UUID, body: Mapping[str, Any], context: object, county_code: str | None, at: datetime
 ) -> TraceEvent:
-    """Record an event that a partner sent, already validated; the body is kept as it came, with the context its keys need.
+    """An event that a partner sent, already validated, as the row it would be: hashed, but not kept yet.
 
-    An eventID is given when there is none. A second event with the same eventID fails at flush (IntegrityError).
+    The body stays as it came, with the context its keys need. An eventID is given when there is none.
     """
     event_id = uuid7()
     kept = dict(body) | {"eventID": body.get("eventID") or f"urn:uuid:{event_id}"}
@@ -71,7 +67,43 @@ def record_partner_event(
         kept["@context"] = own
     row = _row(event_id, kept, context, Origin.PARTNER, actor, organization_id, at)
     row.county_code = county_code
-    return _keep(session, row, {}, {})
+    return row
+
+
+_EVENT = {
+    "id": "uuid", "event_uri": "text", "is_declaration": "bool", "event_type": "text", "action": "text", "event_time": "timestamptz",
+    "time_zone_offset": "text", "record_time": "timestamptz", "biz_step": "text", "disposition": "text", "read_point": "text",
+    "biz_location": "text", "organization_id": "uuid", "origin": "text", "actor": "text", "county_code": "text",
+    "product_class": "text", "lot_code": "text", "body": "jsonb", "event_hash": "text",
+}  # fmt: skip
+_EPC = {
+    "id": "uuid", "event_id": "uuid", "organization_id": "uuid", "role": "text", "epc": "text", "quantity": "numeric",
+    "unit": "text", "event_time": "timestamptz",
+}  # fmt: skip
+
+
+def record_partner_events(session: Session, organization_id: UUID, rows: Sequence[TraceEvent]) -> None:
+    """Keep rows of ``read_partner_event`` of one organisation, all together: many events cost a few statements.
+
+    Raises IntegrityError when an eventID or a partner's hash is taken.
+    """
+    if not rows:
+        return
+    code = get_organization(session, organization_id).code
+    copy_rows(session, TraceEvent.__tablename__, _EVENT, map(_columns, rows))
+    copy_rows(session, EventEpc.__tablename__, _EPC, ([*line.values()] for row in rows for line in _lines(row)))
+    append_entries(
+        session,
+        (
+            NewEntry(row.id, KIND, row.event_time, state_openly(row, code), {k: (None, v) for k, v in state_closed(row).items()})
+            for row in rows
+        ),
+    )
+
+
+def _columns(row: TraceEvent) -> list[Any]:
+    values = [getattr(row, name) for name in _EVENT]
+    return [Jsonb(value, dumps=orjson.dumps) if isinstance(value, dict) else value for value in values]
 
 
 def _entries(context: object) -> list[object]:
@@ -129,8 +161,13 @@ def _location(body: Mapping[str, Any], key: str) -> str | None:
 
 def _index(session: Session, row: TraceEvent) -> None:
     """One row for each identifier in the event; lots and boxes of a product are found by the product too (see queries)."""
-    lines = [
-        {
+    if lines := list(_lines(row)):
+        session.execute(insert(EventEpc), lines)
+
+
+def _lines(row: TraceEvent) -> Iterator[dict[str, Any]]:
+    for role, epc, amount, unit in list_epcs(row.body):
+        yield {
             "id": uuid7(),
             "event_id": row.id,
             "organization_id": row.organization_id,
@@ -140,10 +177,6 @@ def _index(session: Session, row: TraceEvent) -> None:
             "unit": unit,
             "event_time": row.event_time,
         }
-        for role, epc, amount, unit in list_epcs(row.body)
-    ]
-    if lines:
-        session.execute(insert(EventEpc), lines)
 
 
 def list_epcs(body: Mapping[str, Any]) -> Iterator[tuple[EpcRole, str, Decimal | None, str | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import jsonschema_rs
 import pytest
 import time_machine
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
+from sqlalchemy import event as sql
 from sqlalchemy.orm import Session
 
 from kernel import clock
@@ -19,7 +21,8 @@ from tests.factories.epcis import CONTEXT, Partner, make_event
 from tests.factories.lots import make_chain
 from traceability.epcis import schema
 from traceability.events.eventhash import hash_event
-from traceability.events.models import TraceEvent
+from traceability.events.models import EventEpc, TraceEvent
+from traceability.events.vocabulary import EpcRole
 from traceability.ledger.models import LogEntry
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "epcis"
@@ -151,3 +154,53 @@ def test_one_event_at_once(partner: Partner) -> None:
     assert (answer.status_code, answer.get_json()["type"]) == (409, "epcisException:ResourceAlreadyExistsException")
     bare = partner.post("/events", make_event(3))
     assert (bare.status_code, bare.get_json()["errors"][0]["pointer"]) == (400, "/@context")
+
+
+def test_many_events_cost_a_few_statements(partner: Partner, engine: Engine) -> None:
+    """Storing twice as many events takes no more statements: they go to the database together."""
+    counts, statements = [], 0
+
+    def count(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    sql.listen(engine, "before_cursor_execute", count)
+    try:
+        for start, number in ((0, 10), (100, 20)):
+            statements = 0
+            partner.capture(*(make_event(start + n) for n in range(number)))
+            counts.append(statements)
+    finally:
+        sql.remove(engine, "before_cursor_execute", count)
+    assert counts[0] == counts[1]
+    assert len(partner.events(perPage=100)) == 30
+
+
+def test_each_stored_event_has_its_row_its_names_and_its_entry(partner: Partner, session: Session) -> None:
+    partner.capture(
+        *(
+            make_event(n, quantityList=[{"epcClass": "urn:epc:class:lgtin:9520123.045678.L", "quantity": 1.25, "uom": "KGM"}])
+            for n in range(3)
+        )
+    )
+    rows = session.scalars(select(TraceEvent)).all()
+    assert session.scalar(select(func.count()).select_from(LogEntry).where(LogEntry.event_id.in_([row.id for row in rows]))) == 3
+    names = session.execute(
+        select(EventEpc.role, EventEpc.quantity, EventEpc.unit, EventEpc.organization_id, EventEpc.event_time)
+    ).all()
+    assert len(names) == 6
+    assert {(role, quantity, unit) for role, quantity, unit, _, _ in names} == {
+        (EpcRole.EPC, None, None),
+        (EpcRole.CLASS, Decimal("1.25"), "KGM"),
+    }
+    assert {owner for *_, owner, _ in names} == {partner.organization.id}
+    assert {at for *_, at in names} == {row.event_time for row in rows}
+
+
+def test_the_same_event_twice_in_one_document(partner: Partner) -> None:
+    """Once under one eventID, once under none: one event; the same eventID for two events: the second is told."""
+    named = make_event(1, eventID="urn:uuid:8c8ba0e8-7fbf-4a5c-9b0c-0c7f1b1e0001")
+    assert partner.capture(named, make_event(1), named)["success"]
+    job = partner.capture(make_event(2), make_event(3, eventID=named["eventID"]), make_event(2), behaviour="proceed")
+    assert [error["instance"] for error in job["errors"]] == ["/epcisBody/eventList/1"]
+    assert len(partner.events()) == 2

@@ -40,11 +40,14 @@
   document.addEventListener("change", (event) => {
     if (event.target.closest("[data-send-on-change]")) event.target.form?.requestSubmit();
   });
-  // Fields that matter for one choice only: data-only-when="unit=head" hides them while `unit` is anything else.
+  // Fields that matter for one choice only: data-only-when="unit=head" hides them, and sends nothing of them, while `unit` is anything else.
   each("[data-only-when]", (node) => {
     const [name, value] = node.dataset.onlyWhen.split("=");
     const form = node.closest("form");
-    const show = () => { node.hidden = form.elements[name].value !== value; };
+    const show = () => {
+      node.hidden = form.elements[name].value !== value;
+      node.querySelectorAll("input, select, textarea").forEach((field) => { field.disabled = node.hidden; });
+    };
     form.addEventListener("change", show);
     window.addEventListener("pageshow", show);
     show();

@@ -11,7 +11,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from catalog.parties.models import Actor, Household, Membership, Organization, Person, Role, has_place_in
 from catalog.parties.queries import name_actors
@@ -35,7 +35,10 @@ class DeliveryRow:
 
 @dataclass(frozen=True)
 class Slip:
-    """Everything a slip (交货凭证) says: the delivery, whose it is, who typed it, and what the household and others said to it."""
+    """Everything a slip (交货凭证) says: the delivery, whose it is, who typed it, and what the household and others said to it.
+
+    A corrected slip may be replaced by another (its code), of the same household or of another one.
+    """
 
     delivery: HouseholdDelivery
     lot: Lot
@@ -44,6 +47,8 @@ class Slip:
     typed_by: str
     words: Sequence[SlipWord]
     names: Mapping[str, str]
+    replaced_by: str | None
+    replaced_for: UUID | None
 
     @property
     def holder(self) -> str:
@@ -80,20 +85,24 @@ def list_disputes(
 
 def _slips(session: Session, deliveries: Sequence[HouseholdDelivery]) -> list[Slip]:
     """Four queries for any number of slips."""
+    new = aliased(HouseholdDelivery)
     rows = session.execute(
-        select(HouseholdDelivery.id, Lot, Household, Organization)
+        select(HouseholdDelivery.id, Lot, Household, Organization, new.slip_code, new.household_id)
+        .outerjoin(new, new.id == HouseholdDelivery.replaced_by_id)
         .join(Lot, Lot.id == HouseholdDelivery.lot_id)
         .join(Household, Household.id == HouseholdDelivery.household_id)
         .join(Organization, Organization.id == Lot.organization_id)
         .where(HouseholdDelivery.id.in_([delivery.id for delivery in deliveries]))
     )
-    behind = {key: (lot, household, organization) for key, lot, household, organization in rows}
+    behind = {row[0]: row[1:] for row in rows}
     words: dict[UUID, list[SlipWord]] = defaultdict(list)
     for word in session.scalars(select(SlipWord).where(SlipWord.delivery_id.in_(behind)).order_by(SlipWord.id)):
         words[word.delivery_id].append(word)
     said = [word.said_by for found in words.values() for word in found if word.said_by]
     names = name_actors(session, [*said, *(delivery.typed_by for delivery in deliveries)])
-    return [Slip(each, *behind[each.id], names[each.typed_by], words[each.id], names) for each in deliveries]
+    return [
+        Slip(each, *behind[each.id][:3], names[each.typed_by], words[each.id], names, *behind[each.id][3:]) for each in deliveries
+    ]
 
 
 def list_deliveries(

@@ -233,6 +233,7 @@ class House:
             "cooperative_consents.household_id": self.household.id if self.household else nobody,
             "cooperative_lots.code": self.unprinted.code,
             "cooperative_lots.deed": "packing",
+            "corrections.code": self.delivery.slip_code,
             "documents.document_id": self.document.id,
             "epcis.job_id": nobody,
             "epcis.event_uri": f"urn:uuid:{self.event.id}" if self.event else nobody,
@@ -337,6 +338,7 @@ class House:
             "canteen_total": "100000.00",
             "carrier": "fake",
             "about": "weight",
+            "how": "void",
             "t": self.pay_token(),
         }
         return {name: str(value) for name, value in found.items()}

@@ -106,6 +106,30 @@ def _columns(row: TraceEvent) -> list[Any]:
     return [Jsonb(value, dumps=orjson.dumps) if isinstance(value, dict) else value for value in values]
 
 
+def record_declaration(
+    session: Session,
+    actor: Actor,
+    event: TraceEvent,
+    *,
+    corrective: Sequence[TraceEvent],
+    private: Mapping[str, tuple[UUID | None, str]],
+    at: datetime,
+) -> TraceEvent:
+    """Declare one of our own events wrong (EPCIS 2.0, section 7.4.1.4): it stays, and a second event of the same eventID says so.
+
+    ``corrective`` are those that stand in its place; none: it did not happen at all. The words for that are CBV 2.0, section 7.5. The
+    act has checked who may. A second declaration of one event fails at flush (IntegrityError).
+    """
+    assert event.organization_id is not None
+    said: dict[str, object] = {"declarationTime": clock.to_shanghai(at).isoformat(timespec="milliseconds")}
+    said["reason"] = "incorrect_data" if corrective else "did_not_occur"
+    if corrective:
+        said["correctiveEventIDs"] = [each.event_uri for each in corrective]
+    row = _row(uuid7(), event.body | {"errorDeclaration": said}, None, Origin.OWN, actor, event.organization_id, at)
+    row.county_code, row.lot_code, row.product_class = event.county_code, event.lot_code, event.product_class
+    return _keep(session, row, {}, private)
+
+
 def _entries(context: object) -> list[object]:
     if context is None:
         return []

@@ -21,7 +21,7 @@ from kernel.errors import Invalid
 from kernel.quantity import Quantity, Unit, plain
 from traceability.lots.models import CapacityRequest, CapacityRule, CapacityUse, HouseholdDelivery, Lot
 from traceability.lots.queries import find_capacity_rule
-from traceability.lots.states import Basis, Verdict
+from traceability.lots.states import Basis, SlipState, Verdict
 from traceability.lots.units import in_standard_unit
 
 HALF_A_YEAR = timedelta(days=183)
@@ -149,4 +149,5 @@ def _brought_before(session: Session, household: Household, material: str, seaso
     """What came of the material in the last half year but in the season before: it is of the same harvest, or of the same herd."""
     recent = select(func.coalesce(func.sum(Lot.made), 0)).join(HouseholdDelivery, HouseholdDelivery.lot_id == Lot.id)
     recent = recent.where(HouseholdDelivery.household_id == household.id, HouseholdDelivery.delivered_at > at - HALF_A_YEAR)
+    recent = recent.where(HouseholdDelivery.slip_state != SlipState.CORRECTED)
     return Decimal(session.scalar(recent.where(HouseholdDelivery.material == material, HouseholdDelivery.season != season)) or 0)

@@ -26,9 +26,9 @@ def confirm_delivery(session: Session, actor: Actor, delivery_id: UUID, *, at: d
     Raises NotFound, Forbidden (somebody who works for an organisation here), Conflict (the slip was corrected).
     """
     _must_be_outside(actor)
-    delivery = _locked(session, delivery_id)
+    delivery = lock_delivery(session, delivery_id)
     if delivery.slip_state is not SlipState.CONFIRMED:
-        _move(session, delivery, SlipState.CONFIRMED, said_by="", at=at)
+        move_slip(session, delivery, SlipState.CONFIRMED, said_by="", at=at)
     return delivery
 
 
@@ -40,13 +40,13 @@ def dispute_delivery(
     Raises as ``confirm_delivery``, Invalid (``other`` without a word), Conflict (disputed and not yet answered).
     """
     _must_be_outside(actor)
-    delivery = _locked(session, delivery_id)
+    delivery = lock_delivery(session, delivery_id)
     tidy = " ".join(words.split())[:LONGEST]
     if about is DisputeSubject.OTHER and len(tidy) < 2:
         raise Invalid("请用几个字写明哪里不对。", field="words")
     if delivery.slip_state is SlipState.DISPUTED:
         raise Conflict("您的异议已经收到，正等合作社答复。")
-    _move(session, delivery, SlipState.DISPUTED, said_by="", at=at, about=about, words=tidy)
+    move_slip(session, delivery, SlipState.DISPUTED, said_by="", at=at, about=about, words=tidy)
     return delivery
 
 
@@ -55,7 +55,7 @@ def answer_dispute(session: Session, actor: Actor, delivery_id: UUID, *, words: 
 
     Raises NotFound, Forbidden, Invalid (2 to 300 characters), Conflict (nothing to answer).
     """
-    delivery = _locked(session, delivery_id)
+    delivery = lock_delivery(session, delivery_id)
     lot = session.get_one(Lot, delivery.lot_id)
     if not actor.has(Role.clerk, lot.organization_id) and lot.county_code not in list_counties_of(session, actor):
         raise Forbidden("只有这个合作社的经办和本县的工作人员可以答复。")
@@ -64,11 +64,12 @@ def answer_dispute(session: Session, actor: Actor, delivery_id: UUID, *, words: 
         raise Invalid("请填写答复，2 到 300 字。", field="words")
     if delivery.slip_state is not SlipState.DISPUTED:
         raise Conflict("这张凭证没有等答复的异议。")
-    _move(session, delivery, SlipState.ANSWERED, said_by=actor.label, at=at, words=tidy)
+    move_slip(session, delivery, SlipState.ANSWERED, said_by=actor.label, at=at, words=tidy)
     return delivery
 
 
-def _locked(session: Session, delivery_id: UUID) -> HouseholdDelivery:
+def lock_delivery(session: Session, delivery_id: UUID) -> HouseholdDelivery:
+    """The delivery, locked until the end of the transaction and read afresh. Raises NotFound."""
     delivery = session.get(HouseholdDelivery, delivery_id, with_for_update=True, populate_existing=True)
     if delivery is None:
         raise NotFound("没有这张交货凭证。")
@@ -81,7 +82,7 @@ def _must_be_outside(actor: Actor) -> None:
         raise Forbidden("经办和工作人员不能替农户确认。请让农户用自己的手机扫凭证上的码。")
 
 
-def _move(
+def move_slip(
     session: Session,
     delivery: HouseholdDelivery,
     to: SlipState,
@@ -91,6 +92,7 @@ def _move(
     about: DisputeSubject | None = None,
     words: str = "",
 ) -> None:
+    """Bring a slip, which the caller has locked, into another state and keep what was said. Raises Conflict."""
     SLIP_FLOW.check(delivery.slip_state, to)
     delivery.slip_state = to
     session.add(SlipWord(delivery_id=delivery.id, state=to, about=about, words=words or None, said_by=said_by, said_at=at))

@@ -25,7 +25,7 @@ from traceability.events.vocabulary import Action
 from traceability.lots import bounding, describing
 from traceability.lots.models import EarTag, HouseholdDelivery, Lot, LotShare
 from traceability.lots.queries import find_grant
-from traceability.lots.states import LotKind
+from traceability.lots.states import LotKind, SlipState
 from traceability.lots.units import in_standard_unit
 
 # 畜禽标识 (农业部令第67号, art. 8): species digit 1 pig, 2 cattle, 3 sheep, six digits of the county, eight of the animal.
@@ -103,6 +103,8 @@ def mark_paid(session: Session, actor: Actor, *, delivery_id: UUID, at: datetime
     """Record that the household was paid for a delivery. Raises Forbidden, Conflict (paid before)."""
     delivery = session.get_one(HouseholdDelivery, delivery_id, with_for_update=True)
     actor.must(Role.clerk, session.get_one(Lot, delivery.lot_id).organization_id)
+    if delivery.slip_state is SlipState.CORRECTED:
+        raise Conflict("这张凭证已更正，请在新的凭证上登记付款。")
     if delivery.paid_at is not None:
         raise Conflict("这笔交货款已经登记为付清。")
     delivery.paid_at = at
@@ -175,10 +177,18 @@ def _make_lot(draft: DeliveryDraft, household: Household, quantity: Quantity, at
 def _keep_ear_tags(session: Session, lot: Lot, tags: Sequence[str]) -> None:
     if not tags:
         return
-    wanted = insert(EarTag).values([{"tag": tag, "lot_id": lot.id} for tag in tags]).on_conflict_do_nothing()
-    kept = set(session.scalars(wanted.returning(EarTag.tag)))
+    turns = find_turns(session, tags)
+    rows = [{"tag": tag, "turn": turns.get(tag, 0) + 1, "lot_id": lot.id} for tag in sorted(tags) if turns.get(tag, 0) % 2 == 0]
+    wanted = insert(EarTag).on_conflict_do_nothing().returning(EarTag.tag)
+    kept = set(session.scalars(wanted, rows)) if rows else set()
     if known := sorted(set(tags) - kept):
         raise Conflict("耳标 %(tag)s 的牲畜已经交过，不能再交一次。", params={"tag": known[0]}, field="ear_tags")
+
+
+def find_turns(session: Session, tags: Sequence[str]) -> dict[str, int]:
+    """The last turn of each ear tag that was ever delivered."""
+    query = select(EarTag.tag, func.max(EarTag.turn)).where(EarTag.tag.in_(tags)).group_by(EarTag.tag)
+    return {tag: int(turn) for tag, turn in session.execute(query)}
 
 
 def _say(session: Session, actor: Actor, lot: Lot, delivery: HouseholdDelivery, quantity: Quantity) -> None:

@@ -169,6 +169,7 @@ class HouseholdDelivery(Base):
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("agreed_price_fen >= 0", name="price"),
         CheckConstraint("delivered_at <= recorded_at", name="times"),
+        CheckConstraint("replaced_by_id IS NULL OR slip_state = 'corrected'", name="replaced"),
         Index("ix_lots_household_delivery_household", "household_id", "delivered_at"),
         Index("ix_lots_household_delivery_disputed", "id", postgresql_where="slip_state = 'disputed'"),
     )
@@ -191,6 +192,9 @@ class HouseholdDelivery(Base):
     recorded_at: Mapped[datetime]
     typed_by: Mapped[str]
     slip_state: Mapped[SlipState] = mapped_column(choice(SlipState), default=SlipState.WAITING)
+    replaced_by_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("lots_household_delivery.id", name="fk_lots_household_delivery_replaced_by")
+    )
 
 
 class SlipWord(Base):
@@ -215,11 +219,15 @@ class SlipWord(Base):
 
 
 class EarTag(Base):
-    """An animal is delivered once: its ear tag (畜禽标识) is a key."""
+    """An animal is delivered once: its ear tag (畜禽标识) is a key. An odd ``turn`` says that it was delivered, an even one that this was
+    declared wrong, so that it may be delivered after all.
+    """
 
     __tablename__ = "lots_ear_tag"
+    __table_args__ = (CheckConstraint("turn > 0", name="turn"),)
 
     tag: Mapped[str] = mapped_column(primary_key=True)
+    turn: Mapped[int] = mapped_column(primary_key=True, default=1)
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), index=True)
 
 

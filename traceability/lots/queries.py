@@ -30,7 +30,7 @@ from traceability.lots.models import (
     TradeItem,
     YieldRule,
 )
-from traceability.lots.states import RecallState, Step, Verdict
+from traceability.lots.states import RecallState, SlipState, Step, Verdict
 
 T = TypeVar("T", CapacityRequest, StepRequest)
 
@@ -87,7 +87,7 @@ def list_deliveries(
     """What households brought to a cooperative, newest first, before the delivery with key ``after``; ``unpaid``: only those not paid."""
     query = select(HouseholdDelivery).join(Lot, Lot.id == HouseholdDelivery.lot_id).where(Lot.organization_id == organization_id)
     if unpaid:
-        query = query.where(HouseholdDelivery.paid_at.is_(None))
+        query = query.where(HouseholdDelivery.paid_at.is_(None), HouseholdDelivery.slip_state != SlipState.CORRECTED)
     if after is not None:
         query = query.where(HouseholdDelivery.id < after)
     return session.scalars(query.order_by(HouseholdDelivery.id.desc()).limit(limit)).all()

@@ -1,11 +1,10 @@
-"""A household's card (社员卡): printed once, scanned at each delivery; and how the form of a delivery finds a household."""
+"""A household's card (社员卡): printed once, scanned at each delivery."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 from catalog.parties.access import current_actor, require
 from catalog.parties.carding import issue_card
 from catalog.parties.models import Household, Role
-from catalog.parties.queries import find_card_holder, get_household, get_organization, list_households
+from catalog.parties.queries import find_card_holder, get_household, get_organization
 from kernel.db import reading
 from kernel.errors import NotFound
 from kernel.web import once
@@ -23,36 +22,6 @@ from traceability.scan.qrcodes import cached_svg
 from traceability.scan.queries import find_public_url
 
 bp = Blueprint("cards", __name__, template_folder="../templates")
-MEMBERS = 60
-"""So many households one form offers; more are found by searching."""
-
-
-def find_members(session: Session, organization_id: UUID) -> Sequence[Household]:
-    """Whom the reader means: by ``?household=``, by what was typed or scanned into ``?code=``, else the first members by number.
-
-    Up to one more than ``MEMBERS``, in the order of their numbers.
-    """
-    if wanted := request.args.get("household", type=UUID):
-        household = session.get(Household, wanted)
-        return [household] if household is not None and household.cooperative_id == organization_id else []
-    text = request.args.get("code", "").strip()
-    if "/cards/" in text:
-        held = find_card_holder(session, text.rpartition("/cards/")[2][:64])
-        return [held] if held is not None and held.cooperative_id == organization_id else []
-    typed = request.form.get("household_id", "") if request.method == "POST" else ""
-    found = list_households(session, organization_id, limit=MEMBERS + 1, search=text[:40])
-    return _with_chosen(session, organization_id, found, typed)
-
-
-def _with_chosen(session: Session, organization_id: UUID, found: Sequence[Household], typed: str) -> Sequence[Household]:
-    """A refused form comes back with its household on the list, wherever in the cooperative's numbers it stands."""
-    try:
-        chosen = session.get(Household, UUID(typed)) if typed else None
-    except ValueError:
-        return found
-    if chosen is None or chosen.cooperative_id != organization_id:
-        return found
-    return [chosen, *(each for each in found if each is not chosen)]
 
 
 @bp.get("/cards/<token>")

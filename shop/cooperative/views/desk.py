@@ -16,13 +16,13 @@ from catalog.parties.models import Role
 from catalog.parties.queries import get_organization, list_counties_of
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import NotFound, Problem
+from kernel.errors import Problem
 from kernel.quantity import plain
 from kernel.web import once
 from shop.cooperative import asking, forms, queries
 from shop.cooperative.views import RAW, own_cooperative
-from shop.cooperative.views.cards import MEMBERS, find_members
-from shop.cooperative.views.slips import slip_link, slip_words
+from shop.cooperative.views.drafts import delivery_choices
+from shop.cooperative.views.slips import is_clerk_of, own_slip, slip_link, slip_words
 from traceability.lots.bounding import BeyondCapacity
 from traceability.lots.harvesting import mark_paid, record_delivery
 from traceability.lots.queries import find_capacity_use, get_delivery
@@ -69,20 +69,13 @@ def new_delivery() -> ResponseReturnValue:
 
 
 def _delivery_page(form: Mapping[str, Any], errors: Mapping[str, str], refusal: str = "", beyond: bool = False) -> str:
-    organization_id = own_cooperative()
     with reading() as session:
-        found = find_members(session, organization_id)
         return render_template(
             "cooperative/delivery_form.html",
-            households=found[:MEMBERS],
-            more=len(found) > MEMBERS,
             searched=request.args.get("code", "").strip()[:80],
-            products=queries.list_own_products(session, organization_id),
-            units=[(unit.value, _(unit.label)) for unit in forms.DELIVERY_UNITS],
-            form=form,
-            errors=errors,
             refusal=refusal,
             beyond=beyond,
+            **delivery_choices(session, form, errors, chosen=form.get("household_id", "")),
         )
 
 
@@ -110,15 +103,14 @@ def _add_delivery(session: Session) -> ResponseReturnValue:
 
 
 @bp.get("/deliveries/<code>")
-@require(Role.clerk)
+@require(Role.clerk, Role.county_officer)
 def slip(code: str) -> ResponseReturnValue:
     """The slip (交货凭证) the household takes home."""
     with reading() as session:
-        slip = queries.get_slip(session, code)
-        if slip.lot.organization_id != own_cooperative():
-            raise NotFound("没有这张交货凭证。")
+        slip = own_slip(session, code)
         use = find_capacity_use(session, slip.delivery)
-        return render_template("cooperative/slip.html", slip=slip, link=slip_link(session, code), use=use, plain=plain)
+        facts = {"use": use, "plain": plain, "clerk": is_clerk_of(slip)}
+        return render_template("cooperative/slip.html", slip=slip, link=slip_link(session, code), **facts)
 
 
 @bp.post("/deliveries/<code>/paid")

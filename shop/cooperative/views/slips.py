@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
+from catalog.parties.queries import list_counties_of
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Invalid
+from kernel.errors import Invalid, NotFound
 from kernel.quantity import Unit, plain
 from kernel.web import everyone, kept, limiter, moment, named, once, yuan
 from shop.cooperative import links, queries
@@ -59,6 +60,19 @@ def slip_link(session: Session, code: str) -> str:
     """The whole address of a slip, as its QR code says it."""
     config = current_app.config["SHANHAI"]
     return find_public_url(session, config.public_url) + links.slip_path(config.secret_key, code)
+
+
+def own_slip(session: Session, code: str) -> Slip:
+    """A slip of the clerk's own cooperative, or of the officer's own county. Raises NotFound."""
+    slip = queries.get_slip(session, code)
+    if not is_clerk_of(slip) and slip.lot.county_code not in list_counties_of(session, current_actor()):
+        raise NotFound("没有这张交货凭证。")
+    return slip
+
+
+def is_clerk_of(slip: Slip) -> bool:
+    """Whether the reader takes in deliveries there."""
+    return current_actor().has(Role.clerk, slip.lot.organization_id)
 
 
 def slip_words() -> dict[str, object]:
@@ -109,8 +123,10 @@ def _page(errors: Mapping[str, str], code: str, token: str) -> str:
     with reading() as session:
         slip, link = queries.get_slip(session, code), slip_link(session, code)
     actor = current_actor()
+    new = slip.replaced_by if slip.replaced_for == slip.household.id else None  # of another household is not this one's to read
     return render_template(
         "cooperative/own_slip.html",
+        new_path=links.slip_path(current_app.config["SHANHAI"].secret_key, new) if new else "",
         slip=slip,
         link=link,
         token=token,

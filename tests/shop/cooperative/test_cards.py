@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.carding import issue_card
 from catalog.parties.models import ANONYMOUS, SYSTEM, Household, Role
-from shop.cooperative.views import cards
+from shop.cooperative.views import drafts
 from tests.factories.catalog import act_as, form, make_actor, make_household, make_organization
 
 
@@ -102,8 +102,7 @@ def test_another_cooperatives_member_has_no_card_here(client: FlaskClient, membe
 
 
 def test_a_long_list_says_that_there_are_more(client: FlaskClient, members: Members, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cards, "MEMBERS", 2)
-    monkeypatch.setattr("shop.cooperative.views.desk.MEMBERS", 2)
+    monkeypatch.setattr(drafts, "MEMBERS", 2)
     page = client.get("/cooperative/deliveries/new").text
     assert len(offered(page)) == 2
     assert "只列出前 2 户" in page

@@ -45,6 +45,10 @@ class FileStore:
         media_type = sniff(content)
         if media_type not in allowed:
             raise Invalid("这种文件格式用不了，请换成页面上写明的格式。", field="file")
+        return self.keep(content)
+
+    def keep(self, content: bytes) -> StoredFile:
+        """Store bytes that were read and looked at already."""
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         if not path.exists():
@@ -55,7 +59,7 @@ class FileStore:
                 out.flush()
                 os.fsync(out.fileno())
             draft.replace(path)
-        return StoredFile(digest, media_type, len(content))
+        return StoredFile(digest, sniff(content), len(content))
 
     def open(self, digest: str) -> IO[bytes]:
         """The content of a stored file. Raises NotFound."""

@@ -1,4 +1,4 @@
-"""Workbooks we hand out, pure: plain tables, one a sheet.
+"""Workbooks we hand out, pure: plain tables, one a sheet; and a stranger's table given back with its faults marked.
 
 Every text is written as a text, never as a formula, a link or a number.
 """
@@ -6,7 +6,8 @@ Every text is written as a text, never as a formula, a link or a number.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +18,9 @@ from xlsxwriter.utility import xl_range
 
 from kernel.clock import to_shanghai
 from kernel.money import Money
+from kernel.spreadsheet import FAULTS, Fault, Layout, open_sheet
 
+BAD = "#fbe8e5"
 MIME = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 OPTIONS = {
     "in_memory": True,
@@ -85,3 +88,38 @@ def write_cell(sheet: Any, row: int, place: int, cell: object, style: Any) -> No
         sheet.write_string(row, place, str(cell), style)
     else:
         sheet.write_string(row, place, str(cell)[:32_000], style)
+
+
+def mark_faults(content: bytes, faults: Iterable[Fault], say: Callable[[Fault], str], layout: Layout) -> bytes:
+    """The same table with each faulty cell coloured and, in a last column, what is wrong in each row. Raises as ``open_sheet``."""
+    raw = open_sheet(content, layout)
+    places = layout.find_columns(raw.grid)
+    by_row: dict[int, list[Fault]] = defaultdict(list)
+    for fault in faults:
+        by_row[fault.row - 1].append(fault)
+    kept = [place for place in range(max((len(row) for row in raw.grid), default=0)) if places.get(place) != FAULTS.key]
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, OPTIONS) as book:
+        styles = {
+            "head": book.add_format(HEAD),
+            "bad": book.add_format({"bg_color": BAD, "num_format": "@"}),
+            "": book.add_format({"num_format": "@"}),
+            "why": book.add_format({"bg_color": BAD, "text_wrap": True, "valign": "top"}),
+        }
+        sheet = book.add_worksheet()
+        widths = {column.key: column.width for column in layout.columns}
+        for new, old in enumerate(kept):
+            sheet.set_column(new, new, widths.get(places.get(old, ""), 14))
+        sheet.set_column(len(kept), len(kept), FAULTS.width)
+        for index, cells in enumerate(raw.grid):
+            found = by_row.get(index, [])
+            bad = {fault.column for fault in found}
+            for new, old in enumerate(kept):
+                style = "head" if index == 0 else "bad" if places.get(old, "-") in bad else ""
+                write_cell(sheet, index, new, cells[old] if old < len(cells) else "", styles[style])
+            if index == 0:
+                sheet.write_string(0, len(kept), FAULTS.heading, styles["head"])
+            elif found:
+                sheet.write_string(index, len(kept), "\n".join(dict.fromkeys(say(fault) for fault in found)), styles["why"])
+        sheet.freeze_panes(1, 0)
+    return out.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
@@ -77,3 +78,35 @@ class SlipNumber(Base):
     handed_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     entry_key: Mapped[str | None]
+
+
+class DaySheet(Base):
+    """An uploaded table of a day's deliveries: its file, and what was wrong with it (then nothing of it was taken)."""
+
+    __tablename__ = "cooperative_day_sheet"
+    __table_args__ = (
+        CheckConstraint("new_count >= 0 AND new_count <= row_count", name="counts"),
+        Index("ix_cooperative_day_sheet_organization_id", "organization_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
+    digest: Mapped[str]
+    file_name: Mapped[str]
+    row_count: Mapped[int]
+    new_count: Mapped[int]
+    faults: Mapped[list[Any]]
+    imported_by: Mapped[str]
+    at: Mapped[datetime]
+
+
+class ImportedRow(Base):
+    """A row that became a delivery; the same row of the same cooperative never becomes a second one."""
+
+    __tablename__ = "cooperative_imported_row"
+
+    organization_id: Mapped[UUID] = mapped_column(
+        ForeignKey("parties_organization.id", name="fk_cooperative_imported_row_organization"), primary_key=True
+    )
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("lots_household_delivery.id"))

@@ -1,19 +1,16 @@
-"""Workbooks of a buying organisation, pure: the empty template, and a stranger's file with its faults marked."""
+"""The empty list of recipients a buying organisation downloads, pure."""
 
 from __future__ import annotations
 
 import io
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import xlsxwriter
 
 from kernel.money import Money
-from kernel.workbook import HEAD, OPTIONS, write_cell
-from shop.procurement.spreadsheet import COLUMNS, FAULTS, MAX_ROWS, Fault, find_columns, open_sheet
-
-BAD = "#fbe8e5"
+from kernel.workbook import HEAD, OPTIONS
+from shop.procurement.spreadsheet import COLUMNS, MAX_ROWS
 
 
 def make_template(
@@ -51,38 +48,3 @@ def _fill(sheet: Any, book: Any, products: Iterable[tuple[str, str, str, Money]]
         sheet.write_string(row, 1, name)
         sheet.write_string(row, 2, pack)
         sheet.write_number(row, 3, price.to_decimal(), money)
-
-
-def mark_faults(content: bytes, faults: Iterable[Fault], say: Callable[[Fault], str]) -> bytes:
-    """The same table with each faulty cell coloured and, in a last column, what is wrong in each row. Raises as ``open_sheet``."""
-    raw = open_sheet(content)
-    places = find_columns(raw.grid)
-    by_row: dict[int, list[Fault]] = defaultdict(list)
-    for fault in faults:
-        by_row[fault.row - 1].append(fault)
-    kept = [place for place in range(max((len(row) for row in raw.grid), default=0)) if places.get(place) != FAULTS.key]
-    out = io.BytesIO()
-    with xlsxwriter.Workbook(out, OPTIONS) as book:
-        styles = {
-            "head": book.add_format(HEAD),
-            "bad": book.add_format({"bg_color": BAD, "num_format": "@"}),
-            "": book.add_format({"num_format": "@"}),
-            "why": book.add_format({"bg_color": BAD, "text_wrap": True, "valign": "top"}),
-        }
-        sheet = book.add_worksheet()
-        widths = {column.key: column.width for column in COLUMNS}
-        for new, old in enumerate(kept):
-            sheet.set_column(new, new, widths.get(places.get(old, ""), 14))
-        sheet.set_column(len(kept), len(kept), FAULTS.width)
-        for index, cells in enumerate(raw.grid):
-            found = by_row.get(index, [])
-            bad = {fault.column for fault in found}
-            for new, old in enumerate(kept):
-                style = "head" if index == 0 else "bad" if places.get(old, "-") in bad else ""
-                write_cell(sheet, index, new, cells[old] if old < len(cells) else "", styles[style])
-            if index == 0:
-                sheet.write_string(0, len(kept), FAULTS.heading, styles["head"])
-            elif found:
-                sheet.write_string(index, len(kept), "\n".join(dict.fromkeys(say(fault) for fault in found)), styles["why"])
-        sheet.freeze_panes(1, 0)
-    return out.getvalue()

@@ -17,12 +17,13 @@ ROOT = Path(__file__).parents[2]
 UPLOADS = {
     "cases.claim_damage": "photo",
     "documents.record": "scan",
+    "imports.upload": "file",
     "payments.import_statement": "file",
     "procurement_requests.upload": "file",
     "products.picture": "picture",
 }
 TAKEN_FROM = {"shop/cases/views.py", "catalog/documents/forms.py", "shop/payments/views/office.py",
-    "shop/procurement/views/requests.py", "catalog/products/views.py"}  # fmt: skip
+    "shop/procurement/views/requests.py", "shop/cooperative/views/imports.py", "catalog/products/views.py"}  # fmt: skip
 PROGRAM = b"MZ\x90\x00" + b"\x00" * 600
 FILES = {
     "empty": (b"", "a.pdf"),

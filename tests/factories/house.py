@@ -244,6 +244,7 @@ class House:
             "epcis.subscription_id": nobody,
             "events.event_id": self.event.id if self.event else nobody,
             "households.household_id": self.household.id if self.household else nobody,
+            "imports.import_id": nobody,
             "invoices.code": self.invoice.code,
             "keys.code": self.cooperative.code,
             "keys.key_id": self.key.id,

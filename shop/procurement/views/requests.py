@@ -21,7 +21,7 @@ from kernel.errors import Invalid, NotFound, Problem, fill
 from kernel.files import read_bounded
 from kernel.money import Money
 from kernel.web import kept, language, once, wants_json
-from kernel.workbook import MIME, write_book
+from kernel.workbook import MIME, mark_faults, write_book
 from shop.procurement import approving, drafting, importing, ordering, queries
 from shop.procurement.exporting import make_evidence
 from shop.procurement.forms import (
@@ -35,10 +35,9 @@ from shop.procurement.forms import (
 from shop.procurement.models.requests import PurchaseRequest
 from shop.procurement.policy import PORTAL_ROLES
 from shop.procurement.showing import show_request
-from shop.procurement.spreadsheet import COLUMNS, Fault, Sheet, read_sheet
+from shop.procurement.spreadsheet import COLUMNS, LAYOUT, Fault, Sheet, read_sheet
 from shop.procurement.states import RequestState
 from shop.procurement.views.portal import offers
-from shop.procurement.workbook import mark_faults
 
 bp = Blueprint("procurement_requests", __name__, url_prefix="/procurement", template_folder="../templates")
 bp.context_processor(portal_words)
@@ -212,7 +211,7 @@ def marked(import_id: UUID) -> ResponseReturnValue:
     with reading() as session:
         found, _purchase = queries.get_import(session, import_id, current_actor())
     with file_store().open(found.digest) as stored:
-        content = mark_faults(stored.read(), importing.faults_of(found), say)
+        content = mark_faults(stored.read(), importing.faults_of(found), say, LAYOUT)
     return send_file(io.BytesIO(content), mimetype=MIME, as_attachment=True, download_name=_("已标出问题的名单") + ".xlsx")
 
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
+from kernel import spreadsheet
 from kernel.errors import Invalid, Problem, TooLarge
 from kernel.money import Money
-from kernel.workbook import Table, write_book
-from shop.procurement import spreadsheet
-from shop.procurement.spreadsheet import COLUMNS, Fault, read_sheet
-from shop.procurement.workbook import make_template, mark_faults
+from kernel.workbook import Table, mark_faults, write_book
+from shop.procurement.spreadsheet import COLUMNS, LAYOUT, MAX_ROWS, Fault, read_sheet
+from shop.procurement.workbook import make_template
 from tests.factories.spreadsheets import HEADINGS, Formula, Merged, gift_row, make_sheet
 
 
@@ -122,7 +122,7 @@ def bomb() -> bytes:
 
 def test_too_large_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spreadsheet, "CalamineWorkbook", None)
-    for content in (far_away(), bomb(), make_sheet([gift_row(n) for n in range(spreadsheet.MAX_ROWS + 1)])):
+    for content in (far_away(), bomb(), make_sheet([gift_row(n) for n in range(MAX_ROWS + 1)])):
         with pytest.raises(TooLarge):
             read_sheet(content)
 
@@ -137,7 +137,7 @@ def test_without_the_scan_a_distant_cell_would_be_unfolded(monkeypatch: pytest.M
             raise Unfolding
 
     monkeypatch.setattr(spreadsheet, "CalamineWorkbook", Reader)
-    monkeypatch.setattr(spreadsheet, "_scan", lambda xml: set())
+    monkeypatch.setattr(spreadsheet, "_scan", lambda xml, rows: set())
     with pytest.raises(Unfolding):
         read_sheet(far_away())
 
@@ -145,14 +145,14 @@ def test_without_the_scan_a_distant_cell_would_be_unfolded(monkeypatch: pytest.M
 def test_without_the_formula_scan_a_formula_would_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     content = make_sheet([gift_row(1, boxes=Formula("=1+1", 2))])
     assert read_sheet(content).faults
-    monkeypatch.setattr(spreadsheet, "_inspect", lambda content: set())
+    monkeypatch.setattr(spreadsheet, "_inspect", lambda content, rows: set())
     assert read_sheet(content).faults == ()
 
 
 def test_the_same_file_comes_back_with_its_faults() -> None:
     rows = [gift_row(1, phone=13800000001), gift_row(2, recipient="=1+1", boxes=2.5), gift_row(3)]
     faults = [Fault(3, "boxes", "盒数要是 1 到 %(most)s 的整数。", {"most": 10}), Fault(3, None, "这一行再看一下。")]
-    marked = mark_faults(make_sheet(rows), faults, say)
+    marked = mark_faults(make_sheet(rows), faults, say, LAYOUT)
     cells = grid(marked)
     assert cells[0] == [*HEADINGS, "问题 Problems"]
     assert cells[1] == ["示例职工1", "13800000001", *gift_row(1)[2:7], "1", ""]
@@ -167,11 +167,11 @@ def test_the_same_file_comes_back_with_its_faults() -> None:
 
 
 def test_a_marked_file_can_be_mended_and_sent_again() -> None:
-    marked = mark_faults(make_sheet([gift_row(1), gift_row(2)]), [Fault(2, "phone", "不对")], say)
+    marked = mark_faults(make_sheet([gift_row(1), gift_row(2)]), [Fault(2, "phone", "不对")], say, LAYOUT)
     again = read_sheet(marked)
     assert again.faults == ()
     assert [row.cells["recipient"] for row in again.rows] == ["示例职工1", "示例职工2"]
-    assert len(grid(mark_faults(marked, [], say))[0]) == len(HEADINGS) + 1, "one column of problems, not two"
+    assert len(grid(mark_faults(marked, [], say, LAYOUT))[0]) == len(HEADINGS) + 1, "one column of problems, not two"
 
 
 def test_the_template_is_read_as_empty() -> None:
@@ -214,4 +214,4 @@ def test_any_cells_are_read_or_refused(rows: list[list[object]]) -> None:
     except Problem:
         return
     assert all(cell.isprintable() for row in sheet.rows for cell in row.cells.values())
-    mark_faults(make_sheet(rows), sheet.faults, say)
+    mark_faults(make_sheet(rows), sheet.faults, say, LAYOUT)

@@ -1,0 +1,132 @@
+"""Take in a day's deliveries from a table: all rows or none; a row that came in before is passed over, so the same file twice is once.
+
+Every row goes through the same act as one that is typed, inside a savepoint: what the table says is tried for real, and taken back when
+any row of it cannot be taken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Actor, Household, Role
+from kernel.errors import Conflict, FieldError, Invalid, Term
+from kernel.spreadsheet import Fault, Sheet, SheetRow
+from shop.cooperative import day_sheet, forms
+from shop.cooperative.models import DaySheet, ImportedRow
+from traceability.lots.harvesting import DeliveryDraft, mark_paid, record_delivery
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row that reads well: what it asks for, and its digest."""
+
+    row: SheetRow
+    draft: DeliveryDraft
+    digest: str
+
+
+def import_deliveries(
+    session: Session, actor: Actor, organization_id: UUID, sheet: Sheet, *, digest: str, file_name: str, at: datetime
+) -> DaySheet:
+    """Record every row of ``sheet`` that is new, unless anything in it is wrong: then only the faults are kept.
+
+    ``sheet`` was read before the transaction began; ``digest`` is the stored file. A clerk may. Raises Forbidden.
+    """
+    actor.must(Role.clerk, organization_id)
+    # Two imports of one cooperative go one after the other, so that the second sees the rows of the first.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"day sheets {organization_id}", 0))))
+    rows, faults = _read_rows(session, organization_id, sheet, at)
+    rows = _leave_out_known(session, organization_id, rows)
+    faults += _record(session, actor, organization_id, rows, at, keep=not faults)
+    kept = DaySheet(
+        organization_id=organization_id,
+        digest=digest,
+        file_name=file_name[:120],
+        row_count=len(sheet.rows),
+        new_count=0 if faults else len(rows),
+        faults=[_plain(fault) for fault in sorted(faults, key=lambda fault: fault.row)],
+        imported_by=actor.label,
+        at=at,
+    )
+    session.add(kept)
+    session.flush()
+    return kept
+
+
+def _read_rows(session: Session, organization_id: UUID, sheet: Sheet, at: datetime) -> tuple[list[_Row], list[Fault]]:
+    faults, rows, seen = list(sheet.faults), [], Counter[str]()
+    faulty = {fault.row for fault in faults}
+    for row in sheet.rows:
+        if row.number in faulty:
+            continue
+        form, errors = day_sheet.read_form(row.cells, at)
+        try:
+            draft = forms.read_delivery(session, form, organization_id, happened=True)
+        except Invalid as problem:
+            errors = [*errors, *(problem.errors or ())]
+        if errors:
+            faults += [Fault(row.number, day_sheet.column_of(error.field), error.message, error.params) for error in _once(errors)]
+            continue
+        alike = day_sheet.digest(row.cells, draft, 0)
+        seen[alike] += 1
+        rows.append(_Row(row, draft, day_sheet.digest(row.cells, draft, seen[alike])))
+    return rows, faults
+
+
+def _once(errors: Sequence[FieldError]) -> list[FieldError]:
+    """One fault a column: the first says enough."""
+    return list({day_sheet.column_of(error.field): error for error in reversed(errors)}.values())[::-1]
+
+
+def _leave_out_known(session: Session, organization_id: UUID, rows: Sequence[_Row]) -> list[_Row]:
+    wanted = [row.digest for row in rows]
+    query = select(ImportedRow.digest).where(ImportedRow.organization_id == organization_id, ImportedRow.digest.in_(wanted))
+    known = set(session.scalars(query))
+    return [row for row in rows if row.digest not in known]
+
+
+def _record(session: Session, actor: Actor, organization_id: UUID, rows: Sequence[_Row], at: datetime, *, keep: bool) -> list[Fault]:
+    """Try every row; when one is refused, or ``keep`` is false, all are taken back. Returns every refusal."""
+    ids = {row.draft.household_id for row in rows}  # in the order of their keys, as everywhere (docs/locking.md, step 2c)
+    session.execute(select(Household.id).where(Household.id.in_(ids)).order_by(Household.id).with_for_update(key_share=True)).all()
+    faults: list[Fault] = []
+    whole = session.begin_nested()
+    for row in rows:
+        try:
+            with session.begin_nested():
+                delivery = record_delivery(session, actor, row.draft, at)
+                if day_sheet.is_paid(row.row.cells):
+                    mark_paid(session, actor, delivery_id=delivery.id, at=at)
+                session.add(ImportedRow(organization_id=organization_id, digest=row.digest, delivery_id=delivery.id))
+                session.flush()
+        except (Invalid, Conflict) as problem:
+            faults += day_sheet.faults_of(row.row.number, problem)
+    if keep and not faults:
+        whole.commit()
+    else:
+        whole.rollback()
+    return faults
+
+
+def _plain(fault: Fault) -> dict[str, Any]:
+    params = {key: {"term": value} if isinstance(value, Term) else str(value) for key, value in fault.params.items()}
+    return {"row": fault.row, "column": fault.column, "message": fault.message, "params": params}
+
+
+def faults_of(kept: DaySheet) -> list[Fault]:
+    """The faults of an uploaded file, as they were found."""
+    return [
+        Fault(
+            each["row"], each["column"], each["message"],
+            {key: Term(value["term"]) if isinstance(value, dict) else value for key, value in each["params"].items()},
+        )
+        for each in kept.faults
+    ]  # fmt: skip

@@ -1,0 +1,218 @@
+"""A day's deliveries from a table (shop.cooperative.importing, .day_sheet, .views.imports): all rows or none, and never twice."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import Actor, Organization, Role
+from kernel import clock
+from kernel.errors import Forbidden
+from kernel.quantity import Unit
+from kernel.spreadsheet import read_sheet
+from shop.cooperative import day_sheet, importing
+from shop.cooperative.day_sheet import COLUMNS, LAYOUT
+from shop.cooperative.models import DaySheet, ImportedRow
+from shop.cooperative.views import imports
+from tests.factories.catalog import act_as, form, make_actor, make_household, make_organization, make_product
+from tests.factories.lots import make_capacity
+from tests.factories.spreadsheets import Formula, Merged, make_sheet
+from traceability.lots.models import CapacityUse, HouseholdDelivery
+
+HEADINGS = [column.heading for column in COLUMNS]
+TODAY = f"{clock.today_shanghai(clock.now())}"
+
+
+class Yard:
+    """A cooperative with two members and an apple product; 30 亩 bear at most 3,000 kg of each."""
+
+    def __init__(self, session: Session, app: Flask) -> None:
+        self.session, self.app = session, app
+        self.cooperative: Organization = make_organization(session)
+        self.households = [make_household(session, self.cooperative) for _ in range(2)]
+        self.product = make_product(
+            session, self.cooperative, name="静宁苹果（一级）", category="水果", pack_unit=Unit.KG, needs=[]
+        )
+        make_capacity(session, "静宁苹果", Unit.KG, 100)
+        self.clerk: Actor = make_actor(session, Role.clerk, self.cooperative)
+        act_as(app, self.clerk)
+
+    def row(self, **over: object) -> list[object]:
+        cells: dict[str, object] = {
+            "day": TODAY, "member_no": "1", "product_sku": self.product.sku, "quantity": "100", "unit": "公斤", "agreed_price": "350",
+            "grade": "一级", "paid": "是", "ear_tags": "",
+        }  # fmt: skip
+        return list((cells | over).values())
+
+    def count(self) -> int:
+        return self.session.scalar(select(func.count()).select_from(HouseholdDelivery)) or 0
+
+
+@pytest.fixture
+def yard(session: Session, app: Flask) -> Yard:
+    return Yard(session, app)
+
+
+def send(client: FlaskClient, content: bytes, name: str = "今天.xlsx") -> Any:
+    return client.post(
+        "/cooperative/imports/",
+        data=form(file=(io.BytesIO(content), name)),
+        content_type="multipart/form-data",
+        follow_redirects=True,
+    )
+
+
+def as_csv(rows: Sequence[Sequence[object]], encoding: str, delimiter: str = ",") -> bytes:
+    lines = [delimiter.join(str(cell) for cell in row) for row in [HEADINGS, *rows]]
+    return "\r\n".join(lines).encode(encoding)
+
+
+def test_a_day_is_taken_in_once(client: FlaskClient, yard: Yard) -> None:
+    rows = [yard.row(), yard.row(), yard.row(member_no=2, quantity=200, unit="斤", paid="否")]
+    assert "已收 3 笔货" in send(client, make_sheet(rows, HEADINGS)).text
+    found = yard.session.scalars(select(HouseholdDelivery).order_by(HouseholdDelivery.id)).all()
+    assert [(str(each.quantity.normalize()), each.unit, each.paid_at is not None) for each in found] == [
+        ("1E+2", Unit.KG, True), ("1E+2", Unit.KG, True), ("2E+2", Unit.JIN, False),
+    ]  # fmt: skip
+    again = send(client, make_sheet([*rows, yard.row(quantity=7)], HEADINGS), "改过名.xlsx").text
+    assert "已收 1 笔货。有 3 行以前导入过" in again
+    assert yard.count() == 4, "rows of before are passed over, the new one is taken"
+    assert yard.session.scalars(select(CapacityUse.delivered).order_by(CapacityUse.delivered)).all() == [100, 207]
+
+
+def test_without_the_look_at_known_rows_the_database_still_refuses(
+    client: FlaskClient, yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = make_sheet([yard.row()], HEADINGS)
+    send(client, content)
+    monkeypatch.setattr(importing, "_leave_out_known", lambda _session, _organization, rows: rows)
+    answer = send(client, content)
+    assert answer.status_code == 409
+    assert "同样的内容" in answer.text
+
+
+def test_all_that_is_wrong_is_told_at_once_and_nothing_is_kept(client: FlaskClient, yard: Yard) -> None:
+    late = clock.today_shanghai(clock.now()) - timedelta(days=9)
+    rows = [
+        yard.row(),
+        yard.row(member_no="99"),
+        yard.row(quantity="abc", unit="里"),
+        yard.row(quantity="2950"),
+        yard.row(day=str(late)),
+        yard.row(day="昨天", paid="也许"),
+        yard.row(product_sku="NONE"),
+        yard.row(unit="", agreed_price=""),
+        yard.row(grade=Formula("=1+1")),
+    ]
+    answer = send(client, make_sheet(rows, HEADINGS))
+    assert answer.status_code == 422
+    for words in (
+        "没有社员编号“99”", "数量“abc”不正确", "不认识计量单位“里”", "已交 100 千克，这次的 2950 千克超出了", "3 天以前", "日期请写成",
+        "填“是”或“否”", "本合作社的产品", "这一格必须填写", "是公式",
+    ):  # fmt: skip
+        assert words in answer.text, words
+    assert "一行也没有导入" in answer.text
+    assert yard.count() == 0
+    assert yard.session.scalar(select(func.count()).select_from(ImportedRow)) == 0
+    kept = yard.session.scalars(select(DaySheet)).one()
+    marked = client.get(f"/cooperative/imports/{kept.id}/marked.xlsx").data
+    grid = CalamineWorkbook.from_filelike(io.BytesIO(marked)).get_sheet_by_index(0).to_python()
+    assert "没有社员编号" in grid[2][-1]
+    assert "超出了" in grid[4][-1]
+    page = client.get(f"/cooperative/imports/{kept.id}?lang=en").text
+    assert "would be more than" in page or "at most" in page
+    act_as(yard.app, make_actor(yard.session, Role.clerk))
+    assert client.get(f"/cooperative/imports/{kept.id}").status_code == 404
+    assert client.get(f"/cooperative/imports/{kept.id}/marked.xlsx").status_code == 404
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_csv_as_spreadsheet_programs_save_it(yard: Yard, encoding: str, delimiter: str) -> None:
+    sheet = read_sheet(as_csv([yard.row(grade="特级")], encoding, delimiter), LAYOUT)
+    assert sheet.faults == ()
+    assert (sheet.rows[0].cells["grade"], sheet.rows[0].cells["unit"]) == ("特级", "公斤")
+
+
+def test_a_marked_csv_comes_back_as_a_table_without_formulas(client: FlaskClient, yard: Yard) -> None:
+    content = as_csv([yard.row(grade='=HYPERLINK("http://x")'), yard.row(quantity="-5"), yard.row(grade="@SUM(A1)")], "gbk")
+    answer = send(client, content, "a.csv")
+    assert answer.text.count("是公式") == 2
+    kept = yard.session.scalars(select(DaySheet)).one()
+    assert [(fault["row"], fault["column"]) for fault in kept.faults] == [(2, "grade"), (3, "quantity"), (4, "grade")]
+    book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"/cooperative/imports/{kept.id}/marked.xlsx").data))
+    assert book.get_sheet_by_index(0).to_python()[1][6].startswith("=HYPERLINK"), "as text"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "空的"),
+        (b"\xff" * 200, "打不开"),
+        (b"\x00\x01\x02" * 50, "打不开"),
+        (b"PK\x03\x04" + b"\x00" * 600, "打不开"),
+        (b"\xd0\xcf\x11\xe0" + b"\x00" * 600, "打不开"),
+        ("日期,什么\n1,2".encode(), "表头少了"),
+        ((",".join(HEADINGS) + "\n").encode(), "没有内容"),
+        ((",".join(HEADINGS) + "\n" + "x\n" * 400).encode(), "一次最多导入 300 行"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_in_one_sentence(client: FlaskClient, yard: Yard, content: bytes, words: str) -> None:
+    answer = send(client, content, "a.csv")
+    assert answer.status_code in (413, 422)
+    assert words in answer.text
+    assert yard.count() == 0
+
+
+def test_merged_cells_and_dates_of_xlsx(yard: Yard) -> None:
+    rows = [yard.row(day=date(2026, 11, 22)), yard.row(member_no=Merged("1", 2)), yard.row(member_no=None)]
+    sheet = read_sheet(make_sheet(rows, HEADINGS), LAYOUT)
+    assert sheet.rows[0].cells["day"] == "2026-11-22"
+    assert any("合并单元格" in fault.message for fault in sheet.faults)
+
+
+def test_the_template_is_taken_back_empty_and_names_no_one(client: FlaskClient, yard: Yard) -> None:
+    content = client.get("/cooperative/imports/template.xlsx").data
+    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    assert book.get_sheet_by_index(0).to_python()[0] == HEADINGS
+    members = book.get_sheet_by_index(2).to_python()
+    assert members[1][0] == "1"
+    assert "**" in members[1][1]
+    assert yard.households[0].head_name not in str(members)
+    assert "没有内容" in send(client, content).text
+
+
+def test_the_moment_of_a_day(yard: Yard) -> None:
+    at = datetime.fromisoformat("2026-11-22T02:00:00+00:00")  # ten in the morning in China
+    cells = {column.key: "" for column in COLUMNS} | {"unit": "公斤"}
+    for day, moment in (("2026-11-22", "2026-11-22T02:00:00+00:00"), ("2026/11/21", "2026-11-21T12:00:00+08:00")):
+        told, errors = day_sheet.read_form(cells | {"day": day}, at)
+        assert (told["happened_at"], errors) == (moment, [])
+    assert day_sheet.read_form(cells | {"day": "2026-02-30"}, at)[1][0].field == "day"
+
+
+def test_others_import_nothing(client: FlaskClient, yard: Yard, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet = read_sheet(make_sheet([yard.row()], HEADINGS), LAYOUT)
+    stranger = make_actor(yard.session, Role.clerk)
+    for guarded in (True, False):
+        if guarded:
+            with pytest.raises(Forbidden):
+                importing.import_deliveries(
+                    yard.session, stranger, yard.cooperative.id, sheet, digest="0" * 64, file_name="x", at=clock.now()
+                )
+        else:
+            monkeypatch.setattr(Actor, "must", lambda *_: None)
+            kept = importing.import_deliveries(
+                yard.session, stranger, yard.cooperative.id, sheet, digest="0" * 64, file_name="x", at=clock.now()
+            )
+            assert kept.new_count == 1, "with the guard off a stranger's table is taken"
+    assert imports.SHOWN == 100

@@ -93,7 +93,9 @@ def _leave_out_known(session: Session, organization_id: UUID, rows: Sequence[_Ro
     return [row for row in rows if row.digest not in known]
 
 
-def _record(session: Session, actor: Actor, organization_id: UUID, rows: Sequence[_Row], at: datetime, *, keep: bool) -> list[Fault]:
+def _record(
+    session: Session, actor: Actor, organization_id: UUID, rows: Sequence[_Row], at: datetime, *, keep: bool
+) -> list[Fault]:
     """Try every row; when one is refused, or ``keep`` is false, all are taken back. Returns every refusal."""
     ids = {row.draft.household_id for row in rows}  # in the order of their keys, as everywhere (docs/locking.md, step 2c)
     session.execute(select(Household.id).where(Household.id.in_(ids)).order_by(Household.id).with_for_update(key_share=True)).all()

@@ -210,6 +210,26 @@ def issue_promise_certificate(
     return document
 
 
+def replace_promises(session: Session, *, lot_codes: Sequence[str], by: Document, at: datetime) -> Sequence[Document]:
+    """End the standing certificates of lots that were mixed into the lot of ``by``: they cover what left before, and nothing from now on.
+
+    Not a revocation: what was packed from such a lot while it stood keeps its paper. Called by the room that knows lots.
+    """
+    query = select(Document).where(
+        Document.kind == DocumentKind.PROMISE_CERTIFICATE,
+        Document.subject_kind == SubjectKind.LOT,
+        Document.subject_code.in_(lot_codes),
+        Document.revoked_at.is_(None),
+        Document.valid_to.is_(None),
+    )
+    ended = session.scalars(query.with_for_update()).all()
+    for document in ended:
+        document.valid_to = max(today_shanghai(at), document.valid_from)
+        session.get_one(PromiseCertificate, document.id).replaced_by = by.id
+    session.flush()
+    return ended
+
+
 def _promise(
     document: Document,
     promiser: Organization,

@@ -121,7 +121,8 @@ class PromiseCertificate(Base):
     """What a commitment certificate (承诺达标合格证) says beside its Document row.
 
     Fields by 《农产品质量安全承诺达标合格证管理办法》(农业农村部令2025年第4号): what is promised, on what basis, product, quantity, origin,
-    issue time, who promises, contact. It is the producer's own promise, no certificate of a third party.
+    issue time, who promises, contact. It is the producer's own promise, no certificate of a third party. Kept for ever, so longer than the
+    six months the order asks for. ``replaced_by`` is the one of the lot this one's lot was mixed into.
     """
 
     __tablename__ = "documents_promise_certificate"
@@ -138,3 +139,4 @@ class PromiseCertificate(Base):
     promiser_name: Mapped[str]
     contact: Mapped[str]
     issued_at: Mapped[datetime]
+    replaced_by: Mapped[UUID | None] = mapped_column(ForeignKey("documents_document.id"))

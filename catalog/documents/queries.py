@@ -26,6 +26,19 @@ def find_promise(session: Session, document_id: UUID) -> PromiseCertificate | No
     return session.get(PromiseCertificate, document_id)
 
 
+def find_standing_promise(session: Session, lot_code: str) -> Document | None:
+    """The 承诺达标合格证 of a lot that was neither revoked nor replaced, or None."""
+    return session.scalar(
+        select(Document).where(
+            Document.kind == DocumentKind.PROMISE_CERTIFICATE,
+            Document.subject_kind == SubjectKind.LOT,
+            Document.subject_code == lot_code,
+            Document.revoked_at.is_(None),
+            Document.valid_to.is_(None),
+        )
+    )
+
+
 def list_documents(
     session: Session,
     *,

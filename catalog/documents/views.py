@@ -24,7 +24,7 @@ from kernel.web import everyone, once, wants_json
 
 bp = Blueprint("documents", __name__, url_prefix="/documents", template_folder="templates")
 PAGE = 50
-STANDING_LABELS = {"revoked": "已撤销", "valid": "有效", "later": "未生效", "over": "已到期"}
+STANDING_LABELS = {"revoked": "已撤销", "valid": "有效", "later": "未生效", "over": "已到期", "replaced": "已作废"}
 
 
 @bp.get("/")
@@ -116,8 +116,10 @@ def _page(document_id: UUID, errors: object) -> str | Response:
     actor = current_actor()
     with reading() as session:
         document = get_document(session, document_id)
-        word, colour = _standing(document)
         promise = find_promise(session, document.id)
+        word, colour = (
+            _standing(document) if promise is None or promise.replaced_by is None else (STANDING_LABELS["replaced"], "bad")
+        )
         if wants_json():
             return jsonify(_shown(document, word))
         return render_template(

@@ -26,7 +26,7 @@ from kernel.money import Money
 from kernel.quantity import Quantity, Unit
 from logistics.stock.receiving import receive_pack_lot
 from shop.demo.catalogue import SampleProduct
-from traceability.lots import serialising
+from traceability.lots import promising, serialising
 from traceability.lots.harvesting import DeliveryDraft, mark_paid, record_delivery
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import Lot, TradeItem
@@ -94,15 +94,12 @@ def _harvest_chain(session: Session, plan: Plan) -> Lot:
         at=plan.start + timedelta(hours=14),
     )[0]
     if DocumentKind.PROMISE_CERTIFICATE in sample.papers:
-        issuing.issue_promise_certificate(
+        promising.promise_lot(
             session,
             plan.actor,
             lot_code=made.code,
-            product_name=sample.name,
-            quantity=needed,
-            origin=sample.county,
             basis=[PromiseBasis.QUALITY_CONTROL],
-            organization_id=plan.cooperative.id,
+            origin=sample.county,
             at=plan.start + timedelta(hours=15),
         )
     return made

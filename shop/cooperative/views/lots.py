@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from catalog.documents import issuing
 from catalog.documents.models import DocumentKind, SubjectKind
+from catalog.documents.queries import find_promise, find_standing_promise
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from catalog.parties.queries import get_organization
@@ -24,13 +26,15 @@ from kernel.quantity import Quantity, plain
 from kernel.web import once
 from shop.cooperative import forms, queries
 from shop.cooperative.views import RAW, STEP_TEXTS, own_cooperative
-from traceability.lots import serialising, signing
+from traceability.lots import promising, serialising, signing
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import Lot
 from traceability.lots.processing import pack_lot, process_lot
 from traceability.lots.queries import get_lot, list_step_requests
 from traceability.lots.states import LotKind
 from traceability.lots.yields import Deviation, OffYield
+from traceability.scan.qrcodes import cached_svg
+from traceability.scan.queries import find_public_url
 
 bp = Blueprint("cooperative_lots", __name__, url_prefix="/cooperative/lots", template_folder="../templates")
 PAPER_KINDS = (DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION)
@@ -106,6 +110,7 @@ def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str], de
             rows=range(forms.OUTPUT_ROWS),
             faults=[deviation.text(_) for deviation in deviations],
             county_only=any(deviation.county_only for deviation in deviations),
+            certificate=find_standing_promise(session, lot.code),
             waiting=list_step_requests(session, lot_id=lot.id, open_only=True),
             form=form,
             errors=errors,
@@ -211,19 +216,32 @@ def _add_paper(session: Session, lot: Lot) -> str:
 def _promise(session: Session, lot: Lot) -> str:
     bases = [issuing.PromiseBasis(value) for value in request.form.getlist("basis") if value in set(issuing.PromiseBasis)]
     origin = " ".join((request.form.get("origin", "").strip() or get_organization(session, lot.organization_id).name).split())
-    issuing.issue_promise_certificate(
-        session,
-        current_actor(),
-        lot_code=lot.code,
-        product_name=lot.material,
-        quantity=lot.left,
-        origin=origin,
-        basis=bases,
-        organization_id=lot.organization_id,
-        at=clock.now(),
-    )
+    promising.promise_lot(session, current_actor(), lot_code=lot.code, basis=bases, origin=origin, at=clock.now())
     flash(_("承诺达标合格证已开具。"))
     return lot.code
+
+
+@bp.get("/<code>/certificate")
+@require(Role.clerk)
+def certificate(code: str) -> ResponseReturnValue:
+    """The lot's 承诺达标合格证 to print: what the order asks for, and a QR code under those words."""
+    with reading() as session:
+        lot = get_lot(session, code)
+        document = find_standing_promise(session, lot.code)
+        if lot.organization_id != own_cooperative() or document is None:
+            raise NotFound("这个批次还没有承诺达标合格证。")
+        promise = find_promise(session, document.id)
+        assert promise is not None
+        root = find_public_url(session, current_app.config["SHANHAI"].public_url)
+        return render_template(
+            "cooperative/certificate.html",
+            lot=lot,
+            document=document,
+            promise=promise,
+            amount=Quantity(promise.quantity, promise.unit),
+            bases=[BASIS_TEXTS[issuing.PromiseBasis(value)] for value in promise.basis],
+            qr=Markup(cached_svg(f"{root}{url_for('documents.show', document_id=document.id)}")),  # noqa: S704 - our own SVG
+        )
 
 
 def _activate(session: Session, lot: Lot) -> str:

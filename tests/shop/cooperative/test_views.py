@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from catalog.documents.models import Document, DocumentKind
 from catalog.parties.models import SYSTEM, Actor, Household, Organization, OrganizationKind, Role
 from catalog.products.models import Product
 from kernel.errors import Conflict, Forbidden, Invalid
@@ -22,6 +23,7 @@ from tests.factories.lots import make_capacity
 from traceability.lots import serialising
 from traceability.lots.models import HouseholdDelivery, Lot, TradeItem
 from traceability.lots.states import ItemState, LotKind
+from traceability.scan.qrcodes import cached_svg
 
 
 class Place:
@@ -162,3 +164,21 @@ def test_asking_and_answering_have_their_rules(session: Session, place: Place, a
     asking.answer_question(session, own, row.id, "可以", at=at)
     with pytest.raises(Conflict):
         asking.answer_question(session, own, row.id, "不行", at=at)
+
+
+def test_the_certificate_is_printed_with_a_code_under_its_name(
+    app: Flask, client: FlaskClient, place: Place, session: Session
+) -> None:
+    deliver(client, place)
+    work = f"/cooperative/lots/{newest(session, LotKind.DELIVERY).code}"
+    assert client.get(f"{work}/certificate").status_code == 404
+    assert client.post(f"{work}/promise", data=form(origin="静宁县")).status_code == 422
+    assert client.post(f"{work}/promise", data=form(basis=["own_test", "commissioned_test"], origin="静宁县")).status_code == 302
+    page = client.get(f"{work}/certificate").text
+    for seen in ("承诺达标合格证", "生产者自我承诺", "委托检测合格、自行检测合格", "静宁县", "100 千克", "<svg"):
+        assert seen in page, seen
+    document = session.scalars(select(Document).where(Document.kind == DocumentKind.PROMISE_CERTIFICATE)).one()
+    assert cached_svg(f"{app.config['SHANHAI'].public_url}/documents/{document.id}") in page
+    shown = client.get(f"/documents/{document.id}").text
+    assert "生产者自我承诺" in shown
+    assert f"{work}/certificate" in client.get(work).text

@@ -26,6 +26,7 @@ CAPACITY_LABELS = {
     "logs": "菌棒（棒）",
     "cages": "网箱（箱）",
 }
+BASIS_LABELS = {"land_mu": "亩", "heads": "头", "hives": "群", "logs": "棒", "cages": "箱"}
 LONGEST = 200
 
 

@@ -194,7 +194,7 @@ def _capacity_page(request_id: UUID, form: Mapping[str, Any], errors: Mapping[st
             missing=row.so_far + row.wanted - row.cap,
             evidence=get_evidence(session, row, clock.today_shanghai(at)) if officer else None,
             capacity=_shown_capacity(household),
-            labels=surveying.CAPACITY_LABELS,
+            per_labels=surveying.BASIS_LABELS,
             **_decision(session, row, officer),
             form=form,
             errors=errors,

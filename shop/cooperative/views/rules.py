@@ -59,6 +59,7 @@ def _page(form: Mapping[str, Any], errors: Mapping[str, str]) -> str:
             operator=actor.operator,
             bases=[(basis.value, _(surveying.CAPACITY_LABELS[basis.value])) for basis in Basis],
             labels=surveying.CAPACITY_LABELS,
+            per_labels=surveying.BASIS_LABELS,
             steps=[(step.value, _(text)) for step, text in STEP_TEXTS.items()],
             step_texts={step.value: text for step, text in STEP_TEXTS.items()},
             units=[(unit.value, _(unit.label)) for unit in UNITS],

@@ -63,7 +63,7 @@ def test_refused_asked_decided_taken_in(client: FlaskClient, office: Office, ses
     office.become(office.officer)
     assert "超出上限 500 千克" in client.get("/county/").text
     page = client.get(asked.location).text
-    for seen in ("今年新包了地", "已核定", "耕地（亩） 30", "每一份最多 100 千克", "还没有别的农户交过", "每一份 116.67 千克"):
+    for seen in ("今年新包了地", "已核定", "耕地（亩） 30", "每亩最多 100 千克", "还没有别的农户交过", "每亩 116.67 千克"):
         assert seen in page, seen
     answer = client.post(asked.location, data=form(do="approve", granted="500", decision="去看过"))
     assert answer.status_code == 302, answer.text

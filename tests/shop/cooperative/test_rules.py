@@ -38,7 +38,7 @@ def test_an_officer_sets_and_changes_the_rules_of_the_county(app: Flask, client:
     first, second = session.scalars(select(CapacityRule).order_by(CapacityRule.valid_from))
     assert (first.valid_to, second.per_basis) == (today, 3000)
     page = client.get("/county/rules").text
-    for seen in ("2500 千克", "3000 千克", "每千克 0.1–0.25 千克", "盐池县"):
+    for seen in ("每亩 2500 千克", "每亩 3000 千克", "每千克 0.1–0.25 千克", "盐池县"):
         assert seen in page, seen
 
 

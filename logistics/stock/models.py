@@ -101,6 +101,7 @@ class MoveKind(enum.StrEnum):
     RECEIVED = "received"
     DISPATCHED = "dispatched"
     DISCARDED = "discarded"
+    OPENED = "opened"
 
 
 class StockMove(Base):

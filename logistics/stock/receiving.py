@@ -21,7 +21,7 @@ from kernel.quantity import Quantity, Unit
 from logistics.stock.freshness import sell_until
 from logistics.stock.guarding import change, lock_stock
 from logistics.stock.models import MoveKind, StockLot, StockMove
-from traceability.lots import balancing
+from traceability.lots import balancing, returning, reworking
 from traceability.lots.models import Lot
 from traceability.lots.states import LotKind
 
@@ -91,26 +91,50 @@ def discard_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: S
 
     Raises NotFound, Forbidden, Conflict when fewer boxes are free, and what ``lots.balancing.record_loss`` raises (reason, serials).
     """
+    keeper, row = _take_off(session, actor, stock_lot_id, serials, reason, MoveKind.DISCARDED, at)
+    quantity = Quantity(Decimal(len(serials)), Unit.BOX)
+    balancing.record_loss(session, keeper, lot_id=row.lot_id, quantity=quantity, reason=reason, at=at, serials=serials)
+    session.flush()
+
+
+def open_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> Lot:
+    """Take free boxes off the shelf and open them (返工): what was in them is a lot again, which is packed anew.
+
+    Raises as ``discard_boxes``, and what ``lots.reworking.open_boxes`` raises (recalled, past its date).
+    """
+    keeper, row = _take_off(session, actor, stock_lot_id, serials, reason, MoveKind.OPENED, at)
+    return reworking.open_boxes(session, keeper, lot_id=row.lot_id, serials=serials, reason=reason, at=at)
+
+
+def take_back_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> Lot:
+    """Note boxes that came back to the place they left from. They do not go back on the shelf.
+
+    Raises NotFound, Forbidden, and what ``lots.returning.take_back_items`` raises.
+    """
+    keeper, row = _keeper_of(session, actor, stock_lot_id)
+    return returning.take_back_items(session, keeper, lot_id=row.lot_id, serials=serials, reason=reason, at=at)
+
+
+def _keeper_of(session: Session, actor: Actor, stock_lot_id: UUID) -> tuple[Actor, StockLot]:
+    """The locked row, and who may act on the lot: whoever keeps the shelf, though the lot belongs to another organisation."""
     rows = lock_stock(session, StockLot.id == stock_lot_id)
     if not rows:
         raise NotFound("没有这条库存。")
     place = session.get_one(Place, rows[0].place_id)
     actor.must_any({Role.packer: place.organization_id, Role.clerk: place.organization_id, Role.operator: None})
+    return replace(actor, system=True), rows[0]
+
+
+def _take_off(
+    session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequence[str], reason: str, kind: MoveKind, at: datetime
+) -> tuple[Actor, StockLot]:
+    keeper, row = _keeper_of(session, actor, stock_lot_id)
     boxes = len(serials)
     if not boxes:
-        raise Invalid("请写明报损的是哪几盒，一行一个编号。", field="serials")
+        raise Invalid("请写明是哪几盒，一行一个编号。", field="serials")
     if not change(session, stock_lot_id, on_hand=-boxes):
-        raise Conflict("这里只有 %(free)s 盒没有被订单占用，不能报损 %(boxes)s 盒。", params={"free": rows[0].free, "boxes": boxes})
-    # Whoever keeps the shelf may write off what lies on it, though the lot belongs to another organisation.
-    keeper, quantity = replace(actor, system=True), Quantity(Decimal(boxes), Unit.BOX)
-    balancing.record_loss(session, keeper, lot_id=rows[0].lot_id, quantity=quantity, reason=reason, at=at, serials=serials)
-    move = StockMove(
-        stock_lot_id=stock_lot_id,
-        kind=MoveKind.DISCARDED,
-        quantity=-boxes,
-        reference=reason.strip()[:200],
-        actor=actor.label,
-        at=at,
+        raise Conflict("这里只有 %(free)s 盒没有被订单占用，不能拿走 %(boxes)s 盒。", params={"free": row.free, "boxes": boxes})
+    session.add(
+        StockMove(stock_lot_id=stock_lot_id, kind=kind, quantity=-boxes, reference=reason.strip()[:200], actor=actor.label, at=at)
     )
-    session.add(move)
-    session.flush()
+    return keeper, row

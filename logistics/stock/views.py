@@ -21,7 +21,7 @@ from kernel.files import FileStore
 from kernel.tasks import send
 from kernel.web import once
 from logistics.stock import queries
-from logistics.stock.receiving import discard_boxes, receive_pack_lot
+from logistics.stock.receiving import discard_boxes, open_boxes, receive_pack_lot, take_back_boxes
 from traceability.lots.models import Lot
 from traceability.lots.states import ItemState
 from traceability.scan.labelling import MOST_LABELS, ask_labels, get_job
@@ -85,6 +85,28 @@ def discard(session: Session, stock_lot_id: UUID) -> ResponseReturnValue:
     serials = request.form.get("serials", "").split()
     discard_boxes(session, current_actor(), stock_lot_id, serials, request.form.get("reason", ""), clock.now())
     flash(_("已报损。"), "ok")
+    return redirect(url_for("stock.shelf_row", stock_lot_id=stock_lot_id))
+
+
+@bp.post("/<uuid:stock_lot_id>/openings")
+@require(Role.packer, Role.clerk, Role.operator)
+@once
+def open_again(session: Session, stock_lot_id: UUID) -> ResponseReturnValue:
+    """Boxes are opened to be packed anew."""
+    serials, reason = request.form.get("serials", "").split(), request.form.get("reason", "")
+    lot = open_boxes(session, current_actor(), stock_lot_id, serials, reason, clock.now())
+    flash(_("已拆开，里面的货是批次 %(code)s，可以重新装盒。", code=lot.code), "ok")
+    return redirect(url_for("stock.shelf_row", stock_lot_id=stock_lot_id))
+
+
+@bp.post("/<uuid:stock_lot_id>/returns")
+@require(Role.packer, Role.clerk, Role.operator)
+@once
+def take_back(session: Session, stock_lot_id: UUID) -> ResponseReturnValue:
+    """Boxes came back from a buyer."""
+    serials, reason = request.form.get("serials", "").split(), request.form.get("reason", "")
+    take_back_boxes(session, current_actor(), stock_lot_id, serials, reason, clock.now())
+    flash(_("已登记退回。退回的盒子不再出售。"), "ok")
     return redirect(url_for("stock.shelf_row", stock_lot_id=stock_lot_id))
 
 

@@ -29,7 +29,7 @@ from logistics.stock.guarding import change
 from logistics.stock.holding import hold, release
 from logistics.stock.models import Allocation, StockLot
 from logistics.stock.queries import count_dispatched, list_moves
-from logistics.stock.receiving import discard_boxes, receive_pack_lot
+from logistics.stock.receiving import discard_boxes, open_boxes, receive_pack_lot, take_back_boxes
 from logistics.stock.reserving import OutOfStock, allocate, deallocate
 from tests.factories.catalog import AT, make_product
 from tests.factories.logistics import lot_of, make_hub, make_serials, make_stock
@@ -260,8 +260,11 @@ def test_after_random_histories_shelf_plus_dispatched_is_the_lot(database: str) 
                 if number % 5 == 0:
                     with taking:
                         serial = next(serials)
-                    discard_boxes(session, SYSTEM, dice.choice(stocks), [serial], "抽检", AT)
-                    return "discarded"
+                    if number % 10 == 0:
+                        discard_boxes(session, SYSTEM, dice.choice(stocks), [serial], "抽检", AT)
+                        return "discarded"
+                    open_boxes(session, SYSTEM, dice.choice(stocks), [serial], "标签印错", AT)
+                    return "opened"
                 if number % 5 == 1:
                     hold(session, f"b-{dice.randrange(3)}", {product: dice.randrange(3)}, AT + timedelta(minutes=1), AT)
                     return "held"
@@ -277,6 +280,9 @@ def test_after_random_histories_shelf_plus_dispatched_is_the_lot(database: str) 
             with work() as session:
                 place = session.get_one(StockLot, allocation.stock_lot_id).place_id
                 dispatch(session, SYSTEM, place, {f"L-{number}": [serial]}, AT)
+            if number % 2:
+                with work() as session:
+                    take_back_boxes(session, SYSTEM, allocation.stock_lot_id, [serial], "拒收", AT)
             return "dispatched"
         except Exception as error:
             return type(error).__name__
@@ -293,7 +299,7 @@ def test_after_random_histories_shelf_plus_dispatched_is_the_lot(database: str) 
             == count_dispatched(session, lot_now.id)
             == outcome["dispatched"]
         )
-        assert lot_now.lost == outcome["discarded"]
+        assert (lot_now.lost, lot_now.used) == (outcome["discarded"], outcome["opened"])
         for row in rows:
             assert sum(move.quantity for move in list_moves(session, row.id)) == row.on_hand
-        assert set(outcome) <= {"discarded", "held", "released", "cancelled", "dispatched", "Conflict", "OutOfStock"}
+        assert set(outcome) <= {"discarded", "opened", "held", "released", "cancelled", "dispatched", "Conflict", "OutOfStock"}

@@ -87,6 +87,8 @@ STEP_LABELS = {
     f"{NAMESPACE}pressing": "压榨",
     f"{NAMESPACE}roasting": "烘炒",
     f"{NAMESPACE}processing": "加工",
+    f"{NAMESPACE}splitting": "分批",
+    f"{NAMESPACE}reworking": "返工",
 }
 
 BIZ_STEPS = frozenset(

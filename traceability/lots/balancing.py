@@ -68,9 +68,17 @@ def take(session: Session, lot_id: UUID, quantity: Decimal, column: Column) -> N
 
 
 def record_loss(
-    session: Session, actor: Actor, *, lot_id: UUID, quantity: Quantity, reason: str, at: datetime, serials: Sequence[str] = ()
+    session: Session,
+    actor: Actor,
+    *,
+    lot_id: UUID,
+    quantity: Quantity,
+    reason: str,
+    at: datetime,
+    serials: Sequence[str] = (),
+    sample: bool = False,
 ) -> Lot:
-    """Write off what is spoiled, eaten by the weighing or taken as a sample. For a pack lot name the boxes, which become void.
+    """Write off what is spoiled or eaten by the weighing, or taken as a ``sample``. For a pack lot name the boxes, which become void.
 
     Raises Forbidden, NotFound, Invalid (no reason, wrong unit, boxes not named), Conflict (less is left, box already gone).
     """
@@ -96,8 +104,8 @@ def record_loss(
         lot,
         at=at,
         action=Action.DELETE,
-        biz_step="destroying",
-        disposition="destroyed",
+        biz_step="sampling" if sample else "destroying",
+        disposition="non_sellable_other" if sample else "destroyed",
         quantity=Quantity(amount, lot.unit),
         items=items,
         facts={"reason": reason.strip()[:200]},

@@ -108,9 +108,10 @@ ITEM_FLOW = States(
         ItemState.PRINTED: {ItemState.ACTIVATED, ItemState.VOID},
         ItemState.ACTIVATED: {ItemState.SOLD, ItemState.VOID},
         ItemState.SOLD: {ItemState.RECEIVED, ItemState.VOID},
-        ItemState.RECEIVED: set(),
+        ItemState.RECEIVED: {ItemState.VOID},
         ItemState.VOID: set(),
     },
+    ends=(ItemState.RECEIVED, ItemState.VOID),
     labels={
         ItemState.MADE: "已生成",
         ItemState.PRINTED: "标签已打印",

@@ -26,7 +26,7 @@ from kernel.quantity import Quantity, plain
 from kernel.web import once
 from shop.cooperative import forms, queries
 from shop.cooperative.views import RAW, STEP_TEXTS, own_cooperative
-from traceability.lots import promising, serialising, signing
+from traceability.lots import balancing, promising, serialising, signing, splitting
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import Lot
 from traceability.lots.processing import pack_lot, process_lot
@@ -118,7 +118,7 @@ def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str], de
         )
 
 
-@bp.post("/<code>/<any(processing, signature, packing, papers, promise, activation):deed>")
+@bp.post("/<code>/<any(processing, signature, packing, papers, promise, activation, parts, losses):deed>")
 @require(Role.clerk)
 def act_on_lot(code: str, deed: str) -> ResponseReturnValue:
     """One act on a lot; a refusal comes back on the same page with everything that was typed."""
@@ -185,6 +185,30 @@ def _pack(session: Session, lot: Lot) -> str:
     )
     flash(_("已装 %(count)s 盒，每盒有自己的编号。下一步：打印标签。", count=boxes))
     return packed.code
+
+
+def _split(session: Session, lot: Lot) -> str:
+    parts = [Quantity.parse(part, lot.unit, "parts") for part in request.form.get("parts", "").split()]
+    made = splitting.split_lot(session, current_actor(), lot_id=lot.id, parts=parts, at=clock.now())
+    flash(_("已分出 %(count)s 个批次。", count=len(made)))
+    return made[0].code if not lot.left else lot.code
+
+
+def _write_off(session: Session, lot: Lot) -> str:
+    if lot.kind is LotKind.PACK:
+        raise Invalid("装盒批次的损耗请在“库存”页登记，货架和批次会一起减少。", field="lost")
+    sample = request.form.get("why") == "sample"
+    balancing.record_loss(
+        session,
+        current_actor(),
+        lot_id=lot.id,
+        quantity=Quantity.parse(request.form.get("lost", ""), lot.unit, "lost"),
+        reason=request.form.get("lost_reason", ""),
+        sample=sample,
+        at=clock.now(),
+    )
+    flash(_("已登记抽样。") if sample else _("已登记损耗。"))
+    return lot.code
 
 
 def _add_paper(session: Session, lot: Lot) -> str:
@@ -255,5 +279,5 @@ def _activate(session: Session, lot: Lot) -> str:
 
 _DEEDS = {
     "processing": _process, "signature": _ask_signature, "packing": _pack, "papers": _add_paper, "promise": _promise,
-    "activation": _activate,
+    "activation": _activate, "parts": _split, "losses": _write_off,
 }  # fmt: skip

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Place, Role
 from kernel.files import FileStore
 from kernel.ids import uuid7
+from logistics.stock.dispatching import dispatch
 from logistics.stock.models import StockLot
 from logistics.stock.queries import get_shelf_row
-from tests.factories.catalog import act_as, form, make_actor, make_product
-from tests.factories.logistics import lot_of, make_hub, make_packer, make_serials, make_stock
+from tests.factories.catalog import AT, act_as, form, make_actor, make_product
+from tests.factories.logistics import lot_of, make_allocations, make_hub, make_packer, make_serials, make_stock
 from tests.factories.lots import make_pack_lot
 from traceability.scan.models import LabelJob
 from traceability.scan.tasks import draw_labels, use_store
@@ -35,6 +36,29 @@ def test_take_in_and_write_off(session: Session, app: Flask, client: FlaskClient
     page = client.get(f"/stock/{row.id}").text
     assert "破损" in page
     assert "+5" in page
+
+
+def test_boxes_are_opened_and_come_back(session: Session, app: Flask, client: FlaskClient) -> None:
+    hub = make_hub(session)
+    stock = make_stock(session, boxes=5, place=hub)
+    allocation = make_allocations(session, stock.product_id, 1)[0]
+    packer = make_packer(session, hub)
+    act_as(app, packer)
+    serials = make_serials(session, stock, 3)
+    opened = client.post(f"/stock/{stock.id}/openings", data=form(serials=serials[0], reason="标签印错"))
+    assert opened.status_code == 302, opened.text
+    dispatch(session, packer, hub.id, {allocation.line_code: [serials[1]]}, AT)
+    assert "登记退回" in client.get(f"/stock/{stock.id}").text
+    returned = client.post(f"/stock/{stock.id}/returns", data=form(serials=serials[1], reason="拒收"))
+    assert returned.status_code == 302, returned.text
+    assert client.post(f"/stock/{stock.id}/returns", data=form(serials=serials[1], reason="拒收")).status_code == 409
+    assert client.post(f"/stock/{stock.id}/openings", data=form(serials="", reason="标签印错")).status_code == 422
+    session.refresh(stock)
+    lot = lot_of(session, stock)
+    assert (stock.on_hand, stock.dispatched, lot.used, lot.dispatched, lot.left.amount) == (3, 1, 1, 1, 3)
+    act_as(app, make_packer(session, make_hub(session)))
+    for door in ("openings", "returns"):
+        assert client.post(f"/stock/{stock.id}/{door}", data=form(serials=serials[2], reason="标签印错")).status_code == 403
 
 
 def test_other_peoples_shelves(session: Session, app: Flask, client: FlaskClient) -> None:

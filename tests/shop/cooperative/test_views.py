@@ -182,3 +182,18 @@ def test_the_certificate_is_printed_with_a_code_under_its_name(
     shown = client.get(f"/documents/{document.id}").text
     assert "生产者自我承诺" in shown
     assert f"{work}/certificate" in client.get(work).text
+
+
+def test_a_lot_is_split_sampled_and_written_off_on_its_page(client: FlaskClient, place: Place, session: Session) -> None:
+    deliver(client, place)
+    lot = newest(session, LotKind.DELIVERY)
+    work = f"/cooperative/lots/{lot.code}"
+    assert client.post(f"{work}/parts", data=form(parts="30 20")).location.endswith(lot.code)
+    assert client.post(f"{work}/losses", data=form(lost="2", why="sample", lost_reason="送检")).status_code == 302
+    assert client.post(f"{work}/losses", data=form(lost="3", why="loss", lost_reason="腐烂")).status_code == 302
+    session.expire_all()
+    assert (lot.used, lot.lost, lot.left.amount) == (50, 5, 45)
+    assert sorted(session.scalars(select(Lot.made).where(Lot.kind == LotKind.BULK))) == [20, 30]
+    for deed, data in (("parts", {"parts": "30 x"}), ("parts", {"parts": ""}), ("losses", {"lost": "1", "lost_reason": ""})):
+        assert client.post(f"{work}/{deed}", data=form(**data)).status_code == 422
+    assert client.post(f"{work}/parts", data=form(parts="46")).status_code == 409

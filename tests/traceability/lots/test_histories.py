@@ -1,0 +1,154 @@
+"""Random histories of splitting, merging, processing, packing, opening, sending out, taking back and losing: nothing comes from nowhere.
+
+Three histories by default; forty under ``--faults``.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import SYSTEM
+from kernel.errors import Conflict, Invalid
+from kernel.quantity import Quantity, Unit
+from tests.factories.catalog import AT, make_household, make_organization, make_product
+from tests.factories.lots import activate, kg, make_delivery
+from traceability.lots import balancing, mixing, processing, returning, reworking, splitting
+from traceability.lots.models import Lot, LotEdge, LotShare, LotYield, TradeItem
+from traceability.lots.queries import list_upstream_lots
+from traceability.lots.states import ItemState, LotKind, Step
+from traceability.lots.transforming import EXACT_STEPS
+
+STEPS = 45
+
+
+class History:
+    """One cooperative's lots, and a dice that decides what is done with them next."""
+
+    def __init__(self, session: Session, seed: int) -> None:
+        self.session, self.dice, self.done = session, random.Random(seed), Counter[str]()
+        cooperative = make_organization(session)
+        self.product = make_product(session, cooperative, needs=[], pack_unit=Unit.KG)
+        self.households = [make_household(session, cooperative) for _ in range(4)]
+        self.delivered = Decimal(0)
+        for household in self.households:
+            amount = kg(self.dice.randint(20, 90))
+            self.delivered += amount.amount
+            make_delivery(session, household, amount)
+
+    def loose(self) -> list[Lot]:
+        return [lot for lot in self._lots() if lot.kind is not LotKind.PACK]
+
+    def _lots(self) -> list[Lot]:
+        lots = self.session.scalars(select(Lot).order_by(Lot.id).execution_options(populate_existing=True))
+        return [lot for lot in lots if lot.left]
+
+    def some(self, lot: Lot) -> Quantity:
+        """Mostly a part of what is left, sometimes more than that."""
+        share = Decimal(self.dice.choice([10, 30, 50, 90, 100, 130])) / 100
+        return kg((lot.left.amount * share).quantize(Decimal("0.001")) or 1)
+
+    def serials(self, *states: ItemState) -> tuple[Lot, list[str]]:
+        items = self.session.scalars(select(TradeItem).where(TradeItem.state.in_(states)).order_by(TradeItem.id)).all()
+        first = self.dice.choice(items)
+        same = [item.serial for item in items if item.lot_id == first.lot_id]
+        return self.session.get_one(Lot, first.lot_id), self.dice.sample(same, min(len(same), self.dice.randint(1, 3)))
+
+    def act(self) -> None:
+        what = self.dice.choice(["split", "mix", "process", "rework", "pack", "open", "send", "return", "lose", "sample"])
+        try:
+            with self.session.begin_nested():
+                getattr(self, f"_{what}")()
+            self.done[what] += 1
+        except (Conflict, Invalid, IndexError):
+            self.done["refused"] += 1
+
+    def _split(self) -> None:
+        lot = self.dice.choice(self.loose())
+        splitting.split_lot(self.session, SYSTEM, lot_id=lot.id, parts=[self.some(lot), kg("0.5")], at=AT)
+
+    def _mix(self) -> None:
+        chosen = self.dice.sample(self.loose(), 2)
+        inputs = [(lot.id, self.some(lot)) for lot in chosen]
+        averaged = self.dice.random() < 0.3
+        mixing.mix_lots(self.session, SYSTEM, inputs=inputs, material="混", averaged=averaged, at=AT)
+
+    def _process(self, step: Step = Step.SORTING) -> None:
+        lot = self.dice.choice(self.loose())
+        taken = self.some(lot)
+        good = kg((taken.amount * self.dice.randint(50, 110) / 100).quantize(Decimal("0.001")))
+        rest = kg((taken.amount / 20).quantize(Decimal("0.001")) or 1)
+        outputs = [
+            processing.OutputDraft("好果", good, Decimal("0.4"), Decimal(1)),
+            processing.OutputDraft("次果", rest, Decimal(0), Decimal(1), by_product=True),
+        ]
+        processing.process_lot(self.session, SYSTEM, step=step, inputs=[(lot.id, taken)], outputs=outputs, place_id=None, at=AT)
+
+    def _rework(self) -> None:
+        self._process(Step.REWORKING)
+
+    def _pack(self) -> None:
+        boxes = self.dice.randint(1, 6)
+        lot = processing.pack_lot(
+            self.session, SYSTEM, lot_id=self.dice.choice(self.loose()).id, product_sku=self.product.sku, boxes=boxes,
+            box=Quantity(self.product.pack_amount, self.product.pack_unit), expires_on=None, at=AT,
+        )  # fmt: skip
+        activate(self.session, lot)
+
+    def _open(self) -> None:
+        lot, serials = self.serials(ItemState.ACTIVATED)
+        reworking.open_boxes(self.session, SYSTEM, lot_id=lot.id, serials=serials, reason="标签印错", at=AT)
+
+    def _send(self) -> None:
+        lot, serials = self.serials(ItemState.ACTIVATED, ItemState.SOLD)
+        balancing.dispatch_items(self.session, lot.id, serials, AT)
+
+    def _return(self) -> None:
+        lot, serials = self.serials(ItemState.SOLD)
+        returning.take_back_items(self.session, SYSTEM, lot_id=lot.id, serials=serials, reason="拒收", at=AT)
+
+    def _lose(self, *, sample: bool = False) -> None:
+        lot = self.dice.choice(self.loose())
+        balancing.record_loss(self.session, SYSTEM, lot_id=lot.id, quantity=self.some(lot), reason="腐烂", sample=sample, at=AT)
+
+    def _sample(self) -> None:
+        self._lose(sample=True)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize("seed", range(40 if metafunc.config.option.faults else 3))
+
+
+def test_nothing_comes_from_nowhere(session: Session, seed: int) -> None:
+    history = History(session, seed)
+    for _ in range(STEPS):
+        history.act()
+    assert history.done.total() == STEPS
+    assert len(history.done) > 6, "most kinds of acts happened"
+    lots = session.scalars(select(Lot).execution_options(populate_existing=True)).all()
+    for lot in lots:
+        assert min(lot.made, lot.used, lot.lost, lot.dispatched, lot.left.amount) >= 0
+        assert session.scalar(select(func.sum(LotShare.share)).where(LotShare.lot_id == lot.id)) == 1
+        by_step = select(LotEdge.event_id, LotEdge.quantity).where(LotEdge.from_lot_id == lot.id).distinct()
+        assert sum(quantity for _, quantity in session.execute(by_step)) == lot.used
+        if lot.kind is LotKind.PACK:
+            _boxes_add_up(session, lot)
+        assert {each.county_code for each in list_upstream_lots(session, lot.id)} <= {lot.county_code}
+    left = sum((lot.left.amount for lot in lots if lot.kind is not LotKind.PACK), Decimal(0))
+    boxes = sum((lot.left.amount + lot.dispatched for lot in lots if lot.kind is LotKind.PACK), Decimal(0))
+    assert left + boxes * history.product.pack_amount <= history.delivered, "what is there and what left came from households"
+    for kept in session.scalars(select(LotYield).where(LotYield.step.in_(EXACT_STEPS))):
+        assert kept.given == kept.taken
+
+
+def _boxes_add_up(session: Session, lot: Lot) -> None:
+    states = Counter(session.scalars(select(TradeItem.state).where(TradeItem.lot_id == lot.id)))
+    gone = session.scalar(select(func.count()).where(TradeItem.lot_id == lot.id, TradeItem.sold_at.is_not(None)))
+    assert states.total() == lot.made
+    assert states[ItemState.ACTIVATED] == lot.left.amount
+    assert gone == lot.dispatched, "a box that came back has left all the same"

@@ -74,15 +74,23 @@ _EVENT = Term(_FAULT_TEXTS["event"])
 
 
 def _from_schema(validator: jsonschema_rs.Draft7Validator, value: Mapping[str, Any]) -> Iterator[FieldError]:
-    for error in validator.iter_errors(value):
-        yield _fault(error)
+    """Faults with their places. Alternatives that fail because of something wrong within them say nothing of their own."""
+    found = [(error, _fault(error)) for error in validator.iter_errors(value)]
+    for error, fault in found:
+        within = _pointer(error.instance_path) + "/"
+        if not (_is_choice(error) and any(other.field.startswith(within) for each, other in found if each is not error)):
+            yield fault
+
+
+def _is_choice(error: jsonschema_rs.ValidationError) -> bool:
+    return error.kind.name in ("anyOf", "oneOf")
 
 
 def _fault(error: jsonschema_rs.ValidationError) -> FieldError:
     pointer = _pointer(error.instance_path)
     field = _field_of(error.instance_path)
     kind: Any = error.kind
-    if kind.name in ("anyOf", "oneOf"):
+    if _is_choice(error):
         return _nearest(kind.context, pointer, field, error)
     if kind.name == "required":
         return FieldError(f"{pointer}/{kind.property}", "缺少必填项 %(field)s。", {"field": str(kind.property)})

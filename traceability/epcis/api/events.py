@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Response, current_app
+from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from catalog.parties.access import current_actor
 from kernel import clock
 from kernel.db import reading, work
 from kernel.errors import NotFound
+from kernel.web import same_for_all
 from traceability.epcis import browsing, conditions, paging, querying, tokens
-from traceability.epcis.api.answers import Paging, bp, collection, epc_format, events_answer, needs
+from traceability.epcis.api.answers import Paging, bp, collection, epc_format, events_answer, json_answer, needs
+from traceability.epcis.description import build_description
 from traceability.epcis.formats import rewrite
 from traceability.epcis.querying import Position
 from traceability.events.vocabulary import EventType
@@ -26,6 +28,13 @@ def list_top() -> ResponseReturnValue:
     """The resources that are here."""
     Paging("perPage")
     return collection(TOP)
+
+
+@bp.get("/openapi.json")
+@same_for_all
+def describe() -> ResponseReturnValue:
+    """What is here, for programs that read OpenAPI; open to anybody."""
+    return json_answer(build_description(f"{request.script_root}{bp.url_prefix}"))
 
 
 @bp.get("/events")

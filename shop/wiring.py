@@ -34,7 +34,8 @@ from shop.procurement.ordering import place_approved, return_closed
 from shop.procurement.settling import settle_payment
 from shop.rooms import import_models
 from traceability.epcis import destinations
-from traceability.epcis.capturing import DocumentReceived, store_document
+from traceability.epcis.capturing import DocumentReceived, PartnerEventsStored, store_document
+from traceability.epcis.following import follow_partner
 from traceability.events.queries import open_fields as open_to_those_concerned
 from traceability.ledger import disclosing, sealing
 from traceability.ledger.erasing import erase_logged
@@ -44,6 +45,7 @@ from traceability.scan.queries import open_fields as open_to_the_holder
 REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     # (what happened, who reacts)
     (DocumentReceived, store_document),
+    (PartnerEventsStored, follow_partner),
     (TemperatureChanged, tell_temperature),
     (ShipmentDelivered, mark_received),
     (PaymentCaptured, settle_capture),

@@ -39,12 +39,7 @@ def activate_items(session: Session, actor: Actor, *, lot_id: UUID, serials: Seq
     Raises Forbidden, Invalid (not of this lot), Conflict (recalled or expired, label not printed, activated before).
     """
     lot = _lot(session, actor, lot_id)
-    if blocked := is_blocked(session, lot.id, clock.today_shanghai(at)):
-        raise Conflict("批次 %(code)s 不能启用标签：%(reason)s", params={"code": lot.code, "reason": blocked})
-    items = lock_items(session, lot, serials)
-    for item in items:
-        move_item(item, (ItemState.PRINTED,), ItemState.ACTIVATED)
-        item.activated_at = at
+    items = wake_items(session, lot, serials, at)
     describing.say_of_lot(
         session,
         actor,
@@ -57,6 +52,18 @@ def activate_items(session: Session, actor: Actor, *, lot_id: UUID, serials: Seq
         items=items,
         ilmd=describing.lot_data(lot),
     )
+    return items
+
+
+def wake_items(session: Session, lot: Lot, serials: Sequence[str], at: datetime) -> Sequence[TradeItem]:
+    """The same where the event has been said by who did it; ``lot`` is locked. Raises Invalid, Conflict."""
+    if blocked := is_blocked(session, lot.id, clock.today_shanghai(at)):
+        raise Conflict("批次 %(code)s 不能启用标签：%(reason)s", params={"code": lot.code, "reason": blocked})
+    items = lock_items(session, lot, serials)
+    for item in items:
+        move_item(item, (ItemState.PRINTED,), ItemState.ACTIVATED)
+        item.activated_at = at
+    session.flush()
     return items
 
 

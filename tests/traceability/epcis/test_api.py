@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -174,3 +176,15 @@ def test_a_page_token_can_be_given_back(partner: Partner) -> None:
     assert partner.delete(f"/nextPageToken/{token}").status_code == 204
     assert partner.get(link).status_code == 400
     assert partner.delete("/nextPageToken/forged").status_code == 404
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_document_of_the_readme_is_taken_and_found(partner: Partner, readme: str) -> None:
+    text = (Path(__file__).parents[3] / readme).read_text()
+    found = re.search(r"<<'END'\n(.*?)\nEND\n", text, re.DOTALL)
+    query = re.search(r"/epcis/events\?MATCH_anyEPC=([^\"]+)\"", text)
+    assert found
+    assert query
+    assert partner.post("/capture", found[1].encode()).status_code == 202
+    deliver_all()
+    assert len(partner.events(MATCH_anyEPC=query[1])) == 1

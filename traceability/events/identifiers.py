@@ -47,18 +47,23 @@ def product_class(epc: str) -> str | None:
 def check_key(uri: str) -> None:
     """Raises Invalid when ``uri`` names a GTIN, GLN or SSCC whose check digit is wrong."""
     link = canonical(uri)
-    if not link.startswith(ROOT):
-        return
-    key, _, rest = link.removeprefix(ROOT).partition("/")
-    value = rest.partition("/")[0]
-    parse: dict[str, Callable[[str], object]] = {
-        "01": gs1.parse_gtin,
-        "414": gs1.parse_gln,
-        "417": gs1.parse_gln,
-        "00": gs1.parse_sscc,
-    }
-    if key in parse:
-        parse[key](value)
+    if link.startswith(ROOT):
+        key, _, rest = link.removeprefix(ROOT).partition("/")
+        _check_value(key, rest.partition("/")[0])
+
+
+@functools.lru_cache(maxsize=16_384)  # the boxes of a document have few GTINs
+def _check_value(key: str, value: str) -> None:
+    if key in _PARSED:
+        _PARSED[key](value)
+
+
+_PARSED: dict[str, Callable[[str], object]] = {
+    "01": gs1.parse_gtin,
+    "414": gs1.parse_gln,
+    "417": gs1.parse_gln,
+    "00": gs1.parse_sscc,
+}
 
 
 def item_epc(gtin: str, serial: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Place
@@ -18,6 +18,7 @@ from logistics.shipments.models import CarrierAccount, CarrierRequest, Movement,
 from logistics.shipments.states import MovementState, ShipmentState
 from logistics.stock.models import StockLot
 from traceability.lots.models import Lot
+from traceability.lots.states import RecallState
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,27 @@ def list_boxes(session: Session, shipment_id: UUID) -> list[PackedBox]:
     return [PackedBox(*row) for row in session.execute(query)]
 
 
-def list_shipments_of_lots(session: Session, lot_ids: Collection[UUID]) -> Sequence[Shipment]:
-    """Shipments that hold boxes of these lots, cancelled ones left out: for a recall."""
-    holding = select(PackingTask.shipment_id).where(PackingTask.lot_id.in_(lot_ids))
-    query = select(Shipment).where(Shipment.id.in_(holding), Shipment.state != ShipmentState.CANCELLED)
-    return session.scalars(query.order_by(Shipment.id)).all()
+def list_shipments_of_lots(session: Session, lot_ids: Collection[UUID], *, after: str = "", limit: int = 100) -> Sequence[Shipment]:
+    """Shipments that hold boxes of these lots, by code, after ``after``; cancelled ones left out: for a recall."""
+    query = select(Shipment).where(_holds(lot_ids), Shipment.state != ShipmentState.CANCELLED, Shipment.code > after)
+    return session.scalars(query.order_by(Shipment.code).limit(limit)).all()
+
+
+def count_shipments_of_lots(session: Session, lot_ids: Collection[UUID]) -> dict[ShipmentState, int]:
+    """How many shipments that hold boxes of these lots are in which state, cancelled ones left out."""
+    query = select(Shipment.state, func.count()).where(_holds(lot_ids), Shipment.state != ShipmentState.CANCELLED)
+    return {state: int(count) for state, count in session.execute(query.group_by(Shipment.state))}
+
+
+def _holds(lot_ids: Collection[UUID]) -> ColumnElement[bool]:
+    return Shipment.id.in_(select(PackingTask.shipment_id).where(PackingTask.lot_id.in_(lot_ids)))
+
+
+def list_stopped_lots(session: Session, shipment_id: UUID) -> Sequence[str]:
+    """Codes of the lots in a shipment that a recall stops now."""
+    query = select(Lot.code).join(PackingTask, PackingTask.lot_id == Lot.id)
+    query = query.where(PackingTask.shipment_id == shipment_id, Lot.recall_state != RecallState.NONE)
+    return session.scalars(query.distinct().order_by(Lot.code)).all()
 
 
 def get_tracking(session: Session, order_code: str) -> list[Tracking]:

@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Organization, Place
 from kernel.errors import Conflict, Invalid
 from logistics.shipments.carriers import Access, Follow, Pickup, get_adapter
-from logistics.shipments.models import CarrierAccount, CarrierRequest, Parcel, Shipment
+from logistics.shipments.models import CarrierAccount, CarrierRequest, PackingTask, Parcel, Shipment
 from logistics.shipments.moving import lock_waybill, refresh_shipment
 from logistics.shipments.packing import close_shipment
+from logistics.shipments.queries import list_stopped_lots
 from logistics.shipments.scanning import lock_shipment
 from logistics.shipments.states import REQUEST_FLOW, RequestKind, RequestState, ShipmentState
+from traceability.lots.models import Lot
+from traceability.lots.states import RecallState
 
 ABANDONED = timedelta(seconds=60)
 MOST_TRIES = 8
@@ -64,6 +67,8 @@ def type_waybill(session: Session, actor: Actor, shipment_code: str, carrier: st
     shipment = lock_shipment(session, actor, shipment_code)
     if shipment.state is not ShipmentState.PACKED or shipment.waybill is not None:
         raise Conflict("这一单还没有封箱，或已经有运单号了。")
+    if stopped := list_stopped_lots(session, shipment.id):
+        raise Conflict("这一单里有召回的批次 %(lots)s，不能交给快递。请放到一边，等运营通知。", params={"lots": "、".join(stopped)})
     _set_waybill(session, shipment, carrier, waybill, at)
     return _ask(session, shipment, carrier, RequestKind.FOLLOW, at)
 
@@ -89,14 +94,21 @@ def list_due(session: Session, at: datetime, limit: int = 50) -> Sequence[UUID]:
 
 
 def _claimable(at: datetime) -> ColumnElement[bool]:
-    """Guard: waiting and due, or claimed by somebody who did not come back."""
+    """Guard: waiting and due, or claimed by somebody who did not come back; no carrier is sent for boxes that a recall stops."""
     return and_(
         CarrierRequest.not_before <= at,
+        or_(CarrierRequest.kind != RequestKind.PICKUP, not_stopped()),
         or_(
             CarrierRequest.state == RequestState.WAITING,
             and_(CarrierRequest.state == RequestState.CLAIMED, CarrierRequest.claimed_at < at - ABANDONED),
         ),
     )
+
+
+def not_stopped() -> ColumnElement[bool]:
+    """Whether no lot in the request's shipment is stopped by a recall; asked anew each time, so lifting it lets the parcel go."""
+    stopped = exists().where(PackingTask.shipment_id == CarrierRequest.shipment_id, PackingTask.lot_id == Lot.id)
+    return ~stopped.where(Lot.recall_state != RecallState.NONE)
 
 
 def claim_request(session: Session, request_id: UUID, at: datetime) -> Call | None:

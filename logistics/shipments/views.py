@@ -68,6 +68,7 @@ def shipment(code: str) -> ResponseReturnValue:
             "carriers": queries.list_carriers(session),
             "carrier_request": queries.find_request(session, row.id),
             "movements": queries.list_movements(session, row),
+            "stopped": queries.list_stopped_lots(session, row.id),
             "temperatures": find_summary(session, row.code),
         }
     return render_template(

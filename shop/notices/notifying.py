@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,15 +23,33 @@ def send_notice(
     session: Session, *, person_id: UUID, kind: str, key: str, params: Mapping[str, str], order_code: str | None, at: datetime
 ) -> None:
     """Queue one message. ``key`` makes it once-only: the same key again changes nothing."""
-    assert kind in KINDS, kind
-    session.execute(
-        insert(Notice)
-        .values(
-            id=uuid7(), key=key, person_id=person_id, kind=kind, params=dict(params), order_code=order_code,
-            state=NoticeState.QUEUED, tries=0, created_at=at, not_before=at,
-        )
-        .on_conflict_do_nothing(index_elements=["key"])
-    )  # fmt: skip
+    send_notices(session, [NoticeDraft(person_id, kind, key, params, order_code)], at=at)
+
+
+@dataclass(frozen=True)
+class NoticeDraft:
+    """A message to be queued, as ``send_notice`` takes it."""
+
+    person_id: UUID
+    kind: str
+    key: str
+    params: Mapping[str, str]
+    order_code: str | None
+
+
+def send_notices(session: Session, drafts: Sequence[NoticeDraft], *, at: datetime) -> None:
+    """``send_notice`` for many at once, in one statement."""
+    assert all(draft.kind in KINDS for draft in drafts), drafts
+    if not drafts:
+        return
+    rows = [
+        {
+            "id": uuid7(), "key": draft.key, "person_id": draft.person_id, "kind": draft.kind, "params": dict(draft.params),
+            "order_code": draft.order_code, "state": NoticeState.QUEUED, "tries": 0, "created_at": at, "not_before": at,
+        }
+        for draft in drafts
+    ]  # fmt: skip
+    session.execute(insert(Notice).values(rows).on_conflict_do_nothing(index_elements=["key"]))
 
 
 def list_due(session: Session, *, at: datetime, limit: int = 50) -> list[UUID]:

@@ -5,8 +5,9 @@ Boxes are held by the mark itself: allocation, dispatch and the story page read 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from sqlalchemy import select
@@ -16,17 +17,26 @@ from catalog.parties.models import Actor, Membership, Role
 from kernel.errors import Conflict, Invalid
 from shop.cases.handling import open_case
 from shop.cases.states import CaseKind
-from shop.notices.notifying import send_notice
+from shop.notices.notifying import NoticeDraft, send_notices
 from shop.recalls.models import Recall
-from shop.recalls.queries import Reach, ReachedOrder, get_recall, must_decide, trace_reach
+from shop.recalls.queries import Reach, ReachedOrder, each_reached_order, get_recall, must_decide, trace_reach
 from traceability.lots import recalling
 from traceability.lots.queries import get_lot
 
 
 def confirm_recall(
-    session: Session, actor: Actor, lot_code: str, *, scope: str, typed: str, reason: str, at: datetime
+    session: Session,
+    actor: Actor,
+    lot_code: str,
+    *,
+    scope: str,
+    typed: str,
+    reason: str,
+    at: datetime,
+    only: Collection[str] = (),
+    left_out_reason: str = "",
 ) -> tuple[Recall, Reach]:
-    """Recall a lot and all made from it.
+    """Recall a lot and all made from it, or ``only`` some of these lots (codes), saying why the others are left out.
 
     ``scope`` is what the dry run showed (``Reach.scope``), ``typed`` the lot code as the person typed it once more. Raises NotFound,
     Forbidden, Invalid (not typed, no reason), Conflict (the lots are no longer those that were looked at).
@@ -35,8 +45,9 @@ def confirm_recall(
     must_decide(session, actor, root.county_code)
     if typed.strip().upper() != root.code:
         raise Invalid("请照原样输入批次号，确认召回的就是这一批。", field="typed")
-    mark = recalling.mark_lots(session, actor, root.code, reason, at)
-    reach = trace_reach(session, root)
+    chosen = {code.strip().upper() for code in only if code.strip()}
+    mark = recalling.mark_lots(session, actor, root.code, reason, at, only=chosen, left_out_reason=left_out_reason)
+    reach = trace_reach(session, root, chosen)
     if not is_as_seen(reach, scope):
         raise Conflict("刚才又有新的批次用到了这一批。请重新查看影响范围，再确认。")
     recall = Recall(
@@ -45,7 +56,7 @@ def confirm_recall(
     )  # fmt: skip
     session.add(recall)
     session.flush()
-    _tell_buyers(session, mark.code, reach.orders, at)
+    tell_buyers(session, mark.code, reach, at)
     open_case(session, actor, CaseKind.RECALL, subjects=[mark.code, root.code], text=mark.reason, at=at)
     return recall, reach
 
@@ -65,24 +76,34 @@ def lift_recall(session: Session, actor: Actor, mark_code: str, *, reason: str, 
     return recall
 
 
-def _tell_buyers(session: Session, mark_code: str, orders: Iterable[ReachedOrder], at: datetime) -> None:
-    """One message for each order and reader; an organisation's order is told to those who ask for goods there."""
-    orders = list(orders)
-    readers = _readers_of(session, {order.organization_id for order in orders if order.organization_id})
-    for order in orders:
-        people = readers.get(order.organization_id, set()) if order.organization_id else set()
-        if order.person_id:
-            people = people | {order.person_id}
-        for person_id in sorted(people):
-            send_notice(
-                session,
-                person_id=person_id,
-                kind="recall",
-                key=f"recall:{mark_code}:{order.code}:{person_id}",
-                params={"product": "、".join(order.products), "lot": "、".join(order.lot_codes), "order": order.code},
-                order_code=order.code,
-                at=at,
-            )
+def tell_buyers(session: Session, mark_code: str, reach: Reach, at: datetime) -> int:
+    """One message for each order and reader; an organisation's order is told to those who ask for goods there. Returns how many readers.
+
+    A thousand orders at a time, so that a lot that half a county bought does not fill the memory.
+    """
+    told = 0
+    orders = each_reached_order(session, reach.lot_ids)
+    while page := list(islice(orders, 1000)):
+        readers = _readers_of(session, {order.organization_id for order in page if order.organization_id})
+        rows = [(order, person) for order in page for person in sorted(_people_of(order, readers))]
+        send_notices(session, [_notice(mark_code, order, person) for order, person in rows], at=at)
+        told += len(rows)
+    return told
+
+
+def _people_of(order: ReachedOrder, readers: Mapping[UUID, set[UUID]]) -> set[UUID]:
+    people = readers.get(order.organization_id, set()) if order.organization_id else set()
+    return people | ({order.person_id} if order.person_id else set())
+
+
+def _notice(mark_code: str, order: ReachedOrder, person_id: UUID) -> NoticeDraft:
+    return NoticeDraft(
+        person_id=person_id,
+        kind="recall",
+        key=f"recall:{mark_code}:{order.code}:{person_id}",
+        params={"product": "、".join(order.products), "lot": "、".join(order.lot_codes), "order": order.code},
+        order_code=order.code,
+    )
 
 
 def _readers_of(session: Session, organization_ids: set[UUID]) -> dict[UUID, set[UUID]]:

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.documents.models import DocumentKind, SubjectKind
+from catalog.documents.models import KIND_LABELS, SubjectKind
 from catalog.documents.queries import list_documents_of
-from catalog.parties.models import Household
-from catalog.parties.queries import visible_household_names
+from catalog.parties.queries import list_households_by_id, visible_household_names
 from kernel.errors import Gettext
 from kernel.quantity import Quantity
 from kernel.workbook import Table
+from logistics.shipments.models import Shipment
+from logistics.shipments.queries import list_shipments_of_lots
 from logistics.shipments.states import SHIPMENT_FLOW
 from shop.orders.states import STATES
-from shop.recalls.queries import Reach
+from shop.recalls.queries import Reach, each_reached_order
 from traceability.lots.models import Lot
+from traceability.lots.queries import list_edges_among
 
 
 def describe_tables(session: Session, reach: Reach, gettext: Gettext) -> list[Table]:
-    """The trace-back and trace-forward sheet and the list of 合格证."""
+    """The trace-back and trace-forward sheet, and the list of the papers of every lot in it (合格证, 检疫证明, 检验)."""
     _ = gettext
     lot_heads = [_("批次"), _("物料"), _("数量"), _("产地代码"), _("生产日期")]
     shares = dict(reach.households)
-    names = visible_household_names(session, session.scalars(select(Household).where(Household.id.in_(shares))).all())
-    codes = [lot.code for lot in (*reach.upstream, *reach.lots)]
-    papers = [d for d in list_documents_of(session, SubjectKind.LOT, codes) if d.kind is DocumentKind.PROMISE_CERTIFICATE]
-    return [
+    names = visible_household_names(session, list_households_by_id(session, shares))
+    known = {lot.id: lot for lot in (*reach.upstream, *reach.lots, *reach.left_out)}
+    edges = [(known[e.from_lot_id], known[e.to_lot_id], Quantity(e.quantity, e.unit)) for e in list_edges_among(session, known)]
+    tables = [
         Table(_("往下涉及批次"), lot_heads, [_lot_row(lot, gettext) for lot in reach.lots]),
         Table(_("往上来源批次"), lot_heads, [_lot_row(lot, gettext) for lot in reach.upstream]),
+        Table(
+            _("批次怎么来的"), [_("从批次"), _("到批次"), _("用了多少")], [(a.code, b.code, used.text(_)) for a, b, used in edges]
+        ),
         Table(_("往上来源农户"), [_("农户"), _("份额")], [(names[key], str(share)) for key, share in shares.items()]),
         Table(
             _("库存"), [_("批次"), _("在库盒数"), _("已分配盒数")], [(s.lot_code, s.on_hand, s.allocated) for s in reach.shelves]
@@ -38,7 +43,10 @@ def describe_tables(session: Session, reach: Reach, gettext: Gettext) -> list[Ta
         Table(
             _("发货单"),
             [_("发货单号"), _("订单号"), _("状态"), _("目的省份代码"), _("快递单号")],
-            [(s.code, s.order_code, _(SHIPMENT_FLOW.labels[s.state]), s.province_code, s.waybill or "") for s in reach.shipments],
+            [
+                (s.code, s.order_code, _(SHIPMENT_FLOW.labels[s.state]), s.province_code, s.waybill or "")
+                for s in each_shipment(session, reach)
+            ],
         ),
         Table(
             _("订单"),
@@ -48,31 +56,54 @@ def describe_tables(session: Session, reach: Reach, gettext: Gettext) -> list[Ta
                     o.code, _(STATES.labels[o.state]), o.placed_on, _("单位") if o.organization_id else _("个人"), o.province_code,
                     "、".join(o.lot_codes), o.boxes,
                 )
-                for o in reach.orders
+                for o in each_reached_order(session, reach.lot_ids)
             ],
         ),
-        Table(
-            _("合格证"),
-            [_("批次"), _("编号"), _("出具方"), _("出具日期")],
-            [(d.subject_code, d.number, d.issuer, f"{d.issued_on}") for d in papers],
-        ),
+        _papers(session, [lot.code for lot in known.values()], gettext),
     ]  # fmt: skip
+    if reach.left_out:
+        tables.insert(1, Table(_("没有放进召回的批次"), lot_heads, [_lot_row(lot, gettext) for lot in reach.left_out]))
+    return tables
+
+
+def _papers(session: Session, lot_codes: Sequence[str], gettext: Gettext) -> Table:
+    _ = gettext
+    return Table(
+        _("合格证和检疫检验"),
+        [_("批次"), _("类别"), _("编号"), _("出具方"), _("出具日期"), _("作废")],
+        [
+            (d.subject_code, _(KIND_LABELS[d.kind]), d.number, d.issuer, f"{d.issued_on}", d.revoked_reason if d.revoked_at else "")
+            for d in list_documents_of(session, SubjectKind.LOT, lot_codes)
+        ],
+    )
+
+
+def each_shipment(session: Session, reach: Reach) -> Iterator[Shipment]:
+    """Every shipment that holds boxes of the lots, by code."""
+    after = ""
+    while page := list_shipments_of_lots(session, reach.lot_ids, after=after, limit=1000):
+        yield from page
+        after = page[-1].code
 
 
 def _lot_row(lot: Lot, gettext: Gettext) -> tuple[str, str, str, str, str]:
     return lot.code, lot.material, Quantity(lot.made, lot.unit).text(gettext), lot.county_code, f"{lot.produced_on}"
 
 
-def describe_plain(reach: Reach) -> dict[str, Any]:
+def describe_plain(session: Session, reach: Reach) -> dict[str, Any]:
     """For programs: ``./shanhai recall --json``."""
+    orders = list(each_reached_order(session, reach.lot_ids))
     return {
         "lot": reach.root.code,
         "scope": reach.scope,
         "snapshot": reach.snapshot,
         "counts": reach.counts,
         "lots": [lot.code for lot in reach.lots],
-        "shipments": [{"code": row.code, "order": row.order_code, "state": row.state.value} for row in reach.shipments],
-        "orders": [{"code": row.code, "boxes": row.boxes, "lots": list(row.lot_codes)} for row in reach.orders],
-        "buyers": sorted(str(person) for person in reach.people),
-        "organizations": sorted(str(organization) for organization in reach.organizations),
+        "left_out": [lot.code for lot in reach.left_out],
+        "shipments": [
+            {"code": row.code, "order": row.order_code, "state": row.state.value} for row in each_shipment(session, reach)
+        ],
+        "orders": [{"code": row.code, "boxes": row.boxes, "lots": list(row.lot_codes)} for row in orders],
+        "buyers": sorted({str(row.person_id) for row in orders if row.person_id and not row.organization_id}),
+        "organizations": sorted({str(row.organization_id) for row in orders if row.organization_id}),
     }

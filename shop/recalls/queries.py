@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, Subquery, cast, func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Organization, Role
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
-from kernel.errors import Forbidden, NotFound
-from logistics.shipments.models import Shipment
-from logistics.shipments.queries import list_shipments_of_lots
+from kernel.errors import Forbidden, Invalid, NotFound
+from logistics.shipments.queries import count_shipments_of_lots
+from logistics.shipments.states import ShipmentState
 from logistics.stock.models import Allocation, StockLot
 from shop.orders.models import Order
 from shop.orders.states import OrderState
@@ -26,6 +26,8 @@ from traceability.lots.models import Lot
 from traceability.lots.queries import list_downstream_lots, list_upstream_households, list_upstream_lots
 
 GONE = (OrderState.CANCELLED, OrderState.EXPIRED)
+STILL_HERE = (ShipmentState.PACKING, ShipmentState.PACKED)
+ARRIVED = (ShipmentState.DELIVERED, ShipmentState.RETURNED)
 
 
 @dataclass(frozen=True)
@@ -53,45 +55,58 @@ class Shelf:
 
 
 @dataclass(frozen=True)
+class Sales:
+    """Orders that hold boxes of the lots, counted by the database; ``mark`` changes with any of them."""
+
+    orders: int
+    boxes: int
+    buyers: int
+    organizations: int
+    mark: str
+
+
+@dataclass(frozen=True)
 class Reach:
-    """Where a lot went: lots made from it, shelves, shipments, orders, buyers; and where it came from."""
+    """Where a lot went: lots made from it, shelves, shipments, orders; and where it came from.
+
+    ``lots`` are those that would be stopped, ``left_out`` the others made from the same lot, when somebody chose.
+    """
 
     root: Lot
     lots: Sequence[Lot]
+    left_out: Sequence[Lot]
     upstream: Sequence[Lot]
     households: Sequence[tuple[UUID, Decimal]]
     shelves: Sequence[Shelf]
-    shipments: Sequence[Shipment]
-    orders: Sequence[ReachedOrder]
+    shipments: Mapping[ShipmentState, int]
+    sales: Sales
 
     @property
-    def people(self) -> frozenset[UUID]:
-        """Consumers who bought some."""
-        return frozenset(order.person_id for order in self.orders if order.person_id and not order.organization_id)
-
-    @property
-    def organizations(self) -> frozenset[UUID]:
-        """Organisations that bought some."""
-        return frozenset(order.organization_id for order in self.orders if order.organization_id)
+    def lot_ids(self) -> list[UUID]:
+        """The keys of what would be stopped."""
+        return [lot.id for lot in self.lots]
 
     @property
     def counts(self) -> dict[str, int]:
         """The figures of the dry run."""
+        here, there = (sum(self.shipments.get(state, 0) for state in states) for states in (STILL_HERE, ARRIVED))
         return {
             "lots": len(self.lots),
             "boxes_on_hand": sum(shelf.on_hand for shelf in self.shelves),
-            "shipments": len(self.shipments),
-            "orders": len(self.orders),
-            "boxes_sold": sum(order.boxes for order in self.orders),
-            "buyers": len(self.people),
-            "organizations": len(self.organizations),
+            "shipments": sum(self.shipments.values()),
+            "shipments_here": here,
+            "shipments_on_way": sum(self.shipments.values()) - here - there,
+            "orders": self.sales.orders,
+            "boxes_sold": self.sales.boxes,
+            "buyers": self.sales.buyers,
+            "organizations": self.sales.organizations,
             "households": len(self.households),
         }
 
     @property
     def scope(self) -> str:
-        """SHA-256 of what would be stopped. New orders do not change it, a new lot made meanwhile does."""
-        return _digest([lot.code for lot in self.lots])
+        """SHA-256 of the lots there are and of those chosen. New orders do not change it, a new lot made meanwhile does."""
+        return _digest([sorted(lot.code for lot in self.lots), sorted(lot.code for lot in self.left_out)])
 
     @property
     def snapshot(self) -> str:
@@ -100,29 +115,36 @@ class Reach:
             {
                 "lots": sorted(lot.code for lot in self.lots),
                 "shelves": sorted((shelf.lot_code, shelf.on_hand, shelf.allocated) for shelf in self.shelves),
-                "shipments": sorted((row.code, row.state.value) for row in self.shipments),
-                "orders": sorted((order.code, order.boxes) for order in self.orders),
+                "shipments": sorted((state.value, count) for state, count in self.shipments.items()),
+                "orders": [self.sales.orders, self.sales.boxes, self.sales.mark],
             }
         )
 
 
 def _digest(content: object) -> str:
-    text = json.dumps(sorted(content) if isinstance(content, list) else content, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-def trace_reach(session: Session, root: Lot) -> Reach:
-    """The dry run: a fixed number of queries, however far the lot has come."""
-    lots = [root, *list_downstream_lots(session, root.id)]
+def trace_reach(session: Session, root: Lot, only: Collection[str] = ()) -> Reach:
+    """The dry run: a fixed number of queries, however far the lot has come and however many bought of it.
+
+    ``only`` narrows it to lots with these codes among those made from ``root`` (itself among them). Raises Invalid for any other code.
+    """
+    tree = [root, *list_downstream_lots(session, root.id)]
+    wanted = {code.strip().upper() for code in only if code.strip()}
+    if strange := sorted(wanted - {lot.code for lot in tree}):
+        raise Invalid("批次“%(code)s”不是用这一批做成的，不能放进这次召回。", params={"code": strange[0][:40]}, field="lots")
+    lots = [lot for lot in tree if not wanted or lot.code in wanted]
     ids = [lot.id for lot in lots]
     return Reach(
         root=root,
         lots=lots,
+        left_out=[lot for lot in tree if wanted and lot.code not in wanted],
         upstream=list_upstream_lots(session, root.id),
         households=list_upstream_households(session, root.id),
         shelves=_list_shelves(session, ids),
-        shipments=list_shipments_of_lots(session, ids),
-        orders=_list_orders(session, ids),
+        shipments=count_shipments_of_lots(session, ids),
+        sales=_count_sales(session, ids),
     )
 
 
@@ -132,21 +154,64 @@ def _list_shelves(session: Session, lot_ids: Collection[UUID]) -> list[Shelf]:
     return [Shelf(*row) for row in rows]
 
 
-def _list_orders(session: Session, lot_ids: Collection[UUID]) -> list[ReachedOrder]:
-    """One query for all: each allocation with its order and line."""
+def _boxes_by_order(lot_ids: Collection[UUID]) -> Subquery:
+    """How many boxes of the lots each order holds."""
+    rows = select(StockLot.id).where(StockLot.lot_id.in_(lot_ids))
+    query = select(Allocation.order_code, cast(func.sum(Allocation.quantity), BigInteger).label("boxes"))
+    return query.where(Allocation.stock_lot_id.in_(rows)).group_by(Allocation.order_code).subquery()
+
+
+def _count_sales(session: Session, lot_ids: Collection[UUID]) -> Sales:
+    """One pass over the orders in the database. Of an order only 64 bits of its code and boxes go into ``mark``, added up: no sorting."""
+    boxes = _boxes_by_order(lot_ids)
+    held = select(
+        Order.buyer_person_id.label("person"),
+        Order.buyer_organization_id.label("organization"),
+        func.count().label("orders"),
+        func.sum(boxes.c.boxes).label("boxes"),
+        func.sum(func.hashtextextended(Order.code, boxes.c.boxes)).label("mark"),
+    ).join(boxes, boxes.c.order_code == Order.code)
+    each = held.where(Order.state.not_in(GONE)).group_by(Order.buyer_person_id, Order.buyer_organization_id).cte("each_buyer")
+    organizations = select(func.count()).select_from(
+        select(each.c.organization).where(each.c.organization.is_not(None)).distinct().subquery()
+    )
+    row = session.execute(
+        select(
+            func.coalesce(func.sum(each.c.orders), 0),
+            func.coalesce(func.sum(each.c.boxes), 0),
+            func.count(each.c.person).filter(each.c.organization.is_(None)),
+            organizations.scalar_subquery(),
+            func.coalesce(func.sum(each.c.mark), 0),
+        )
+    ).one()
+    return Sales(int(row[0]), int(row[1]), row[2], row[3], str(row[4]))
+
+
+def list_reached_orders(session: Session, lot_ids: Collection[UUID], *, after: str = "", limit: int = 100) -> list[ReachedOrder]:
+    """Orders that hold boxes of the lots, by code, after the order with code ``after``: one page."""
+    boxes = _boxes_by_order(lot_ids)
+    page = select(Order).join(boxes, boxes.c.order_code == Order.code).where(Order.state.not_in(GONE), Order.code > after)
+    orders = session.scalars(page.order_by(Order.code).limit(limit)).all()
     query = (
-        select(Order, Product.name, Lot.code, Allocation.quantity)
-        .join(Allocation, Allocation.order_code == Order.code)
+        select(Allocation.order_code, Product.name, Lot.code, Allocation.quantity)
         .join(StockLot, StockLot.id == Allocation.stock_lot_id)
         .join(Lot, Lot.id == StockLot.lot_id)
         .join(Product, Product.id == StockLot.product_id)
-        .where(StockLot.lot_id.in_(lot_ids), Order.state.not_in(GONE))
-        .order_by(Order.id, Allocation.id)
+        .where(StockLot.lot_id.in_(lot_ids), Allocation.order_code.in_([order.code for order in orders]))
+        .order_by(Allocation.id)
     )
-    found: dict[str, tuple[Order, list[tuple[str, str, int]]]] = {}
-    for order, product, lot_code, boxes in session.execute(query):
-        found.setdefault(order.code, (order, []))[1].append((product, lot_code, boxes))
-    return [_reached(order, rows) for order, rows in found.values()]
+    lines: dict[str, list[tuple[str, str, int]]] = {}
+    for order_code, product, lot_code, count in session.execute(query):
+        lines.setdefault(order_code, []).append((product, lot_code, count))
+    return [_reached(order, lines[order.code]) for order in orders]
+
+
+def each_reached_order(session: Session, lot_ids: Collection[UUID], *, at_once: int = 1000) -> Iterator[ReachedOrder]:
+    """All of them, page by page."""
+    after = ""
+    while page := list_reached_orders(session, lot_ids, after=after, limit=at_once):
+        yield from page
+        after = page[-1].code
 
 
 def _reached(order: Order, rows: Sequence[tuple[str, str, int]]) -> ReachedOrder:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from catalog.parties.queries import map_organizations
 from kernel import clock
 from kernel.db import reading
+from kernel.errors import Invalid
 from kernel.web import kept, once
 from kernel.workbook import MIME, write_book
+from logistics.shipments.queries import list_shipments_of_lots
 from logistics.shipments.states import SHIPMENT_FLOW
 from shop.orders.states import STATES
 from shop.recalls import deciding, describing
-from shop.recalls.queries import get_recall, list_recalls, may_decide, must_decide, trace_reach
+from shop.recalls.queries import get_recall, list_reached_orders, list_recalls, may_decide, must_decide, trace_reach
 from traceability.lots.queries import get_lot, list_marked_lots, list_marks
 from traceability.lots.queries import get_mark as get_lot_mark
 
@@ -45,22 +49,39 @@ def index() -> ResponseReturnValue:
 @bp.get("/lots/<code>")
 @require(*DECIDERS)
 def dry_run(code: str) -> ResponseReturnValue:
-    """What a recall of this lot would stop, and whom it would tell. Changes nothing."""
-    return _dry_run(code, {}), 200
+    """What a recall of this lot would stop, and whom it would tell. Changes nothing.
+
+    ``?lots=`` narrows it to some of the lots made from it; ``?after=`` goes on in the list of orders.
+    """
+    return _dry_run(code, _chosen(request.args), {}), 200
 
 
-def _dry_run(code: str, errors: dict[str, str]) -> str:
+def _chosen(asked: MultiDict[str, str]) -> list[str]:
+    """Lot codes as ticked, or typed one a line."""
+    return [code.upper() for text in asked.getlist("lots") for code in text.replace(",", " ").replace("，", " ").split()]
+
+
+def _dry_run(code: str, only: Sequence[str], errors: dict[str, str]) -> str:
+    after = request.args.get("after", "")[:40]
     with reading() as session:
         lot = get_lot(session, code)
         must_decide(session, current_actor(), lot.county_code)
-        reach = trace_reach(session, lot)
-        names = map_organizations(session, reach.organizations)
+        try:
+            reach = trace_reach(session, lot, only)
+        except Invalid as problem:
+            reach, errors, only = trace_reach(session, lot), errors | problem.by_field(_), []
+        orders = list_reached_orders(session, reach.lot_ids, after=after, limit=SHOWN + 1)
         return render_template(
             "recalls/dry_run.html",
             lot=lot,
             reach=reach,
             counts=reach.counts,
-            names=names,
+            only=list(only),
+            orders=orders[:SHOWN],
+            more=url_for(".dry_run", code=lot.code, lots=list(only), after=orders[SHOWN - 1].code) if len(orders) > SHOWN else None,
+            first=url_for(".dry_run", code=lot.code, lots=list(only)) if after else None,
+            shipments=list_shipments_of_lots(session, reach.lot_ids, limit=SHOWN),
+            names=map_organizations(session, {order.organization_id for order in orders if order.organization_id}),
             standing=[mark for mark in list_marks(session, lot.id) if mark.lifted_at is None],
             shown=SHOWN,
             order_labels=STATES.labels,
@@ -73,8 +94,8 @@ def _dry_run(code: str, errors: dict[str, str]) -> str:
 @bp.post("/lots/<code>")
 @require(*DECIDERS)
 def confirm(code: str) -> ResponseReturnValue:
-    """Recall it (form: scope, typed, reason)."""
-    return kept(_confirm, lambda errors: _dry_run(code, errors), code)
+    """Recall it (form: scope, typed, reason; lots and left_out_reason when only some are recalled)."""
+    return kept(_confirm, lambda errors: _dry_run(code, _chosen(request.form), errors), code)
 
 
 @once
@@ -87,6 +108,8 @@ def _confirm(session: Session, code: str) -> ResponseReturnValue:
         scope=form.get("scope", ""),
         typed=form.get("typed", ""),
         reason=form.get("reason", ""),
+        only=_chosen(form),
+        left_out_reason=form.get("left_out_reason", ""),
         at=clock.now(),
     )
     flash(_("已召回。涉及的批次从现在起不能分配、不能发货，买家会收到通知。"), "ok")
@@ -100,7 +123,7 @@ def sheet(code: str) -> ResponseReturnValue:
     with reading() as session:
         lot = get_lot(session, code)
         must_decide(session, current_actor(), lot.county_code)
-        tables = describing.describe_tables(session, trace_reach(session, lot), _)
+        tables = describing.describe_tables(session, trace_reach(session, lot, _chosen(request.args)), _)
     response = Response(write_book(tables), mimetype=MIME)
     response.headers["Content-Disposition"] = f'attachment; filename="trace-{lot.code}.xlsx"'
     return response

@@ -9,6 +9,7 @@ import json
 import urllib.request
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.journeys.conftest import Running
@@ -22,6 +23,33 @@ def test_every_step_of_the_story_is_ticked(running: Running, request: pytest.Fix
         assert done.returncode == 0
     chapters = {step["chapter"][0] for step in told["steps"]}
     assert chapters == set("1234567")
+
+
+SLAUGHTERED_AND_SHIPPED = """
+WITH RECURSIVE back AS (
+  SELECT lot_id AS id FROM shipments_packing_task
+  UNION SELECT e.from_lot_id FROM lots_lot_edge e JOIN back ON e.to_lot_id = back.id
+)
+SELECT l.code FROM lots_lot l JOIN back USING (id) JOIN lots_lot_yield y ON y.lot_id = l.id WHERE y.step = 'slaughtering' LIMIT 1
+"""
+
+
+def test_a_recall_of_a_slaughter_lot_lists_its_parcels_and_buyers(running: Running) -> None:
+    """On what the story bought and shipped, though what is stopped is looked at only."""
+    with psycopg.connect(running.config.database_url.replace("+psycopg", "")) as connection:
+        found = connection.execute(SLAUGHTERED_AND_SHIPPED).fetchone()
+    assert found is not None
+    told = json.loads(running.command("recall", found[0], "--json").stdout)
+    assert told["recall"] is None
+    assert len(told["lots"]) >= 4, "carcass, cuts, frozen cuts, boxes"
+    assert told["shipments"]
+    assert told["buyers"] or told["organizations"]
+    counts = {"shipments": len(told["shipments"]), "orders": len(told["orders"]), "buyers": len(told["buyers"])}
+    assert {name: told["counts"][name] for name in counts} == counts
+    lines = running.command("recall", found[0]).stdout
+    assert "Dry run, nothing changed" in lines
+    assert told["shipments"][0]["code"] in lines
+    assert told["orders"][0]["code"] in lines
 
 
 def test_a_proof_of_a_changed_byte_is_refused(running: Running, tmp_path: Path) -> None:

@@ -368,16 +368,21 @@ class StepRequest(Asked, Base):
 
 
 class RecallMark(Base):
-    """One decision that a lot and all made from it must stop, and its lifting."""
+    """One decision that a lot and all made from it must stop, and its lifting. ``left_out``: codes of lots made from it that need not."""
 
     __tablename__ = "lots_recall_mark"
-    __table_args__ = (CheckConstraint("state <> 'none'", name="says_something"),)
+    __table_args__ = (
+        CheckConstraint("state <> 'none'", name="says_something"),
+        CheckConstraint("(left_out = '[]') = (left_out_reason IS NULL)", name="left_out_for_a_reason"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     code: Mapped[str] = mapped_column(unique=True)
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), index=True)
     state: Mapped[RecallState] = mapped_column(choice(RecallState))
     reason: Mapped[str]
+    left_out: Mapped[list[Any]] = mapped_column(default=list)
+    left_out_reason: Mapped[str | None]
     marked_by: Mapped[str]
     marked_at: Mapped[datetime]
     lifted_by: Mapped[str | None]

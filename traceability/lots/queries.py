@@ -113,6 +113,13 @@ def list_edges_out_of(session: Session, lot_id: UUID) -> list[tuple[LotEdge, Lot
     return [(edge, lot) for edge, lot in session.execute(query.order_by(LotEdge.id))]
 
 
+def list_edges_among(session: Session, lot_ids: Collection[UUID]) -> Sequence[LotEdge]:
+    """Every edge between two of these lots, in the order in which they were made."""
+    wanted = list(lot_ids)
+    query = select(LotEdge).where(LotEdge.from_lot_id.in_(wanted), LotEdge.to_lot_id.in_(wanted))
+    return session.scalars(query.order_by(LotEdge.id)).all()
+
+
 def list_parents(session: Session, lot_ids: Collection[UUID]) -> dict[UUID, list[Lot]]:
     """The lots that went into each of these, one step back, oldest first; an empty list where nothing did."""
     found: dict[UUID, list[Lot]] = {lot_id: [] for lot_id in lot_ids}

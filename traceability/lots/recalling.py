@@ -6,7 +6,7 @@ that is just being made from a marked one is either found here or refused there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -51,11 +51,20 @@ def list_affected(session: Session, lot: Lot) -> Sequence[Lot]:
 
 
 def mark_lots(
-    session: Session, actor: Actor, lot_code: str, reason: str, at: datetime, state: RecallState = RecallState.RECALLED
+    session: Session,
+    actor: Actor,
+    lot_code: str,
+    reason: str,
+    at: datetime,
+    state: RecallState = RecallState.RECALLED,
+    *,
+    only: Collection[str] = (),
+    left_out_reason: str = "",
 ) -> RecallMark:
     """Stop a lot and everything made from it: ``held`` while it is looked into, ``recalled`` when it must come back.
 
-    The operator, a county officer, and a clerk of the owner may. Raises Forbidden, NotFound, Invalid (no reason).
+    ``only`` narrows it to lots with these codes among them; then ``left_out_reason`` says why the others need not stop. The operator, a
+    county officer, and a clerk of the owner may. Raises Forbidden, NotFound, Invalid (no reason, or none of the lots chosen).
     """
     root = get_lot(session, lot_code)
     actor.must_any({Role.operator: None, Role.county_officer: None, Role.clerk: root.organization_id})
@@ -63,12 +72,20 @@ def mark_lots(
         raise Invalid("请写明召回或停售的原因。", field="reason")
     if state is RecallState.NONE:
         raise Invalid("请选择“暂停”或“召回”。", field="state")
-    lots = _lock_affected(session, root)
+    tree = _lock_affected(session, root)
+    lots = [lot for lot in tree if not only or lot.code in only]
+    left_out = sorted({lot.code for lot in tree} - {lot.code for lot in lots})
+    if not lots:
+        raise Invalid("请至少选一个要召回的批次。", field="lots")
+    if left_out and not left_out_reason.strip():
+        raise Invalid("请写明其余批次为什么不用召回。", field="left_out_reason")
     mark = RecallMark(
         code=new_code("RCL"),
         lot_id=root.id,
         state=state,
         reason=reason.strip()[:500],
+        left_out=left_out,
+        left_out_reason=left_out_reason.strip()[:500] if left_out else None,
         marked_by=actor.label,
         marked_at=at,
     )
@@ -78,7 +95,9 @@ def mark_lots(
     for lot in lots:
         lot.recall_state = _stronger(lot.recall_state, state)
     session.flush()
-    _say(session, actor, root, "holding", "recalled" if state is RecallState.RECALLED else "non_sellable_other", mark, at)
+    disposition = "recalled" if state is RecallState.RECALLED else "non_sellable_other"
+    for lot in _spoken_of(lots, root):
+        _say(session, actor, lot, "holding", disposition, mark, at)
     publish(session, LotsMarked(mark.code, [lot.code for lot in lots], state, mark.reason), at=at)
     return mark
 
@@ -101,7 +120,8 @@ def lift(session: Session, actor: Actor, mark_code: str, reason: str, at: dateti
     for lot in lots.values():
         lot.recall_state = _standing(session, lot.id)
     session.flush()
-    _say(session, actor, lots[mark.lot_id], "other", "sellable_not_accessible", mark, at)
+    for lot in _spoken_of(list(lots.values()), session.get_one(Lot, mark.lot_id)):
+        _say(session, actor, lot, "other", "sellable_not_accessible", mark, at)
     free = sorted(lot.code for lot in lots.values() if lot.recall_state is RecallState.NONE)
     publish(session, LotsLifted(mark.code, free), at=at)
     return mark
@@ -115,6 +135,11 @@ def _lock_affected(session: Session, root: Lot) -> list[Lot]:
         if not fresh:
             return sorted(known.values(), key=lambda lot: lot.id)
         known.update(lock_lots(session, fresh))
+
+
+def _spoken_of(lots: Sequence[Lot], root: Lot) -> Sequence[Lot]:
+    """The lots events speak of: the one everything else was made from, or each of those chosen when it is not among them."""
+    return [root] if any(lot.id == root.id for lot in lots) else lots
 
 
 def _stronger(one: RecallState, other: RecallState) -> RecallState:

@@ -11,18 +11,33 @@ from sqlalchemy.orm import Session
 from shop.recalls.describing import describe_plain, describe_tables
 from shop.recalls.queries import trace_reach
 from tests.factories.catalog import make_household
+from tests.factories.lots import make_chain
 from tests.shop.recalls.test_deciding import Sold
 
 
 def test_tables_and_plain_values_agree(session: Session) -> None:
     sold = Sold(session)
     reach = trace_reach(session, sold.lot)
-    plain = json.loads(json.dumps(describe_plain(reach)))
+    plain = json.loads(json.dumps(describe_plain(session, reach)))
     tables = {table.name: table for table in describe_tables(session, reach, lambda text: text)}
     assert [row[0] for row in tables["往下涉及批次"].rows] == plain["lots"] == [sold.lot.code]
     assert [row[0] for row in tables["订单"].rows] == [row["code"] for row in plain["orders"]] == [sold.order.code]
     assert all(len(row) == len(table.headings) for table in tables.values() for row in table.rows)
     assert tables["往上来源农户"].rows
+    assert tables["批次怎么来的"].rows == [(reach.upstream[-1].code, sold.lot.code, tables["批次怎么来的"].rows[0][2])]
+
+
+def test_the_papers_of_every_lot_in_reach_are_listed(session: Session) -> None:
+    chain = make_chain(session)
+    tables = {table.name: table for table in describe_tables(session, trace_reach(session, chain.carcass), lambda text: text)}
+    papers = {(row[0], row[1]) for row in tables["合格证和检疫检验"].rows}
+    assert papers == {(chain.live.code, "动物检疫合格证明"), (chain.carcass.code, "肉品品质检验合格证")}
+    edges = {(row[0], row[1]) for row in tables["批次怎么来的"].rows}
+    assert {(chain.live.code, chain.carcass.code), (chain.frozen.code, chain.pack.code)} <= edges
+    assert "没有放进召回的批次" not in tables
+    part = {t.name: t for t in describe_tables(session, trace_reach(session, chain.carcass, [chain.pack.code]), lambda text: text)}
+    assert [row[0] for row in part["往下涉及批次"].rows] == [chain.pack.code]
+    assert chain.carcass.code in {row[0] for row in part["没有放进召回的批次"].rows}
 
 
 def test_more_households_do_not_mean_more_queries(session: Session, count_queries: Any) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import re
 
+import pytest
 import python_calamine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Role
+from shop.recalls import views
 from shop.recalls.queries import trace_reach
 from tests.factories.catalog import act_as, form, make_actor
-from tests.shop.recalls.test_deciding import Sold
+from tests.factories.shop import make_order
+from tests.shop.recalls.test_deciding import Sold, two_packs
 
 
 def test_look_type_recall_lift(session: Session, app: Flask, client: FlaskClient) -> None:
@@ -56,3 +60,43 @@ def test_the_workbook_has_no_personal_data(session: Session, app: Flask, client:
     assert sold.order.code in cells
     assert sold.lot.code in cells
     assert not any("13900000000" in cell or "示例收货人" in cell for cell in cells)
+
+
+def test_choosing_some_of_the_lots_on_the_page(session: Session, app: Flask, client: FlaskClient) -> None:
+    sold = Sold(session)
+    act_as(app, sold.operator)
+    raw, one, other = two_packs(session, sold)
+    url = f"/recalls/lots/{raw.code}"
+    assert client.get(url).text.count('type="checkbox" name="lots"') == 3
+    page = client.get(f"{url}?lots={one.code}").text
+    assert "其余 2 个批次为什么不用召回" in page
+    assert "不是用这一批做成的" in client.get(f"{url}?lots={sold.lot.code}").text
+    scope = trace_reach(session, raw, [one.code]).scope
+    assert scope in page
+    values = {"scope": scope, "typed": raw.code, "reason": "封口不良。", "lots": one.code}
+    refused = client.post(url, data=form(**values, left_out_reason=" "))
+    assert (refused.status_code, "请写明其余批次为什么不用召回" in refused.text) == (422, True)
+    assert client.post(url, data=form(**values | {"lots": ""})).status_code == 409, "all is not what was looked at"
+    done = client.post(url, data=form(**values, left_out_reason="另一条线包装。"))
+    assert done.status_code == 302, done.text
+    told = client.get(done.location).text
+    assert "另一条线包装。" in told
+    assert other.code in told
+    assert f"lots={one.code}" in told, "the sheet is of what was recalled"
+
+
+def test_orders_are_paged(session: Session, app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    sold = Sold(session)
+    act_as(app, sold.operator)
+    for _ in range(3):
+        make_order(session, {sold.product.sku: 1})
+    session.flush()
+    monkeypatch.setattr(views, "SHOWN", 2)
+    url, seen = f"/recalls/lots/{sold.lot.code}", set()
+    for _ in range(2):
+        page = client.get(url).text
+        seen |= set(re.findall(r"/backoffice/orders/(ORD-[\w-]+)", page))
+        following = re.search(r'href="([^"]+after=[^"]+)" rel="next"', page)
+        url = following[1].replace("&amp;", "&") if following else url
+    assert len(seen) == 4
+    assert 'rel="next"' not in page

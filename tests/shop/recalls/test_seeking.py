@@ -1,0 +1,100 @@
+"""Tracing seeks: what the database does to follow a lot both ways does not grow with the number of lots and events there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import SYSTEM
+from shop.recalls.queries import list_reached_orders, trace_reach
+from tests.factories.catalog import AT
+from tests.shop.recalls.test_deciding import Sold
+from traceability.epcis.querying import find_page, parse_query
+from traceability.events.queries import list_events_of
+from traceability.lots.queries import list_downstream_lots, list_upstream_households, list_upstream_lots
+
+LARGE = ("lots_lot", "lots_lot_edge", "lots_lot_share", "events_event_epc", "events_trace_event", "stock_lot", "stock_allocation",
+         "orders_order", "shipments_shipment", "shipments_packing_task")  # fmt: skip
+
+
+BOX = "https://id.gs1.org/01/09520123456788/21/1"
+
+
+@pytest.fixture
+def sold(session: Session) -> Sold:
+    sold = Sold(session)
+    session.flush()
+    # A few rows fit on one page, which is read whole sooner than by any index: here the planner may not, nor join two whole tables.
+    for way in ("seqscan", "hashjoin", "mergejoin"):
+        session.execute(text(f"SET LOCAL enable_{way} = off"))
+    return sold
+
+
+def plans(session: Session, engine: Engine, act: Callable[[], Any]) -> list[dict[str, Any]]:
+    """EXPLAIN of every SELECT of ``act``."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.lstrip().startswith(("SELECT", "WITH")):
+            seen.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        act()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    raw = session.connection().connection.cursor()
+    found: list[dict[str, Any]] = []
+    for statement, parameters in seen:
+        raw.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+        row = raw.fetchone()
+        assert row
+        found.append(row[0][0]["Plan"])
+    assert found
+    return found
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def scanned(found: list[dict[str, Any]]) -> set[str]:
+    """Large tables that are read whole: row by row, or along an index without a condition on it."""
+    return {
+        node["Relation Name"]
+        for plan in found
+        for node in nodes(plan)
+        if node.get("Relation Name") in LARGE
+        and (node["Node Type"] == "Seq Scan" or (node["Node Type"].startswith("Index") and "Index Cond" not in node))
+    }
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda session, lot: list_upstream_lots(session, lot.id),
+        lambda session, lot: list_downstream_lots(session, lot.id),
+        lambda session, lot: list_upstream_households(session, lot.id),
+        lambda session, lot: list_events_of(session, BOX),
+        lambda session, lot: find_page(session, SYSTEM, parse_query({"MATCH_epc": BOX}), at=AT),
+        lambda session, lot: trace_reach(session, lot),
+        lambda session, lot: list_reached_orders(session, [lot.id]),
+    ],
+    ids=["upstream", "downstream", "households", "events of a box", "MATCH_epc", "dry run", "orders"],
+)
+def test_by_index_and_never_through_a_whole_table(session: Session, engine: Engine, sold: Sold, act: Callable[..., Any]) -> None:
+    found = plans(session, engine, lambda: act(session, sold.lot))
+    assert scanned(found) == set(), found
+
+
+def test_without_the_index_the_table_is_read_whole(session: Session, engine: Engine, sold: Sold) -> None:
+    session.execute(text("DROP INDEX ix_lots_lot_edge_to_lot_id"))
+    session.execute(text("ALTER TABLE lots_lot_edge DROP CONSTRAINT uq_lots_lot_edge_from_lot_id_to_lot_id"))
+    found = plans(session, engine, lambda: list_upstream_lots(session, sold.lot.id))
+    assert scanned(found) == {"lots_lot_edge"}

@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Result, WrongAnswer, percentile
+from benchmarks.figures import NotRun, Result, WrongAnswer, percentile
 from benchmarks.tree import Tree
 from traceability.ledger import verify
 
@@ -31,10 +31,6 @@ _MEASURE = """async ([proofs, policy, together, rounds]) => {
   }
   return [(await module.chooseCrypto()).name, times];
 }"""
-
-
-class NotRun(Exception):
-    """There is no browser here; the text says what is missing."""
 
 
 def measure_browser(tree: Tree, rounds: int) -> dict[str, Result]:

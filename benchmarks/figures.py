@@ -13,6 +13,10 @@ class WrongAnswer(Exception):
     """What was to be measured answered wrongly, so there is no figure; the text says what came."""
 
 
+class NotRun(Exception):
+    """Something it takes is not here; the text says what."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """One line of the table. ``figure`` is compared with ``goal`` in ``unit``; ``yardstick`` holds the medians behind it.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from benchmarks import audits, browser, live, rates, tree
-from benchmarks.figures import Figure, Pace, Result
+from benchmarks.figures import Figure, NotRun, Pace, Result
 from benchmarks.house import House, say
 from shop.config import Config
 
@@ -100,7 +100,7 @@ def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = ID
         say(f"Measuring {', '.join(ids)}")
         try:
             found |= job()
-        except browser.NotRun as problem:
+        except NotRun as problem:
             missing |= dict.fromkeys(ids, str(problem))
     return [_figure(name, found.get(name), missing.get(name, "")) for name in IDS if name in wanted]
 

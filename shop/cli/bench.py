@@ -7,11 +7,13 @@ import importlib
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 from kernel.local import MachineProblem
+from shop.config import Config
 
 BENCHES = {
     "shop": ("product-page", "checkout"),
@@ -36,6 +38,7 @@ BENCHES = {
         "g7-proof",
         "g8-published",
     ),
+    "traceability": ("t-capture", "t-capture-ratio", "t-hash", "t-match-epc", "t-households", "t-genealogy", "t-recall"),
 }
 QUICK_SECONDS = 36.0  # start of the servers and rounds; the rest of 50 s is for what is under way and for stopping
 LEAST_SECONDS = 20.0  # for the rounds when data had to be made first
@@ -45,7 +48,7 @@ def register(commands: Any) -> None:
     """Add the parser."""
     parser = commands.add_parser("bench", help="measure, each figure beside its yardstick")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="shop, scan, ledger or one figure; prepare NAME: only make its data"
+        "names", nargs="*", metavar="NAME", help="shop, scan, ledger, traceability or one figure; prepare NAME: only make its data"
     )
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument("--quick", action="store_true", help="fewer and shorter rounds: ends within 50 s")
@@ -69,9 +72,9 @@ def act(arguments: argparse.Namespace) -> int:
     pace = Pace(rounds, arguments.seconds or seconds)
     figures = []
     with House() as house:
-        more = None
-        if "ledger" in wanted:
-            more = importlib.import_module("benchmarks.ledger").preparations(house, arguments.full, wanted["ledger"])
+        more: dict[str, Callable[[Config], None]] = {}
+        for name in {"ledger", "traceability"} & wanted.keys():
+            more |= importlib.import_module(f"benchmarks.{name}").preparations(house, arguments.full, wanted[name])
         house.prepare(shop=bool({"shop", "scan"} & wanted.keys()), pgbench="checkout" in wanted.get("shop", ()), more=more)
         if only_prepare:
             return 0

@@ -20,11 +20,12 @@ const other = globalThis.BroadcastChannel ? new BroadcastChannel("shanhai-offlin
 
 const show = (id) => { for (const part of ["starting", "none", "locked", "open"]) $(part).hidden = part !== id; };
 
-function note(kind, name, values) {
+function tell(kind, text) {
   $("news").className = `note ${kind}`;
-  $("news").textContent = name ? say(name, values) : "";
-  $("news").hidden = !name;
+  $("news").textContent = text;
+  $("news").hidden = !text;
 }
+const note = (kind, name, values) => tell(kind, name ? say(name, values) : "");
 
 // --- amounts: text in, text out, six decimals, no floats
 
@@ -136,14 +137,14 @@ async function drawStorage() {
 async function refresh() {
   const fresh = { households: [], at: new Date().toISOString() };
   for (let after = 0; after !== null;) {
-    const { status, body } = await queue.ask(pass.token, lang, `data.json?after=${after}`);
-    if (status !== 200) return;
+    const { body } = await queue.ask(pass.token, lang, `data.json?after=${after}`);
+    if (!body.households) return;
     fresh.households.push(...body.households);
     Object.assign(fresh, { cooperative: body.cooperative, clerk: body.clerk, products: body.products, skew: Date.now() - Date.parse(body.now) });
     after = body.following;
   }
-  const { status, body } = await queue.ask(pass.token, lang, "numbers", {}, queue.newKey());
-  if (status === 200) await queue.layUp(body.numbers);
+  const { body } = await queue.ask(pass.token, lang, "numbers", {}, queue.newKey());
+  if (body.numbers) await queue.layUp(body.numbers);
   data = fresh;
   await put("kept", await seal(key, data), "data");
   drawHouseholds();
@@ -156,6 +157,7 @@ const meetServer = () => { meeting = meeting.then(meet, meet); return meeting; }
 
 async function meet() {
   if (!key || !navigator.onLine) return;
+  document.body.dataset.syncing = "";
   try {
     const whole = await queue.sync(key, pass.token, lang, draw);
     await refresh();
@@ -166,6 +168,7 @@ async function meet() {
     if (error instanceof queue.SignedOut) $("ended").hidden = false;
     else note("warn", "unreachable");
   }
+  delete document.body.dataset.syncing;
   if (!key) return; // locked meanwhile
   await draw();
   if (other) other.postMessage("changed");
@@ -274,10 +277,10 @@ async function askCounty(event) {
   const question = entry.question && entry.question.text === text ? entry.question : { key: queue.newKey(), text };
   await queue.noteAsked(key, id, question);
   try {
-    const { status, body } = await queue.ask(pass.token, lang, "questions", { ...entry.fields, happened_at: entry.at, kind: entry.kind, refusal: `${entry.slip} ${entry.reason}`, question: text }, question.key);
-    if (status === 200) await queue.noteAsked(key, id, { ...question, sent: true });
-    else { $("news").className = "note bad"; $("news").textContent = body.detail || ""; $("news").hidden = false; return; }
-    note("ok", "askedCounty");
+    const { body } = await queue.ask(pass.token, lang, "questions", { ...entry.fields, happened_at: entry.at, kind: entry.kind, refusal: `${entry.slip} ${entry.reason}`, question: text }, question.key);
+    if (body.asked) await queue.noteAsked(key, id, { ...question, sent: true });
+    if (body.detail) tell("bad", body.detail);
+    else note(body.asked ? "ok" : "warn", body.asked ? "askedCounty" : "askLater");
   } catch (error) {
     if (error instanceof queue.SignedOut) $("ended").hidden = false;
     else note("warn", "askLater");

@@ -14,16 +14,17 @@ export class NoNumber extends Error {}
 
 export const newKey = () => Array.from(random(16), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** One request to the phone's doors: {status, body}. Throws SignedOut, and TypeError without a network. */
+/** One request to the phone's doors: {status, body}, status 0 when a stranger answered. Throws SignedOut, and TypeError without a network. */
 export async function ask(token, lang, path, fields, key) {
   const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
   const how = { headers, credentials: "omit", cache: "no-store" };
   if (fields) Object.assign(how, { method: "POST", body: new URLSearchParams(fields) });
   if (key) headers["Idempotency-Key"] = key;
   const answer = await fetch(`${HOME}${path}${path.includes("?") ? "&" : "?"}lang=${lang}`, how);
+  // Only our own words count: the sign-in page of a hotel's network answers anything to anything.
+  const body = await answer.json().catch(() => null);
+  if (!body || (answer.status !== 200 && body.status !== answer.status)) return { status: 0, body: {} };
   if (answer.status === 401) throw new SignedOut();
-  let body = {};
-  try { body = await answer.json(); } catch (error) { /* a page of some machine between us and the server */ }
   return { status: answer.status, body };
 }
 
@@ -69,9 +70,8 @@ async function settle(key, entry) {
 async function send(token, lang, entry) {
   const fields = { ...entry.fields, slip: entry.slip, happened_at: entry.at };
   const { status, body } = await ask(token, lang, "deliveries", fields, entry.id);
-  // Only our own words count: the sign-in page of a hotel's network answers 200 to anything.
   if (status === 200 && body.slip === entry.slip) return { state: DONE, doneAt: body.recorded, reason: "" };
-  if (status >= 400 && status < 500 && status !== 429 && body.status === status) {
+  if (status >= 400 && status < 500 && status !== 429) {
     const told = (body.errors || []).map((error) => error.detail).join(" ");
     return { state: REFUSED, status, kind: body.type || "", reason: told || body.detail || String(status) };
   }

@@ -20,16 +20,22 @@ const database = () => {
   return opening;
 };
 
-/** Run `act` on the named stores in one transaction; what it gives comes once the transaction is on the disk. */
+/** Run `act` on the named stores in one transaction, all or nothing; what it gives comes once the transaction is on the disk. */
 export async function change(stores, act) {
   const transaction = (await database()).transaction(stores, "readwrite");
   const done = new Promise((resolve, reject) => {
     transaction.oncomplete = resolve;
     transaction.onabort = () => reject(transaction.error);
   });
-  const result = await act(...stores.map((name) => transaction.objectStore(name)), asked);
-  await done;
-  return result;
+  try {
+    const result = await act(...stores.map((name) => transaction.objectStore(name)), asked);
+    await done;
+    return result;
+  } catch (error) {
+    done.catch(() => {}); // the reason is the act's
+    try { transaction.abort(); } catch (ended) { /* by itself */ }
+    throw error;
+  }
 }
 
 export const all = async (store) => asked((await database()).transaction(store).objectStore(store).getAll());

@@ -11,7 +11,7 @@ const two = (number) => String(number).padStart(2, "0");
 const day = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 const moment = (text) => { const at = new Date(text); return `${day(at).slice(5)} ${two(at.getHours())}:${two(at.getMinutes())}`; };
 
-const FEW = 20, SOON = 5 * 86400000, SKEW = 5 * 60000;
+const FEW = 20, SOON = 5 * 86400000, SKEW = 5 * 60000, SCANNING = 30000;
 
 let key = null; // only while unlocked
 let data = null;
@@ -55,10 +55,21 @@ function option(value, text) {
   return made;
 }
 
-/** The households that fit what was typed: a number, initials, or a family name. */
-function drawHouseholds() {
-  const word = $("f-find").value.trim().toLowerCase();
-  const fits = ([no, name, initials]) => !word || (/^[0-9]+$/.test(word) ? String(no) === word : initials.startsWith(word) || name.startsWith(word[0]));
+/** The mark of a card in what was typed or scanned, or "". */
+async function readCard(text) {
+  const [, token] = text.trim().match(/\/cards\/([^/?#]+)$/) || [];
+  if (!token) return "";
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)));
+  return Array.from(hash.slice(0, 6), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The households that fit what was typed: a number, initials, a family name, or the link on a card. */
+async function drawHouseholds() {
+  const typed = $("f-find").value;
+  const word = typed.trim().toLowerCase();
+  const card = await readCard(typed);
+  if (!data || typed !== $("f-find").value) return;
+  const fits = ([no, name, initials, mark]) => !word || (card ? mark === card : /^[0-9]+$/.test(word) ? String(no) === word : initials.startsWith(word) || name.startsWith(word[0]));
   const found = data.households.filter(fits);
   const before = $("f-member_no").value;
   const options = found.slice(0, 100).map(([no, name, initials]) => option(no, `${no} ${name} ${initials}`));
@@ -84,6 +95,8 @@ function drawEntry(entry) {
   at("what").textContent = `${householdName(entry.fields.member_no)} · ${productName(entry.fields.product_sku)}`;
   at("amount").textContent = amount(entry.fields);
   at("more").textContent = [moment(entry.at), `¥${entry.fields.agreed_price}`, say(entry.fields.paid ? "paid" : "unpaid"), entry.fields.grade].filter(Boolean).join(" · ");
+  at("near").textContent = entry.near || "";
+  at("near").hidden = !entry.near;
   at("reason").textContent = entry.reason || "";
   at("asked").hidden = !(entry.question && entry.question.sent);
   for (const each of part.querySelectorAll("button, form")) each.dataset.id = entry.id;
@@ -255,6 +268,28 @@ async function add(event) {
   await sendSoon();
 }
 
+/** Look for the code of a card through the camera, where the browser can read codes by itself. */
+async function scan() {
+  const video = $("camera");
+  const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } }).catch(() => null);
+  if (!stream) return note("warn", "noCamera");
+  const stop = () => { for (const track of stream.getTracks()) track.stop(); video.hidden = true; };
+  video.srcObject = stream;
+  video.hidden = false;
+  video.play().catch(() => {});
+  const detector = new BarcodeDetector({ formats: ["qr_code"] });
+  for (const end = Date.now() + SCANNING; Date.now() < end && key;) {
+    const [code] = await detector.detect(video).catch(() => []);
+    if (code) {
+      $("f-find").value = code.rawValue;
+      stop();
+      return drawHouseholds();
+    }
+    await new Promise((resolve) => { setTimeout(resolve, 200); });
+  }
+  return stop();
+}
+
 const sendSoon = () => { if (navigator.onLine) return meetServer(); };
 const drawAmount = () => { $("both").textContent = amount({ quantity: $("f-quantity").value, unit: $("f-unit").value }); };
 
@@ -335,6 +370,8 @@ function watch() {
   $("f-find").addEventListener("input", drawHouseholds);
   for (const id of ["f-quantity", "f-unit"]) $(id).addEventListener("input", drawAmount);
   $("entries").addEventListener("click", act);
+  $("scan").hidden = !(globalThis.BarcodeDetector && navigator.mediaDevices);
+  $("scan").addEventListener("click", scan);
   $("entries").addEventListener("submit", askCounty);
   $("sync").addEventListener("click", async () => { if (navigator.onLine) await meetServer(); else note("warn", "unreachable"); });
   $("lock").addEventListener("click", lock);

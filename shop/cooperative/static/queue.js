@@ -70,7 +70,7 @@ async function settle(key, entry) {
 async function send(token, lang, entry) {
   const fields = { ...entry.fields, slip: entry.slip, happened_at: entry.at };
   const { status, body } = await ask(token, lang, "deliveries", fields, entry.id);
-  if (status === 200 && body.slip === entry.slip) return { state: DONE, doneAt: body.recorded, reason: "" };
+  if (status === 200 && body.slip === entry.slip) return { state: DONE, doneAt: body.recorded, near: body.near || "", reason: "" };
   if (status >= 400 && status < 500 && status !== 429) {
     const told = (body.errors || []).map((error) => error.detail).join(" ");
     return { state: REFUSED, status, kind: body.type || "", reason: told || body.detail || String(status) };

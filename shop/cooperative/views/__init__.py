@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
 from catalog.parties.access import current_actor
 from catalog.parties.models import Role
+from kernel.quantity import plain
+from traceability.lots.models import HouseholdDelivery
+from traceability.lots.queries import find_capacity_use
 from traceability.lots.states import LotKind, Step
 
 RAW = (LotKind.DELIVERY, LotKind.BULK, LotKind.PROCESSED)
@@ -18,3 +24,19 @@ STEP_TEXTS = {
 def own_cooperative() -> UUID:
     """The clerk's cooperative. Raises Forbidden for anybody else."""
     return current_actor().organization_with(Role.clerk)
+
+
+def warn_near_cap(session: Session, delivery: HouseholdDelivery) -> str:
+    """What a clerk is told when little of the household's cap is left after this delivery; "" while there is room."""
+    use = find_capacity_use(session, delivery)
+    if use is None or not use.is_near:
+        return ""
+    told: str = _(
+        "快到上限了：这户本季“%(material)s”已交 %(so_far)s %(unit)s，上限 %(cap)s %(unit)s，还能交 %(left)s %(unit)s。",
+        material=use.material,
+        so_far=plain(use.delivered),
+        cap=plain(use.cap),
+        left=plain(use.cap - use.delivered),
+        unit=_(use.unit.label),
+    )
+    return told

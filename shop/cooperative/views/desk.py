@@ -17,15 +17,14 @@ from catalog.parties.queries import get_organization, list_counties_of
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Problem
-from kernel.quantity import plain
 from kernel.web import once
 from shop.cooperative import asking, forms, queries
-from shop.cooperative.views import RAW, own_cooperative
+from shop.cooperative.views import RAW, own_cooperative, warn_near_cap
 from shop.cooperative.views.drafts import delivery_choices
 from shop.cooperative.views.slips import is_clerk_of, own_slip, slip_link, slip_words
 from traceability.lots.bounding import BeyondCapacity
 from traceability.lots.harvesting import mark_paid, record_delivery
-from traceability.lots.queries import find_capacity_use, get_delivery
+from traceability.lots.queries import get_delivery
 from traceability.lots.states import LotKind
 
 bp = Blueprint("cooperative", __name__, url_prefix="/cooperative", template_folder="../templates")
@@ -108,8 +107,7 @@ def slip(code: str) -> ResponseReturnValue:
     """The slip (交货凭证) the household takes home."""
     with reading() as session:
         slip = own_slip(session, code)
-        use = find_capacity_use(session, slip.delivery)
-        facts = {"use": use, "plain": plain, "clerk": is_clerk_of(slip)}
+        facts = {"near": warn_near_cap(session, slip.delivery), "clerk": is_clerk_of(slip)}
         return render_template("cooperative/slip.html", slip=slip, link=slip_link(session, code), **facts)
 
 

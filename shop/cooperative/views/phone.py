@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 from flask import Blueprint, g, jsonify, request
@@ -22,6 +23,9 @@ from kernel.errors import Unauthorized
 from kernel.web import csrf, door, once
 from shop.cooperative import asking, forms, numbering, queries, syncing
 from shop.cooperative.models import Device
+from shop.cooperative.views import warn_near_cap
+from traceability.lots import deciding
+from traceability.lots.bounding import BeyondCapacity
 
 bp = Blueprint("phone", __name__, url_prefix="/cooperative/offline")
 csrf.exempt(bp)
@@ -53,7 +57,7 @@ def _device() -> Device:
 @bp.get("/data.json")
 @from_phone
 def data() -> ResponseReturnValue:
-    """What the phone keeps: products, and of each household the number, the masked name and its initials; never more than that."""
+    """What the phone keeps: products, and of each household the number, the masked name, its initials and the mark of its card."""
     text = request.args.get("after", "0")
     after = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     device = _device()
@@ -66,7 +70,9 @@ def data() -> ResponseReturnValue:
         clerk=current_actor().name,
         now=clock.format_iso(clock.now()),
         products=[[product.sku, product.name, product.name_en] for product in products],
-        households=[[row.member_no, mask_name(row.head_name), row.pinyin_initials] for row in households],
+        households=[
+            [row.member_no, mask_name(row.head_name), row.pinyin_initials, mark_card(row.card_token)] for row in households
+        ],
         following=households[-1].member_no if len(households) == PAGE else None,
     )
     response.headers["Cache-Control"] = "no-store"
@@ -76,6 +82,11 @@ def data() -> ResponseReturnValue:
 def mask_name(name: str) -> str:
     """A name as a phone may keep it: 王**."""
     return f"{name[:1]}**"
+
+
+def mark_card(token: str | None) -> str:
+    """By what the phone knows a card that it is shown, without keeping what is on it: 48 bits of a hash; "" for no card."""
+    return sha256(token.encode()).hexdigest()[:12] if token else ""
 
 
 @bp.post("/numbers")
@@ -100,20 +111,28 @@ def sync(session: Session) -> ResponseReturnValue:
         key=request.headers.get("Idempotency-Key", ""),
     )
     delivery = syncing.sync_delivery(session, current_actor(), entry, at=clock.now())
-    return jsonify(slip=delivery.slip_code, recorded=clock.format_iso(delivery.recorded_at))
+    near = warn_near_cap(session, delivery)
+    return jsonify(slip=delivery.slip_code, recorded=clock.format_iso(delivery.recorded_at), near=near)
 
 
 @bp.post("/questions")
 @from_phone
 @once
 def ask(session: Session) -> ResponseReturnValue:
-    """Ask the county about an entry that was refused."""
-    asking.ask_county(
-        session,
-        current_actor(),
-        _device().organization_id,
-        refusal=request.form.get("refusal", ""),
-        question=request.form.get("question", ""),
-        at=clock.now(),
-    )
+    """Ask the county about an entry that was refused: to raise the cap when that stood in the way, else in words."""
+    organization_id, question = _device().organization_id, request.form.get("question", "")
+    if request.form.get("kind") == BeyondCapacity.type:
+        draft = forms.read_delivery(session, request.form, organization_id, happened=True)
+        deciding.request_capacity(
+            session,
+            current_actor(),
+            household_id=draft.household_id,
+            material=draft.material,
+            quantity=draft.quantity,
+            reason=question,
+            at=clock.now(),
+        )
+    else:
+        refusal = request.form.get("refusal", "")
+        asking.ask_county(session, current_actor(), organization_id, refusal=refusal, question=question, at=clock.now())
     return jsonify(asked=True)

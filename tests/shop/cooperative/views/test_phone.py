@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from catalog.parties import registering
+from catalog.parties import carding, registering
 from catalog.parties.models import SYSTEM, Role
 from kernel import clock
 from kernel.errors import Forbidden, Invalid, NotFound
@@ -28,8 +29,8 @@ from tests.factories.catalog import AT, act_as, make_actor, make_household, make
 from tests.factories.lots import make_capacity
 from traceability.events.models import TraceEvent
 from traceability.ledger.queries import find_entry_state
-from traceability.lots import harvesting
-from traceability.lots.models import HouseholdDelivery, Lot
+from traceability.lots import deciding, harvesting
+from traceability.lots.models import CapacityRequest, HouseholdDelivery, Lot
 
 HOME = "/cooperative/offline"
 
@@ -85,7 +86,7 @@ def handset(session: Session, app: Flask, client: FlaskClient, now: datetime) ->
 
 def test_the_phone_keeps_masked_names_and_nothing_more(handset: Phone, session: Session) -> None:
     answer = handset.ask("data.json")
-    assert answer.get_json()["households"] == [[1, "王**", "wxm"], [2, "李**", "lds"]]
+    assert answer.get_json()["households"] == [[1, "王**", "wxm", ""], [2, "李**", "lds", ""]]
     assert answer.get_json()["products"] == [[handset.product.sku, "静宁苹果（一级）", ""]]
     assert set(answer.get_json()) == {"cooperative", "clerk", "now", "products", "households", "following"}
     household = handset.households[0]
@@ -116,7 +117,7 @@ def test_an_entry_becomes_a_delivery_under_its_own_number(handset: Phone, sessio
     with time_machine.travel(AT - timedelta(hours=30), tick=False):
         fields = handset.entry(paid="1", grade="一级")
     answer = handset.post("deliveries", **fields)
-    assert answer.get_json() == {"slip": handset.numbers[0], "recorded": clock.format_iso(AT)}
+    assert answer.get_json() == {"slip": handset.numbers[0], "recorded": clock.format_iso(AT), "near": ""}
     delivery = session.scalars(select(HouseholdDelivery)).one()
     assert (delivery.household_id, delivery.quantity, delivery.unit) == (handset.households[0].id, 200, Unit.JIN)
     assert (delivery.delivered_at, delivery.recorded_at) == (AT - timedelta(hours=30), AT)
@@ -246,16 +247,36 @@ def test_a_refused_entry_has_its_reason_in_chinese_and_leaves_its_number_free(
     assert handset.post("deliveries", **handset.entry()).status_code == 200, "mended, it goes in under the same number"
 
 
-def test_beyond_the_cap_the_reason_names_it_and_the_county_can_be_asked(handset: Phone, session: Session) -> None:
-    reason = handset.post("deliveries", **handset.entry(quantity="6002")).get_json()["detail"]
-    assert "最多能交 3000" in reason
-    key = new_code("KEY")
+def test_beyond_the_cap_the_reason_names_it_and_the_county_decides(handset: Phone, session: Session) -> None:
+    fields = handset.entry(quantity="6002")
+    told = handset.post("deliveries", **fields).get_json()
+    assert "最多能交 3000" in told["detail"]
+    key, question = new_code("KEY"), fields | {"kind": told["type"], "question": "今年新包了十亩地", "refusal": told["detail"]}
     for _ in range(2):
-        assert (
-            handset.post("questions", key, refusal=f"{handset.numbers[0]} {reason}", question="今年新包了十亩地").status_code == 200
-        )
+        assert handset.post("questions", key, **question).status_code == 200
+    asked = session.scalars(select(CapacityRequest)).one()
+    assert (asked.household_id, asked.wanted, asked.reason) == (handset.households[0].id, 3001, "今年新包了十亩地")
+    assert handset.post("questions", **question).status_code == 409, "asked already"
+    officer = make_actor(session, Role.county_officer)
+    deciding.decide_capacity(session, officer, request_id=asked.id, granted=Decimal(1), decision="已核实", at=AT)
+    answer = handset.post("deliveries", **fields)
+    assert "快到上限了" in answer.get_json()["near"]
+
+
+def test_any_other_refusal_is_asked_about_in_words(handset: Phone, session: Session) -> None:
+    fields = {"kind": "invalid", "question": "上周断网了", "refusal": f"{handset.numbers[0]} 已过补记的期限"}
+    assert handset.post("questions", **fields).status_code == 200
     question = session.scalars(select(CountyQuestion)).one()
-    assert (question.organization_id, question.refusal) == (handset.cooperative.id, f"{handset.numbers[0]} {reason}")
+    assert (question.organization_id, question.refusal) == (handset.cooperative.id, fields["refusal"])
+    assert handset.post("questions", **fields | {"question": "?"}).status_code == 422
+
+
+def test_the_phone_knows_a_card_without_keeping_what_is_on_it(handset: Phone, session: Session) -> None:
+    household = carding.issue_card(session, handset.clerk, handset.households[0].id)
+    assert household.card_token
+    answer = handset.ask("data.json")
+    assert answer.get_json()["households"][0][3] == sha256(household.card_token.encode()).hexdigest()[:12]
+    assert household.card_token not in answer.text
 
 
 def test_another_cooperatives_household_is_not_there_and_its_goods_are_refused(handset: Phone, session: Session) -> None:

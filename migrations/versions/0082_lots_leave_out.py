@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = '0082'
-down_revision = '0041'
+down_revision = '0063'
 branch_labels = None
 depends_on = None
 

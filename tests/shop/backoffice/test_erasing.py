@@ -61,7 +61,9 @@ def entries(session: Session) -> dict[object, bytes]:
 def test_no_table_holds_a_name_afterwards_and_the_log_is_as_it_was(session: Session, known: Known) -> None:
     before = found_in(session, *NEEDLES)
     assert {needle for _, needle in before} == set(NEEDLES), "the search finds them all before"
-    assert {"lots_slip_word", "orders_order", "shipments_shipment", "cases_message", "notices_notice", "invoices_request"} <= {t for t, _ in before}
+    assert {"lots_slip_word", "orders_order", "shipments_shipment", "cases_message", "notices_notice", "invoices_request"} <= {
+        t for t, _ in before
+    }
     assert session.scalars(select(SealedField).where(SealedField.subject_id == known.household.id)).first() is not None
     logged = entries(session)
     events = session.scalars(select(TraceEvent.id)).all()

@@ -271,7 +271,9 @@ def test_the_pin_and_the_saved_file(context: BrowserContext, line: Line, tmp_pat
         next_.get_by_label("读回文件").set_input_files(file)
         next_.get_by_label("文件的密码").fill(password)
         next_.get_by_role("button", name="读回", exact=True).click()
-        expect(next_.locator("#news, #entries").filter(has_text=says if password[0] == "w" else slip or "?").first).to_be_visible(timeout=30_000)
+        expect(next_.locator("#news, #entries").filter(has_text=says if password[0] == "w" else slip or "?").first).to_be_visible(
+            timeout=30_000
+        )
     expect(next_.locator("[data-entry=done]")).to_have_count(1)
     assert [code for code, _ in stored()] == [slip]
 

@@ -70,6 +70,10 @@ class FileStore:
         except FileNotFoundError as error:
             raise NotFound("没有这个文件。") from error
 
+    def delete(self, digest: str) -> None:
+        """Delete a stored file for good; twice is once."""
+        self._path(digest).unlink(missing_ok=True)
+
     def _path(self, digest: str) -> Path:
         return self.folder / digest[:2] / digest
 

@@ -79,6 +79,11 @@ class Config:
         return Path(self.data_dir) / "files"
 
     @property
+    def photos_dir(self) -> Path:
+        """Folder of photographs of deliveries: apart from other files, since what lies here is deleted when somebody asks."""
+        return Path(self.data_dir) / "photos"
+
+    @property
     def log_dir(self) -> Path:
         """Folder the log's tiles and checkpoint are published to."""
         return Path(self.data_dir) / "log"

@@ -24,6 +24,7 @@ BEAT = {
     "payments": {"task": "payments.read_unsettled", "schedule": 20.0, "options": {"expires": 30}},
     "provider": {"task": "payments.catch_up", "schedule": 60.0, "options": {"expires": 60}},
     "holds": {"task": "stock.release_expired", "schedule": 30.0},
+    "photos": {"task": "lots.delete_photos", "schedule": 60.0, "options": {"expires": 60}},
     "scrubs": {"task": "ledger.scrub", "schedule": 60.0, "options": {"expires": 60}},
     "subscribers": {"task": "epcis.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "old-deliveries": {"task": "epcis.forget", "schedule": 86_400.0},
@@ -46,6 +47,7 @@ def create_worker(config: Config) -> Celery:
     from shop.payments.cashier import open_cashier
     from shop.payments.tasks import use_cashier
     from shop.rooms import TASK_MODULES, import_all
+    from traceability.lots import tasks as lots_tasks
     from traceability.scan.tasks import use_store
 
     import_all(TASK_MODULES)
@@ -54,6 +56,7 @@ def create_worker(config: Config) -> Celery:
     use_mailer(mail.open_mailer(config.mail_url))
     use_cashier(open_cashier(config))
     use_store(FileStore(config.files_dir))
+    lots_tasks.use_store(FileStore(config.photos_dir))
     worker_ready.connect(_look_at_once, weak=False)
     worker_process_init.connect(lambda **_: wiring.connect(config, pool_size=2), weak=False)
     return celery

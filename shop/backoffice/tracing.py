@@ -23,7 +23,8 @@ from shop.orders.erasing import find_unfinished
 from shop.orders.models import Order, OrderKind
 from shop.reviews.models import Review
 from traceability.ledger.models import SealedField
-from traceability.lots.models import HouseholdDelivery, LotShare, SlipWord
+from traceability.lots.models import ActPhoto, HouseholdDelivery, LotShare, SlipWord
+from traceability.lots.states import SlipState
 
 WHY_LABELS = {
     "交货记录": "生产记录至少保存二年（农产品质量安全法第二十七条），收购凭证是会计档案（会计档案管理办法）。",
@@ -113,7 +114,13 @@ def _of_household(session: Session, household_id: UUID) -> Footprint:
     cooperative = session.get_one(Organization, household.cooperative_id)
     deliveries = HouseholdDelivery.household_id == household.id
     own = select(HouseholdDelivery.id).where(deliveries)
-    unpaid = _count(session, HouseholdDelivery, deliveries, HouseholdDelivery.paid_at.is_(None))
+    unpaid = _count(
+        session,
+        HouseholdDelivery,
+        deliveries,
+        HouseholdDelivery.paid_at.is_(None),
+        HouseholdDelivery.slip_state != SlipState.CORRECTED,
+    )
     return Footprint(
         kind=SubjectKind.HOUSEHOLD,
         subject_id=household.id,
@@ -128,6 +135,10 @@ def _of_household(session: Session, household_id: UUID) -> Footprint:
             ),
             Trace(Term("撤回用的二维码"), _count(session, HouseholdCard, HouseholdCard.household_id == household.id)),
             Trace(Term("日志里的保密内容"), _count(session, SealedField, SealedField.subject_id == household.id)),
+            Trace(
+                Term("交货时拍的照片"),
+                _count(session, ActPhoto, ActPhoto.household_id == household.id, ActPhoto.erased_at.is_(None)),
+            ),
             Trace(Term("在交货凭证上说的话"), _count(session, SlipWord, SlipWord.delivery_id.in_(own))),
             _kept(Term("交货记录"), _count(session, HouseholdDelivery, deliveries)),
             _kept(Term("在批次里的份额"), _count(session, LotShare, LotShare.household_id == household.id)),

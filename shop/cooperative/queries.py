@@ -19,7 +19,7 @@ from catalog.products.models import Product
 from kernel.clock import SHANGHAI
 from kernel.quantity import Dimension, Quantity, Unit
 from shop.cooperative.models import CountyQuestion, Device
-from traceability.lots.models import HouseholdDelivery, Lot, SlipWord, TradeItem
+from traceability.lots.models import ActPhoto, HouseholdDelivery, Lot, SlipWord, TradeItem
 from traceability.lots.queries import get_delivery
 from traceability.lots.states import ItemState, LotKind, SlipState
 
@@ -49,6 +49,7 @@ class Slip:
     names: Mapping[str, str]
     replaced_by: str | None
     replaced_for: UUID | None
+    has_photo: bool
 
     @property
     def holder(self) -> str:
@@ -84,7 +85,7 @@ def list_disputes(
 
 
 def _slips(session: Session, deliveries: Sequence[HouseholdDelivery]) -> list[Slip]:
-    """Four queries for any number of slips."""
+    """Five queries for any number of slips."""
     new = aliased(HouseholdDelivery)
     rows = session.execute(
         select(HouseholdDelivery.id, Lot, Household, Organization, new.slip_code, new.household_id)
@@ -100,8 +101,11 @@ def _slips(session: Session, deliveries: Sequence[HouseholdDelivery]) -> list[Sl
         words[word.delivery_id].append(word)
     said = [word.said_by for found in words.values() for word in found if word.said_by]
     names = name_actors(session, [*said, *(delivery.typed_by for delivery in deliveries)])
+    photographed = select(ActPhoto.delivery_id).where(ActPhoto.delivery_id.in_(behind), ActPhoto.erased_at.is_(None))
+    photos = set(session.scalars(photographed))
     return [
-        Slip(each, *behind[each.id][:3], names[each.typed_by], words[each.id], names, *behind[each.id][3:]) for each in deliveries
+        Slip(each, *behind[each.id][:3], names[each.typed_by], words[each.id], names, *behind[each.id][3:], each.id in photos)
+        for each in deliveries
     ]
 
 

@@ -16,6 +16,7 @@ from tests.architecture.doors import UNSAFE, Doors, learn, lines
 ROOT = Path(__file__).parents[2]
 UPLOADS = {
     "cases.claim_damage": "photo",
+    "cooperative.add_delivery": "photo",
     "documents.record": "scan",
     "imports.upload": "file",
     "payments.import_statement": "file",
@@ -23,7 +24,7 @@ UPLOADS = {
     "products.picture": "picture",
 }
 TAKEN_FROM = {"shop/cases/views.py", "catalog/documents/forms.py", "shop/payments/views/office.py",
-    "shop/procurement/views/requests.py", "shop/cooperative/views/imports.py", "catalog/products/views.py"}  # fmt: skip
+    "shop/procurement/views/requests.py", "shop/cooperative/views/imports.py", "shop/cooperative/views/photos.py", "catalog/products/views.py"}  # fmt: skip
 PROGRAM = b"MZ\x90\x00" + b"\x00" * 600
 FILES = {
     "empty": (b"", "a.pdf"),

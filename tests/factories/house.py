@@ -267,6 +267,8 @@ class House:
             "payments.refund_id": self.refund.id,
             "payments.code": self.payment.code,
             "payments.import_id": self.statement.id,
+            "photos.code": self.delivery.slip_code,
+            "photos.token": slip_links.sign(self.secret_key, self.delivery.slip_code),
             "pictures.digest": digest,
             "prices.sku": self.goods.sku,
             "procurement_acceptance.code": self.request.code,
@@ -340,6 +342,7 @@ class House:
             "carrier": "fake",
             "about": "weight",
             "how": "void",
+            "faces": "none",
             "t": self.pay_token(),
         }
         return {name: str(value) for name, value in found.items()}

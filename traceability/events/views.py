@@ -28,6 +28,7 @@ bp = Blueprint("events", __name__, template_folder="templates")
 FIELD_LABELS = {
     "household": "农户",
     "ear_tags": "耳标",
+    "photo_sha256": "照片",
     "quantity": "数量",
     "taken": "用量",
     "serials": "盒子编号",

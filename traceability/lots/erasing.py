@@ -1,16 +1,18 @@
-"""What an erased household said to its slips goes, and so do the answers, which may name it; that there was a dispute, about what, stays.
+"""What is personal about an erased household goes: what was said to its slips, and the photographs taken at its deliveries.
 
-So it is with what the county was asked about it: figures and verdicts stay, words go; what is still open is asked no more.
+The answers to a dispute go too, which may name it; that there was a dispute, about what, stays.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select, update
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from catalog.parties.erasing import SubjectErased, SubjectKind
-from traceability.lots.models import CapacityRequest, HouseholdDelivery, SlipWord
-from traceability.lots.states import Verdict
+from traceability.lots.models import ActPhoto, HouseholdDelivery, SlipWord
 
 
 def forget_slip_words(session: Session, event: SubjectErased) -> None:
@@ -18,6 +20,26 @@ def forget_slip_words(session: Session, event: SubjectErased) -> None:
     if event.kind is SubjectKind.HOUSEHOLD:
         own = select(HouseholdDelivery.id).where(HouseholdDelivery.household_id == event.subject_id)
         session.execute(update(SlipWord).where(SlipWord.delivery_id.in_(own)).values(words=None))
-        asked = CapacityRequest.household_id == event.subject_id
-        session.execute(delete(CapacityRequest).where(asked, CapacityRequest.verdict == Verdict.OPEN))
-        session.execute(update(CapacityRequest).where(asked).values(reason="", decision=""))
+
+
+def forget_photos(session: Session, event: SubjectErased) -> None:
+    """The reaction; the files go with the next sweep (``tasks.delete_photos``)."""
+    if event.kind is SubjectKind.HOUSEHOLD:
+        erase_photos(session, event.subject_id, event.at)
+
+
+def erase_photos(session: Session, household_id: UUID, at: datetime) -> None:
+    """Hide every photograph of the household from now on and have their files deleted. Twice changes nothing."""
+    own = update(ActPhoto).where(ActPhoto.household_id == household_id, ActPhoto.erased_at.is_(None))
+    session.execute(own.values(erased_at=at))
+
+
+def erase_photo(session: Session, delivery_id: UUID, at: datetime) -> bool:
+    """Hide the photograph of one delivery and have its file deleted; whether there was one. The door has checked who may."""
+    own = update(ActPhoto).where(ActPhoto.delivery_id == delivery_id, ActPhoto.erased_at.is_(None))
+    return session.execute(own.values(erased_at=at).returning(ActPhoto.id)).first() is not None
+
+
+def forget_file(session: Session, digest: str) -> None:
+    """Note that the file of an erased photograph is gone."""
+    session.execute(update(ActPhoto).where(ActPhoto.digest == digest, ActPhoto.erased_at.is_not(None)).values(digest=None))

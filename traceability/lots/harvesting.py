@@ -24,7 +24,7 @@ from kernel.money import Money
 from kernel.quantity import Quantity, Unit, plain
 from traceability.events.vocabulary import Action
 from traceability.lots import bounding, describing
-from traceability.lots.models import EarTag, HouseholdDelivery, Lot, LotShare
+from traceability.lots.models import ActPhoto, EarTag, HouseholdDelivery, Lot, LotShare
 from traceability.lots.queries import find_grant
 from traceability.lots.states import LotKind, SlipState
 from traceability.lots.units import in_standard_unit
@@ -33,6 +33,14 @@ from traceability.lots.units import in_standard_unit
 _EAR_TAG = re.compile(r"[123][0-9]{14}")
 LATE = timedelta(days=3)  # a phone without a network keeps entries for two days; a third for the way back
 CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph that is in the file store already; ``faces_agreed``: people can be recognised in it and agreed."""
+
+    digest: str
+    faces_agreed: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class DeliveryDraft:
     happened_at: datetime | None = None
     slip_code: str | None = None
     lot_code: str | None = None
+    photo: Photo | None = None
 
 
 def record_delivery(session: Session, actor: Actor, draft: DeliveryDraft, at: datetime) -> HouseholdDelivery:
@@ -96,7 +105,9 @@ def record_delivery(session: Session, actor: Actor, draft: DeliveryDraft, at: da
     )
     session.add(delivery)
     session.flush()
-    _say(session, actor, lot, delivery, quantity)
+    if draft.photo is not None:
+        session.add(_photo(delivery, draft.photo))
+    _say(session, actor, lot, delivery, quantity, draft.photo)
     return delivery
 
 
@@ -192,10 +203,23 @@ def find_turns(session: Session, tags: Sequence[str]) -> dict[str, int]:
     return {tag: int(turn) for tag, turn in session.execute(query)}
 
 
-def _say(session: Session, actor: Actor, lot: Lot, delivery: HouseholdDelivery, quantity: Quantity) -> None:
+def _photo(delivery: HouseholdDelivery, photo: Photo) -> ActPhoto:
+    return ActPhoto(
+        delivery_id=delivery.id,
+        household_id=delivery.household_id,
+        digest=photo.digest,
+        faces_agreed=photo.faces_agreed,
+        added_by=delivery.typed_by,
+        added_at=delivery.recorded_at,
+    )
+
+
+def _say(session: Session, actor: Actor, lot: Lot, delivery: HouseholdDelivery, quantity: Quantity, photo: Photo | None) -> None:
     private: dict[str, tuple[UUID | None, str]] = {"household": (delivery.household_id, str(delivery.household_token))}
     if delivery.ear_tags:
         private["ear_tags"] = (delivery.household_id, " ".join(delivery.ear_tags))
+    if photo is not None:
+        private["photo_sha256"] = (delivery.household_id, photo.digest)
     describing.say_of_lot(
         session,
         actor,

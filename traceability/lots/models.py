@@ -218,6 +218,29 @@ class SlipWord(Base):
     said_at: Mapped[datetime]
 
 
+class ActPhoto(Base):
+    """A photograph taken at a delivery; its SHA-256 stands in the event's entry as a private field of the household.
+
+    ``faces_agreed``: people can be recognised and agreed; else nobody can. ``erased_at`` hides it at once, and ``digest`` is forgotten
+    when the file itself is gone.
+    """
+
+    __tablename__ = "lots_act_photo"
+    __table_args__ = (
+        CheckConstraint("digest IS NOT NULL OR erased_at IS NOT NULL", name="gone"),
+        Index("ix_lots_act_photo_to_delete", "id", postgresql_where="erased_at IS NOT NULL AND digest IS NOT NULL"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("lots_household_delivery.id"), unique=True)
+    household_id: Mapped[UUID] = mapped_column(ForeignKey("parties_household.id"), index=True)
+    digest: Mapped[str | None] = mapped_column(unique=True)
+    faces_agreed: Mapped[bool]
+    added_by: Mapped[str]
+    added_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]
+
+
 class EarTag(Base):
     """An animal is delivered once: its ear tag (畜禽标识) is a key. An odd ``turn`` says that it was delivered, an even one that this was
     declared wrong, so that it may be delivered after all.

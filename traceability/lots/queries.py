@@ -16,6 +16,7 @@ from catalog.parties.models import Household
 from kernel.errors import NotFound, Term
 from kernel.periods import valid_on
 from traceability.lots.models import (
+    ActPhoto,
     CapacityRequest,
     CapacityRule,
     CapacityUse,
@@ -79,6 +80,18 @@ def get_delivery(session: Session, slip_code: str) -> HouseholdDelivery:
     if delivery is None:
         raise NotFound("没有凭证“%(code)s”。", params={"code": slip_code[:40]})
     return delivery
+
+
+def find_photo(session: Session, delivery_id: UUID) -> str | None:
+    """The digest of a delivery's photograph, or None: there was none, or it was erased."""
+    query = select(ActPhoto.digest).where(ActPhoto.delivery_id == delivery_id, ActPhoto.erased_at.is_(None))
+    return session.scalar(query)
+
+
+def list_photos_to_delete(session: Session, *, limit: int = 100) -> Sequence[str]:
+    """Digests of photographs that were erased and whose files are still there."""
+    query = select(ActPhoto.digest).where(ActPhoto.erased_at.is_not(None), ActPhoto.digest.is_not(None))
+    return [digest for digest in session.scalars(query.order_by(ActPhoto.id).limit(limit)) if digest]
 
 
 def list_deliveries(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from kernel.web import once
 from shop.cooperative import asking, forms, queries
 from shop.cooperative.views import RAW, own_cooperative, warn_near_cap
 from shop.cooperative.views.drafts import delivery_choices
+from shop.cooperative.views.photos import Taken, taken_photo
 from shop.cooperative.views.slips import is_clerk_of, own_slip, slip_link, slip_words
 from traceability.lots.bounding import BeyondCapacity
 from traceability.lots.harvesting import mark_paid, record_delivery
@@ -83,7 +85,8 @@ def _delivery_page(form: Mapping[str, Any], errors: Mapping[str, str], refusal: 
 def add_delivery() -> ResponseReturnValue:
     """Record a delivery; what is refused stays on the form, with the way to ask the county."""
     try:
-        return _add_delivery()
+        with taken_photo() as taken:
+            return _add_delivery(taken)
     except Problem as problem:
         if problem.status not in (409, 422):
             raise
@@ -92,11 +95,12 @@ def add_delivery() -> ResponseReturnValue:
 
 
 @once
-def _add_delivery(session: Session) -> ResponseReturnValue:
-    draft = forms.read_delivery(session, request.form, own_cooperative())
+def _add_delivery(session: Session, taken: Taken) -> ResponseReturnValue:
+    draft = replace(forms.read_delivery(session, request.form, own_cooperative()), photo=taken.photo)
     delivery = record_delivery(session, current_actor(), draft, clock.now())
     if request.form.get("paid") == "1":
         mark_paid(session, current_actor(), delivery_id=delivery.id, at=clock.now())
+    taken.used = True
     flash(_("已收货，交货凭证 %(code)s。", code=delivery.slip_code))
     return redirect(url_for("cooperative.slip", code=delivery.slip_code))
 

@@ -20,12 +20,13 @@ const other = globalThis.BroadcastChannel ? new BroadcastChannel("shanhai-offlin
 
 const show = (id) => { for (const part of ["starting", "none", "locked", "open"]) $(part).hidden = part !== id; };
 
-function tell(kind, text) {
-  $("news").className = `note ${kind}`;
-  $("news").textContent = text;
-  $("news").hidden = !text;
+function tell(kind, text, place = "news") {
+  $(place).className = `note ${kind}`;
+  $(place).textContent = text;
+  $(place).hidden = !text;
 }
 const note = (kind, name, values) => tell(kind, name ? say(name, values) : "");
+const sending = (name) => tell("warn", name ? say(name) : "", "sending");
 
 // --- amounts: text in, text out, six decimals, no floats
 
@@ -175,11 +176,11 @@ async function meet() {
     const whole = await queue.sync(key, pass.token, lang, draw);
     await refresh();
     await queue.tidy();
-    note("", whole ? "" : "later");
+    sending(whole ? "" : "later");
     $("ended").hidden = true;
   } catch (error) {
     if (error instanceof queue.SignedOut) $("ended").hidden = false;
-    else note("warn", "unreachable");
+    else sending("unreachable");
   }
   delete document.body.dataset.syncing;
   if (!key) return; // locked meanwhile
@@ -357,6 +358,7 @@ async function loadFile() {
 function lock() {
   clear($("delivery"), []);
   key = data = pass = null;
+  queue.forget();
   $("entries").replaceChildren();
   $("f-member_no").replaceChildren();
   note("", "");
@@ -373,7 +375,7 @@ function watch() {
   $("scan").hidden = !(globalThis.BarcodeDetector && navigator.mediaDevices);
   $("scan").addEventListener("click", scan);
   $("entries").addEventListener("submit", askCounty);
-  $("sync").addEventListener("click", async () => { if (navigator.onLine) await meetServer(); else note("warn", "unreachable"); });
+  $("sync").addEventListener("click", async () => { if (navigator.onLine) await meetServer(); else sending("unreachable"); });
   $("lock").addEventListener("click", lock);
   $("file").addEventListener("submit", saveFile);
   $("load").addEventListener("click", loadFile);

@@ -148,6 +148,14 @@ def test_too_long_an_address(partner: Partner) -> None:
     assert (answer.status_code, answer.get_json()["title"]) == (414, "URITooLongException")
 
 
+def test_programs_may_send_faster_than_people_click(partner: Partner) -> None:
+    assert partner.get("/eventTypes").headers["X-RateLimit-Limit"] == "6000"
+
+
+def test_an_answer_without_a_body_has_no_type(partner: Partner) -> None:
+    assert "Content-Type" not in partner.name("x", {}).headers
+
+
 def test_head_tells_as_much_as_get(client: FlaskClient, partner: Partner) -> None:
     got = partner.get("/events")
     told = client.head("/epcis/events", headers=partner._headers)

@@ -237,6 +237,7 @@ def get_evidence(session: Session, request: CapacityRequest, on: date) -> Eviden
     own = uses.filter_by(material=request.material).order_by(CapacityUse.season.desc()).limit(5)
     others = uses.filter_by(season=request.season).where(CapacityUse.material != request.material).order_by(CapacityUse.material)
     brought = select(HouseholdDelivery).filter_by(household_id=request.household_id, material=request.material)
+    brought = brought.where(HouseholdDelivery.slip_state != SlipState.CORRECTED)
     granted = select(func.count()).select_from(CapacityRequest).filter_by(verdict=Verdict.APPROVED)
     neighbours, average = _list_neighbours(session, request, rule) if rule else (0, None)
     return Evidence(

@@ -25,7 +25,7 @@ ASKS_NOTHING = {
     "accounts.remove_address", "backoffice.retry", "backoffice.show_review", "backoffice_orders.decide",
     "basket.change", "cards.make_card", "cases.take", "coldchain.retire", "cooperative.paid", "cooperative_consents.issue",
     "invoices.withdraw", "keys.revoke", "offline.end", "orders.cancel",
-    "orders.receive", "packing.another_parcel", "procurement_money.remove_rule",
+    "orders.receive", "packing.another_parcel", "photos.erase", "procurement_money.remove_rule",
     "withdrawals.withdraw",
 }  # fmt: skip
 """A button is all there is to these: they do what they say when nothing is filled in."""

@@ -11,6 +11,7 @@ from flask import Blueprint, current_app, flash, redirect, request, send_file, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
 
 from catalog.parties.access import require
 from catalog.parties.models import Role
@@ -44,8 +45,10 @@ def taken_photo() -> Iterator[Taken]:
 
     Raises Invalid (no picture, or nobody said whether people can be recognised).
     """
-    taken = Taken(_read())
+    given = request.files.get("photo")
+    taken = Taken(None)
     try:
+        taken.photo = _read(given) if given is not None else None
         yield taken
     except BaseException:
         taken.used = False
@@ -53,12 +56,13 @@ def taken_photo() -> Iterator[Taken]:
     finally:
         if taken.photo is not None and not taken.used:
             _store().delete(taken.photo.digest)
+        if given is not None:
+            given.close()
 
 
-def _read() -> Photo | None:
-    given = request.files.get("photo")
-    content = given.stream.read(MAX_BYTES + 1) if given is not None else b""
-    if given is None or not (content or given.filename):
+def _read(given: FileStorage) -> Photo | None:
+    content = given.stream.read(MAX_BYTES + 1)
+    if not content and not given.filename:
         return None
     given.stream.seek(0)
     small = shrink(content)

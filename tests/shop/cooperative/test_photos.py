@@ -82,7 +82,7 @@ def swept(config: Config) -> Iterator[None]:
 
 
 def test_it_is_kept_small_and_committed_to(client: FlaskClient, scale: Scale) -> None:
-    answer = scale.send(client, make_photo())
+    answer = scale.send(client, make_photo(900, 600))
     assert answer.status_code == 302
     (file,) = scale.files
     content = file.read_bytes()

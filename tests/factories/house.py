@@ -225,6 +225,7 @@ class House:
             "cooperative.question_id": self.question.id,
             "county.capacity.request_id": self.beyond.id,
             "county.decide_capacity.request_id": self.beyond.id,
+            "county.correct_basis.request_id": self.beyond.id,
             "county.step.request_id": self.step.id,
             "county.decide_step.request_id": self.step.id,
             "county.claim_id": self.claim.id,

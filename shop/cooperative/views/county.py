@@ -195,6 +195,7 @@ def _capacity_page(request_id: UUID, form: Mapping[str, Any], errors: Mapping[st
             evidence=get_evidence(session, row, clock.today_shanghai(at)) if officer else None,
             capacity=_shown_capacity(household),
             per_labels=surveying.BASIS_LABELS,
+            bases=[(basis, _(label)) for basis, label in surveying.CAPACITY_LABELS.items()],
             **_decision(session, row, officer),
             form=form,
             errors=errors,
@@ -369,3 +370,32 @@ def _decide_claim(session: Session, claim_id: UUID) -> ResponseReturnValue:
     )
     flash(_("已核定。") if found is not None else _("已答复。"), "ok")
     return redirect(url_for(".home"))
+
+
+@bp.post("/capacity/<uuid:request_id>/basis")
+@require(Role.county_officer)
+def correct_basis(request_id: UUID) -> ResponseReturnValue:
+    """Beside a request: the county records what the household really has."""
+    try:
+        return _correct_basis(request_id)
+    except Problem as problem:
+        if problem.status not in (409, 422):
+            raise
+        return _capacity_page(request_id, request.form, problem.by_field(_)), problem.status
+
+
+@once
+def _correct_basis(session: Session, request_id: UUID) -> ResponseReturnValue:
+    row = get_capacity_request(session, request_id)
+    _must_see(session, row)
+    surveying.correct_capacity(
+        session,
+        current_actor(),
+        household_id=row.household_id,
+        basis=request.form.get("basis", ""),
+        found=_amount("found", Unit.MU),
+        decision=request.form.get("grounds", ""),
+        at=clock.now(),
+    )
+    flash(_("已核定。"), "ok")
+    return redirect(url_for(".capacity", request_id=row.id))

@@ -188,6 +188,21 @@ def test_land_a_clerk_reports_is_confirmed_by_the_county(client: FlaskClient, of
     assert household.capacity["land_mu"] == "39.5"
 
 
+def test_the_county_corrects_the_land_beside_a_request(client: FlaskClient, office: Office, session: Session) -> None:
+    path = f"{ask(client, office).location}/basis"
+    assert client.post(path, data=form(basis="land_mu", found="35", grounds="量过")).status_code == 403
+    office.become(office.elsewhere)
+    assert client.post(path, data=form(basis="land_mu", found="35", grounds="量过")).status_code == 404
+    office.become(office.officer)
+    for wrong in ({"found": "x", "grounds": "量过"}, {"found": "35", "grounds": ""}):
+        answer = client.post(path, data=form(basis="land_mu", **wrong))
+        assert answer.status_code == 422
+        assert wrong["found"] in answer.text
+    assert client.post(path, data=form(basis="land_mu", found="35", grounds="量过")).status_code == 302
+    office.become(office.clerk)
+    assert deliver(client, office, quantity="7000", unit="jin").status_code == 302
+
+
 def test_the_list_is_paged(client: FlaskClient, office: Office, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(county, "PAGE", 1)
     for household in office.households:

@@ -25,6 +25,7 @@ from traceability.events.queries import list_events_of_lot
 from traceability.ledger.canonical import decode_entry
 from traceability.ledger.models import LogEntry
 from traceability.lots import bounding, harvesting
+from traceability.lots.correcting import correct_delivery
 from traceability.lots.models import CapacityUse, HouseholdDelivery, Lot
 from traceability.lots.queries import list_deliveries
 from traceability.lots.states import Basis
@@ -99,6 +100,15 @@ def test_one_harvest_is_not_two_because_the_year_ends(session: Session) -> None:
     with pytest.raises(Invalid, match="最多还能算到 100 千克"):
         make_delivery(session, household, kg(1), at=new_year)
     make_delivery(session, household, kg(900), at=new_year + timedelta(days=200))
+
+
+def test_what_was_declared_wrong_is_not_carried_across_the_year(session: Session) -> None:
+    household = make_household(session, capacity={"land_mu": "1"})
+    make_capacity(session, "苹果", Unit.KG, "1000")
+    new_year = datetime.fromisoformat("2026-12-31T16:00:00+00:00")
+    wrong = make_delivery(session, household, kg(900), at=new_year - timedelta(seconds=1))
+    correct_delivery(session, SYSTEM, wrong.id, reason="重复录入", replacement=None, at=new_year)
+    make_delivery(session, household, kg(1000), at=new_year)
 
 
 def test_two_clerks_who_take_in_two_crops_at_once_see_each_other(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

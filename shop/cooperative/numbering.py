@@ -19,8 +19,7 @@ BLOCK = 200  # two busy days of one clerk
 
 def hand_out_numbers(session: Session, device_id: UUID, *, at: datetime) -> Sequence[SlipNumber]:
     """All numbers the phone may still use, filled up to a block. Asking twice hands out no more."""
-    device = session.get_one(Device, device_id, with_for_update=True)
-    device.seen_at = at
+    device = session.get_one(Device, device_id, with_for_update=True)  # two tabs may ask at once
     unused = select(SlipNumber).where(SlipNumber.device_id == device_id, SlipNumber.used_at.is_(None))
     numbers = list(session.scalars(unused.order_by(SlipNumber.slip_code)))
     fresh = [
@@ -28,6 +27,7 @@ def hand_out_numbers(session: Session, device_id: UUID, *, at: datetime) -> Sequ
         for _ in range(BLOCK - len(numbers))
     ]
     session.add_all(fresh)
+    device.seen_at = at
     session.flush()
     return [*numbers, *fresh]
 

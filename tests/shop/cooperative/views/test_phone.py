@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -11,17 +13,19 @@ import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, event, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from catalog.parties import carding, registering
 from catalog.parties.models import SYSTEM, Role
 from kernel import clock
+from kernel.db import reading, work
 from kernel.errors import Forbidden, Invalid, NotFound
 from kernel.idempotency import ClaimedKey
 from kernel.ids import new_code
-from kernel.quantity import Unit
+from kernel.money import Money
+from kernel.quantity import Quantity, Unit
 from shop.cooperative import enrolling, numbering, queries, syncing
 from shop.cooperative.models import CountyQuestion, Device, SlipNumber
 from shop.cooperative.views import phone
@@ -170,7 +174,7 @@ def test_a_number_serves_one_entry(handset: Phone, session: Session, monkeypatch
 def make_entry(handset: Phone, **over: Any) -> syncing.Entry:
     draft = harvesting.DeliveryDraft(
         organization_id=handset.cooperative.id, household_id=handset.households[0].id, material="静宁苹果",
-        quantity=harvesting.Quantity(harvesting.Decimal(1), Unit.KG), agreed_price=harvesting.Money(0),
+        quantity=Quantity(Decimal(1), Unit.KG), agreed_price=Money(0),
     )  # fmt: skip
     return syncing.Entry(**({"draft": draft, "slip_code": handset.numbers[0], "paid": False, "key": new_code("KEY")} | over))
 
@@ -341,3 +345,73 @@ def test_only_clerks_enrol_a_phone_and_only_their_own_cooperative_ends_it(handse
     for name, token_hash in (("", "0" * 64), ("示例", "")):
         with pytest.raises(Invalid):
             enrolling.enrol_device(session, handset.clerk, handset.cooperative.id, name=name, token_hash=token_hash, at=AT)
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_many_at_once_use_a_number_once(database: str, now: datetime, locked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six times one entry and six others under its number, past the door's own guard. Without the row's lock all twelve find it unused."""
+    with work() as session:
+        place = make_organization(session)
+        household = make_household(session, place)
+        make_capacity(session, "静宁苹果", Unit.KG, 100)
+        clerk = make_actor(session, Role.clerk, place)
+        device = enrolling.enrol_device(session, clerk, place.id, name="示例手机", token_hash="0" * 64, at=AT)
+        slip = numbering.hand_out_numbers(session, device.id, at=AT)[0].slip_code
+    draft = harvesting.DeliveryDraft(place.id, household.id, "静宁苹果", Quantity(Decimal(1), Unit.KG), Money(0))
+    start, all_have_read = threading.Barrier(12), threading.Barrier(12)
+    if not locked:
+        monkeypatch.setattr(Select, "with_for_update", lambda query, **_: query)
+        event.listen(SlipNumber, "load", wait := lambda *_: all_have_read.wait(30))
+
+    def send(key: str) -> str:
+        start.wait(30)
+        try:
+            with work() as session:
+                return str(syncing.sync_delivery(session, clerk, syncing.Entry(draft, slip, False, key), at=AT).id)
+        except (Invalid, IntegrityError) as problem:
+            return type(problem).__name__
+
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(send, ["same"] * 6 + [f"other-{number}" for number in range(6)]))
+    if not locked:
+        event.remove(SlipNumber, "load", wait)
+    with reading() as session:
+        (delivery,) = session.scalars(select(HouseholdDelivery)).all()
+        assert session.scalar(select(func.count()).select_from(SlipNumber).where(SlipNumber.used_at.is_not(None))) == 1
+    taken_in = found.count(str(delivery.id))
+    if locked:
+        assert (taken_in, found.count("Invalid")) in {(6, 6), (1, 11)}, "those who came later were told in a sentence"
+    else:
+        assert taken_in > 6 or "IntegrityError" in found, "told that theirs was taken in, or stopped by the constraint alone"
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_two_tabs_that_ask_at_once_get_one_block(
+    database: str, now: datetime, locked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with work() as session:
+        clerk = make_actor(session, Role.clerk)
+        (organization_id,) = clerk.organizations_with(Role.clerk)
+        device = enrolling.enrol_device(session, clerk, organization_id, name="示例手机", token_hash="0" * 64, at=AT)
+    both_have_looked = threading.Barrier(2)
+    if not locked:
+        fresh = numbering.new_code
+        looked = threading.local()
+
+        def wait(prefix: str) -> str:
+            if not hasattr(looked, "once"):
+                looked.once = both_have_looked.wait(30)
+            return fresh(prefix)
+
+        monkeypatch.setattr(numbering, "new_code", wait)
+        monkeypatch.setattr(Session, "get_one", lambda self, kind, key, **_: self.get(kind, key))
+
+    def ask(_: int) -> int:
+        with work() as session:
+            return len(numbering.hand_out_numbers(session, device.id, at=AT))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(ask, range(2))) == [numbering.BLOCK] * 2
+    with reading() as session:
+        handed = session.scalar(select(func.count()).select_from(SlipNumber))
+    assert handed == numbering.BLOCK * (1 if locked else 2), "without the lock each tab gets a block of its own"

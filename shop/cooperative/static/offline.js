@@ -370,6 +370,9 @@ function watch() {
   $("unlock").addEventListener("submit", open);
   $("delivery").addEventListener("submit", add);
   $("f-find").addEventListener("input", drawHouseholds);
+  $("f-find").addEventListener("keydown", (event) => { // a hand scanner ends with Enter, and so do many keyboards
+    if (event.key === "Enter") { event.preventDefault(); $("f-quantity").focus(); }
+  });
   for (const id of ["f-quantity", "f-unit"]) $(id).addEventListener("input", drawAmount);
   $("entries").addEventListener("click", act);
   $("scan").hidden = !(globalThis.BarcodeDetector && navigator.mediaDevices);

@@ -132,6 +132,8 @@ def unlock(page: Page) -> None:
 def deliver(page: Page, household: str, quantity: str, unit: str = "jin") -> None:
     before = page.locator("#entries > li").count()
     page.get_by_label("找农户").fill(household)
+    page.get_by_label("找农户").press("Enter")
+    expect(page.get_by_label("数量")).to_be_focused()
     page.get_by_label("数量").fill(quantity)
     page.get_by_label("计量单位").select_option(unit)
     page.get_by_label("约定价款").fill("350.00")

@@ -257,6 +257,8 @@ class House:
             "offline.device_id": self.phone.id,
             "offline.filename": "nothing.js",
             "orders.code": self.fresh_order.code,
+            "partners.code": self.cooperative.code,
+            "partners.subscription_id": nobody,
             "organizations.code": self.cooperative.code,
             "organizations.person_id": self.operator.person_id,
             "packing.code": self.shipment.code,

@@ -99,9 +99,9 @@ def open_job(
     return job
 
 
-def list_jobs(session: Session, actor: Actor, *, after: UUID | None = None, limit: int = 30) -> Sequence[CaptureJob]:
-    """Jobs of the actor's organisation, newest first, older than ``after``."""
-    query = select(CaptureJob).where(CaptureJob.organization_id == organization_of(actor)).order_by(CaptureJob.id.desc())
+def list_jobs(session: Session, organization_id: UUID, *, after: UUID | None = None, limit: int = 30) -> Sequence[CaptureJob]:
+    """Jobs of an organisation, newest first, older than ``after``."""
+    query = select(CaptureJob).where(CaptureJob.organization_id == organization_id).order_by(CaptureJob.id.desc())
     return session.scalars((query.where(CaptureJob.id < after) if after else query).limit(limit)).all()
 
 

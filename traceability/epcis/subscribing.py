@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Text, and_, cast, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import ApiKey
@@ -137,13 +137,22 @@ def _again(session: Session, standing: Subscription, wish: Wish, at: datetime) -
     if not hmac.compare_digest(known.encode(), (wish.token or "").encode()):
         raise Conflict("已有同样的订阅，signatureToken 不同；请先删掉它。", field="/signatureToken")
     if standing.parked:
-        standing.parked, standing.next_at = False, at
-        session.execute(
-            update(SubscriptionDelivery)
-            .where(SubscriptionDelivery.subscription_id == standing.id, SubscriptionDelivery.state == DeliveryState.PARKED)
-            .values(state=DeliveryState.WAITING, tries=0, not_before=at)
-        )
+        set_going(session, standing, at)
     return standing
+
+
+def set_going(session: Session, standing: Subscription, at: datetime) -> None:
+    """Try at once what waits, and go on from there; what is being brought right now is let be."""
+    standing.parked, standing.next_at = False, at
+    session.execute(
+        update(SubscriptionDelivery)
+        .where(
+            SubscriptionDelivery.subscription_id == standing.id,
+            SubscriptionDelivery.state.in_((DeliveryState.PARKED, DeliveryState.WAITING)),
+        )
+        .values(state=DeliveryState.WAITING, tries=0, not_before=at)
+    )
+    session.flush()
 
 
 def _log_size(session: Session) -> int:
@@ -165,6 +174,29 @@ def list_subscriptions(
     """The subscriptions of one of the actor's own queries, oldest first. Raises NoSuchName."""
     query = select(Subscription).where(Subscription.query_id == get_query(session, actor, query_name).id).order_by(Subscription.id)
     return session.scalars((query.where(Subscription.id > after) if after else query).limit(limit)).all()
+
+
+def lock_of_organization(session: Session, organization_id: UUID, subscription_id: UUID) -> Subscription:
+    """One subscription of an organisation, for whoever looks after its connections. Raises NotFound."""
+    found = session.get(Subscription, subscription_id, with_for_update=True)
+    if found is None or found.organization_id != organization_id:
+        raise NotFound("没有这个订阅。")
+    return found
+
+
+def list_of_organization(
+    session: Session, organization_id: UUID, limit: int = 100
+) -> Sequence[Row[NamedQuery, Subscription, datetime | None]]:
+    """An organisation's subscriptions with their queries and the time of the next try, if something waits for one; parked ones first."""
+    waits = and_(SubscriptionDelivery.subscription_id == Subscription.id, SubscriptionDelivery.state == DeliveryState.WAITING)
+    query = (
+        select(NamedQuery, Subscription, SubscriptionDelivery.not_before)
+        .join(Subscription, Subscription.query_id == NamedQuery.id)
+        .outerjoin(SubscriptionDelivery, waits)
+        .where(NamedQuery.organization_id == organization_id)
+        .order_by(Subscription.parked.desc(), NamedQuery.name, Subscription.id)
+    )
+    return session.execute(query.limit(limit)).all()
 
 
 def end_subscription(session: Session, actor: Actor, query_name: str, subscription_id: UUID) -> None:

@@ -63,7 +63,7 @@ def list_jobs() -> ResponseReturnValue:
     with reading() as session:
         state = pages.state(session)
         after = UUID(str(state[0])) if state else None
-        jobs = capturing.list_jobs(session, current_actor(), after=after, limit=pages.size + 1)
+        jobs = capturing.list_jobs(session, capturing.organization_of(current_actor()), after=after, limit=pages.size + 1)
         answer = json_answer([_job(job) for job in jobs[: pages.size]])
     return pages.lead_on(answer, [str(jobs[pages.size - 1].id)] if len(jobs) > pages.size else None)
 

@@ -18,9 +18,12 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from kernel.web import limiter
 from tests.factories.epcis import Partner, make_event
 from traceability.epcis.browsing import PARAMETERS
-from traceability.epcis.description import build_description
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+
+
+ALIKE = PARAMETERS.keys() - {"epcs"}
+"""Lists that differ in name only: one stands for all, except under ``--faults``."""
 
 
 def test_it_names_every_route_and_no_other(app: Flask, client: FlaskClient) -> None:
@@ -57,13 +60,16 @@ def test_schemathesis_finds_what_is_promised(
     partner.capture(make_event(1), make_event(2, bizStep="receiving"))
     partner.name("known", {"EQ_bizStep": "shipping"})
     schema = schemathesis.openapi.from_wsgi("/epcis/openapi.json", app)
-    tried = set()
+    whole, tried, known = request.config.option.faults, set(), 0
     for found in schema.get_all_operations():
         operation = found.ok()
+        if not whole and operation.path.split("/")[1] in ALIKE:
+            continue
+        known += 1
 
         @seed(20261128)
         @settings(
-            max_examples=60 if request.config.option.faults else 2,
+            max_examples=60 if whole else 2,
             deadline=None,
             database=None,
             phases=[Phase.generate],
@@ -75,7 +81,7 @@ def test_schemathesis_finds_what_is_promised(
             case.call_and_validate(headers=partner._headers, checks=CHECKS)
 
         ask()
-    assert len(tried) == sum(len(methods) for methods in build_description("")["paths"].values())
+    assert len(tried) == known >= 20
 
 
 def test_with_a_promise_broken_it_is_found(app: Flask, partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ SELECT md5('order' || n)::uuid, 'ORD-' || n, CASE WHEN n % 20 = 0 THEN 'organiza
   md5('person' || n % (:lines / 4 + 1))::uuid, CASE WHEN n % 20 = 0 THEN md5('buyer' || n % 400)::uuid END, '{{}}', '310000', 100, 0, 100,
   100, 0, false, 'bench-' || n, '', now() FROM generate_series(1, :lines / 2) n;
 INSERT INTO stock_allocation (id, order_code, line_code, stock_lot_id, quantity, dispatched, allocated_at)
-SELECT md5('line' || n)::uuid, 'ORD-' || (n + 1) / 2, 'ORD-' || (n + 1) / 2 || '-' || n % 2, md5('stock' || n * 7919 % {PACKS})::uuid, 1,
+SELECT md5('line' || n)::uuid, 'ORD-' || (n + 1) / 2, 'ORD-' || (n + 1) / 2 || '-' || n % 2, md5('stock' || n % {PACKS})::uuid, 1,
   1, now() FROM generate_series(1, :lines) n;
 INSERT INTO shipments_shipment (id, code, order_code, seller_id, from_place_id, temperature, state, recipient_name, recipient_phone,
   province_code, city, county_code, street, opened_at)
@@ -104,7 +104,7 @@ SELECT md5('ship' || n)::uuid, 'SHP-' || n, 'ORD-' || n, {COOPERATIVE}, md5('pla
   '', '', now() FROM generate_series(1, :lines / 2) n;
 INSERT INTO shipments_packing_task (id, shipment_id, line_code, product_id, lot_id, quantity)
 SELECT md5('task' || n)::uuid, md5('ship' || (n + 1) / 2)::uuid, 'ORD-' || (n + 1) / 2 || '-' || n % 2, md5('product')::uuid,
-  md5('pack' || n * 7919 % {PACKS})::uuid, 1 FROM generate_series(1, :lines) n;
+  md5('pack' || n % {PACKS})::uuid, 1 FROM generate_series(1, :lines) n;
 """
 
 

@@ -7,9 +7,11 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Subquery, cast, func, select
+from sqlalchemy import BigInteger, Select, Subquery, cast, exists, func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Organization, Role
@@ -164,54 +166,49 @@ def _boxes_by_order(lot_ids: Collection[UUID]) -> Subquery:
 def _count_sales(session: Session, lot_ids: Collection[UUID]) -> Sales:
     """One pass over the orders in the database. Of an order only 64 bits of its code and boxes go into ``mark``, added up: no sorting."""
     boxes = _boxes_by_order(lot_ids)
-    held = select(
-        Order.buyer_person_id.label("person"),
-        Order.buyer_organization_id.label("organization"),
-        func.count().label("orders"),
-        func.sum(boxes.c.boxes).label("boxes"),
-        func.sum(func.hashtextextended(Order.code, boxes.c.boxes)).label("mark"),
-    ).join(boxes, boxes.c.order_code == Order.code)
-    each = held.where(Order.state.not_in(GONE)).group_by(Order.buyer_person_id, Order.buyer_organization_id).cte("each_buyer")
-    organizations = select(func.count()).select_from(
-        select(each.c.organization).where(each.c.organization.is_not(None)).distinct().subquery()
+    person, organization = Order.buyer_person_id, Order.buyer_organization_id
+    query = select(
+        func.count(),
+        func.coalesce(func.sum(boxes.c.boxes), 0),
+        func.count(person.distinct()).filter(organization.is_(None)),
+        func.count(organization.distinct()),
+        func.coalesce(func.sum(func.hashtextextended(Order.code, boxes.c.boxes)), 0),
     )
-    row = session.execute(
-        select(
-            func.coalesce(func.sum(each.c.orders), 0),
-            func.coalesce(func.sum(each.c.boxes), 0),
-            func.count(each.c.person).filter(each.c.organization.is_(None)),
-            organizations.scalar_subquery(),
-            func.coalesce(func.sum(each.c.mark), 0),
-        )
-    ).one()
-    return Sales(int(row[0]), int(row[1]), row[2], row[3], str(row[4]))
+    row = session.execute(query.join_from(Order, boxes, boxes.c.order_code == Order.code).where(Order.state.not_in(GONE))).one()
+    return Sales(row[0], int(row[1]), row[2], row[3], str(row[4]))
 
 
 def list_reached_orders(session: Session, lot_ids: Collection[UUID], *, after: str = "", limit: int = 100) -> list[ReachedOrder]:
     """Orders that hold boxes of the lots, by code, after the order with code ``after``: one page."""
-    boxes = _boxes_by_order(lot_ids)
-    page = select(Order).join(boxes, boxes.c.order_code == Order.code).where(Order.state.not_in(GONE), Order.code > after)
-    orders = session.scalars(page.order_by(Order.code).limit(limit)).all()
-    query = (
-        select(Allocation.order_code, Product.name, Lot.code, Allocation.quantity)
+    rows = select(StockLot.id).where(StockLot.lot_id.in_(lot_ids))
+    held = exists().where(Allocation.order_code == Order.code, Allocation.stock_lot_id.in_(rows))
+    page = select(Order.code).where(Order.state.not_in(GONE), Order.code > after, held).order_by(Order.code).limit(limit)
+    codes = session.scalars(page).all()
+    return list(_read_orders(session, _lines(lot_ids).where(Order.code.in_(codes))))
+
+
+def each_reached_order(session: Session, lot_ids: Collection[UUID]) -> Iterator[ReachedOrder]:
+    """All of them, read a thousand lines at a time from one query."""
+    return _read_orders(session, _lines(lot_ids).execution_options(yield_per=1000))
+
+
+def _lines(lot_ids: Collection[UUID]) -> Select[Order, str, str, int]:
+    """Each order with what it holds of the lots, line by line: product, lot code, boxes."""
+    return (
+        select(Order, Product.name, Lot.code, Allocation.quantity)
+        .join(Allocation, Allocation.order_code == Order.code)
         .join(StockLot, StockLot.id == Allocation.stock_lot_id)
         .join(Lot, Lot.id == StockLot.lot_id)
         .join(Product, Product.id == StockLot.product_id)
-        .where(StockLot.lot_id.in_(lot_ids), Allocation.order_code.in_([order.code for order in orders]))
-        .order_by(Allocation.id)
+        .where(StockLot.lot_id.in_(lot_ids), Order.state.not_in(GONE))
+        .order_by(Order.code, Allocation.id)
     )
-    lines: dict[str, list[tuple[str, str, int]]] = {}
-    for order_code, product, lot_code, count in session.execute(query):
-        lines.setdefault(order_code, []).append((product, lot_code, count))
-    return [_reached(order, lines[order.code]) for order in orders]
 
 
-def each_reached_order(session: Session, lot_ids: Collection[UUID], *, at_once: int = 1000) -> Iterator[ReachedOrder]:
-    """All of them, page by page."""
-    after = ""
-    while page := list_reached_orders(session, lot_ids, after=after, limit=at_once):
-        yield from page
-        after = page[-1].code
+def _read_orders(session: Session, query: Select[Order, str, str, int]) -> Iterator[ReachedOrder]:
+    rows = ((order, (product, lot, boxes)) for order, product, lot, boxes in session.execute(query))
+    for order, lines in groupby(rows, key=itemgetter(0)):
+        yield _reached(order, [line for _, line in lines])
 
 
 def _reached(order: Order, rows: Sequence[tuple[str, str, int]]) -> ReachedOrder:

@@ -64,7 +64,7 @@ def test_orders_come_page_by_page_and_each_once(session: Session) -> None:
     codes = [order.code for order in (*first, *rest)]
     assert codes == sorted(codes)
     assert len(set(codes)) == 4
-    assert [order.code for order in each_reached_order(session, [sold.lot.id], at_once=2)][:4] == codes
+    assert [order.code for order in each_reached_order(session, [sold.lot.id])][:4] == codes
     assert trace_reach(session, sold.lot).counts["orders"] == 5
     assert trace_reach(session, sold.lot).counts["boxes_sold"] == 6
 

@@ -26,15 +26,16 @@ PAGE = 50
 STATE_LABELS = {ErasureState.WAITING: "等复核", ErasureState.DECIDED: "已删除", ErasureState.REFUSED: "未同意"}
 SUBJECT_LABELS = {SubjectKind.HOUSEHOLD: "农户家庭", SubjectKind.PERSON: "买家账号"}
 PROGRESS_LABELS = {"done": "已完成", "pending": "正在处理", "parked": "停下了，要人工处理"}
-ROOM_LABELS = {
-    "traceability.ledger.erasing": "透明日志的密钥和保密内容",
-    "traceability.lots.erasing": "在交货凭证上说的话",
-    "shop.accounts.erasing": "登录和收货地址",
-    "shop.basket.erasing": "购物车",
-    "shop.notices.erasing": "消息",
-    "shop.orders.erasing": "订单和包裹上的收货人",
-    "shop.invoices.erasing": "开票申请的邮箱和备注",
-    "shop.cases.erasing": "工单里说的话和照片",
+REACTION_LABELS = {
+    "erase_logged": "透明日志的密钥和保密内容",
+    "forget_slip_words": "在交货凭证上说的话",
+    "forget_photos": "交货时拍的照片",
+    "forget_account": "登录和收货地址",
+    "forget_basket": "购物车",
+    "forget_notices": "消息",
+    "forget_buyer": "订单和包裹上的收货人",
+    "forget_address": "开票申请的邮箱和备注",
+    "forget_words": "工单里说的话和照片",
 }
 
 
@@ -115,7 +116,7 @@ def _page(code: str, errors: dict[str, str]) -> str:
             decides=waits and actor.has(Role.operator) and erasing.is_second(row, actor),
             progress=find_erasure_progress(session, row) if row.state is ErasureState.DECIDED else None,
             names={person.id: person.name for person in people},
-            rooms=ROOM_LABELS,
+            reactions=REACTION_LABELS,
             progress_labels=PROGRESS_LABELS,
             form=request.form,
             errors=errors,

@@ -65,5 +65,5 @@ def test_only_operators_and_the_auditor_sees_no_name(session: Session, app: Flas
 
 
 def test_every_reaction_has_words() -> None:
-    names = {name.split(":")[0] for name in outbox.reactions()["SubjectErased"]}
-    assert names == set(erasures.ROOM_LABELS)
+    names = {name.split(":")[1] for name in outbox.reactions()["SubjectErased"]}
+    assert names == set(erasures.REACTION_LABELS)

@@ -150,5 +150,4 @@ def _brought_before(session: Session, household: Household, material: str, seaso
     recent = select(func.coalesce(func.sum(Lot.made), 0)).join(HouseholdDelivery, HouseholdDelivery.lot_id == Lot.id)
     recent = recent.where(HouseholdDelivery.household_id == household.id, HouseholdDelivery.delivered_at > at - HALF_A_YEAR)
     recent = recent.where(HouseholdDelivery.slip_state != SlipState.CORRECTED)
-    recent = recent.where(HouseholdDelivery.slip_state != SlipState.CORRECTED)
     return Decimal(session.scalar(recent.where(HouseholdDelivery.material == material, HouseholdDelivery.season != season)) or 0)

@@ -191,7 +191,8 @@ def test_a_day_without_a_network_is_sent_once(page: Page, context: BrowserContex
     expect(page.get_by_label("This phone's PIN")).to_be_visible()
     page.goto("/cooperative/offline/")
     unlock(page)
-    assert (len(line.asked), stored()) == (asked, []), "nothing got through meanwhile"
+    through = [path for path in line.asked[asked:] if not path.endswith("/sw.js")]  # the browser looks for a new worker by itself
+    assert (through, stored()) == ([], []), "nothing got through meanwhile"
 
     line.portal = "200 OK"
     context.set_offline(False)

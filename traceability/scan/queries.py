@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -27,8 +27,8 @@ from traceability.events.models import EventEpc, TraceEvent
 from traceability.events.vocabulary import EventType
 from traceability.ledger.models import Leaf, Publication
 from traceability.lots.describing import epc_of, epc_of_item
-from traceability.lots.models import Lot, LotEdge, LotShare, LotYield, RecallLot, RecallMark, TradeItem
-from traceability.lots.states import ItemState, LotKind
+from traceability.lots.models import HouseholdDelivery, Lot, LotEdge, LotShare, LotYield, RecallLot, RecallMark, TradeItem
+from traceability.lots.states import ItemState, LotKind, SlipState
 from traceability.scan import composition, growers, steps, tilemap
 from traceability.scan.models import Fact, LabelJob, ScanTally
 from traceability.scan.states import FactKind
@@ -102,7 +102,7 @@ def tell_story(session: Session, code: str, on: date) -> Story:
     ]
     happened = [composition.happened_of(row, organizations, areas) for row in events]
     papers = _list_papers(session, on, subject, lineage, organizations)
-    people = _find_growers(session, subject)
+    people = _count_slips(session, _find_growers(session, subject), lineage)
     dispatch = composition.dispatch_of(facts.get(FactKind.DISPATCHED))
     temperatures = composition.temperatures_of(facts.get(FactKind.TEMPERATURE))
     goods = composition.goods_of(product)
@@ -289,6 +289,14 @@ def _find_growers(session: Session, subject: Subject) -> Growers:
     names = {row.id: row.head_name for row in rows}
     animals = subject.product.category in ANIMAL_CATEGORIES
     return growers.describe(members, allowed, names, subject.lot.custody, animals=animals)
+
+
+def _count_slips(session: Session, people: Growers, lineage: Lineage) -> Growers:
+    """How many deliveries are behind it, and how many of them the household itself confirmed on its slip."""
+    confirmed = func.count().filter(HouseholdDelivery.slip_state == SlipState.CONFIRMED)
+    query = select(func.count(), confirmed).where(HouseholdDelivery.lot_id.in_(lineage.lots))
+    whole, said = session.execute(query).one()
+    return replace(people, deliveries=int(whole), confirmed=int(said))
 
 
 def _find_reason(session: Session, lot: Lot) -> str:

@@ -167,7 +167,10 @@ class Grower:
 
 @dataclass(frozen=True)
 class Growers:
-    """Who grew it. ``towns`` only counts towns with enough households; ``elsewhere`` are the others."""
+    """Who grew it. ``towns`` only counts towns with enough households; ``elsewhere`` are the others.
+
+    Of the ``deliveries`` behind the box so many were ``confirmed`` by whoever held the household's own slip.
+    """
 
     count: int
     towns: Sequence[tuple[str, int]] = ()
@@ -176,6 +179,8 @@ class Growers:
     numbers: Sequence[int] = ()
     custody: Custody = Custody.SEGREGATED
     animals: bool = False
+    deliveries: int = 0
+    confirmed: int = 0
 
 
 @dataclass(frozen=True)

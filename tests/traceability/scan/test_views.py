@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 
 from catalog.documents.models import DocumentKind, SubjectKind
 from catalog.parties import consenting
-from catalog.parties.models import ConsentScope, Household, Role
+from catalog.parties.models import ANONYMOUS, ConsentScope, Household, Role
 from kernel.ids import new_serial
 from tests.factories.catalog import form, make_actor, make_document
 from tests.factories.epcis import Partner, make_event
-from tests.factories.lots import Chain, kg, make_chain
-from traceability.lots import balancing, mixing, processing, recalling, signing
+from tests.factories.lots import Chain, kg, make_chain, make_delivery
+from traceability.lots import balancing, confirming, mixing, processing, recalling, signing
 from traceability.lots.models import LotYield
-from traceability.lots.states import ItemState, Step
+from traceability.lots.states import DisputeSubject, ItemState, Step
 from traceability.scan import counting, queries, telling
 from traceability.scan.models import ScanRecord, ScanTally
 
@@ -117,6 +117,19 @@ def test_no_name_without_consent(client: FlaskClient, chain: Chain) -> None:
 def test_that_guard_switched_off_shows_the_name(client: FlaskClient, chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "standing_consents", lambda _session, ids: dict.fromkeys(ids, frozenset(ConsentScope)))
     assert SECRET in page(client, f"/t/{chain.serials[0]}")
+
+
+def test_it_says_how_many_deliveries_the_households_confirmed(
+    client: FlaskClient, session: Session, chain: Chain, at: datetime
+) -> None:
+    path = f"/t/{chain.serials[0]}"
+    assert "扫凭证确认" not in page(client, path)
+    for delivery in chain.deliveries[:2]:
+        confirming.confirm_delivery(session, ANONYMOUS, delivery.id, at=at)
+    confirming.dispute_delivery(session, ANONYMOUS, chain.deliveries[1].id, about=DisputeSubject.PRICE, words="", at=at)
+    make_delivery(session, chain.households[0])
+    session.flush()
+    assert "共 6 笔交货，农户自己扫凭证确认了 1 笔。" in words(page(client, path))
 
 
 def test_consent_and_its_withdrawal(client: FlaskClient, session: Session, chain: Chain, at: datetime) -> None:

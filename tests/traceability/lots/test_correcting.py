@@ -184,3 +184,29 @@ def test_one_of_two_who_correct_and_mix_at_once_is_refused(database: str, at: da
     assert sorted(ends) == ["Conflict", "Conflict", "done"]
     with work() as session:
         assert used(session, session.get_one(Household, household_id)) == (20 if ends[0] == "done" else 10)
+
+
+def test_a_confirmation_and_a_correction_at_once_do_not_cross(database: str, at: datetime) -> None:
+    """Whoever holds the delivery first goes through: a clerk never takes back what the household has just confirmed."""
+    with work() as session:
+        household = make_household(session)
+        clerk = clerk_of(session, household)
+        key = make_delivery(session, household, kg(1)).id
+
+    def attempt(act: Callable[[Session], object]) -> str:
+        try:
+            with work() as session:
+                act(session)
+        except Problem as problem:
+            return type(problem).__name__
+        return "done"
+
+    def confirm(session: Session) -> None:
+        confirming.confirm_delivery(session, ANONYMOUS, key, at=at)
+
+    def correct(session: Session) -> None:
+        correct_delivery(session, clerk, key, reason="记错了", replacement=None, at=at)
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(attempt, [confirm, correct]))
+    assert ends in (["done", "Forbidden"], ["Conflict", "done"])

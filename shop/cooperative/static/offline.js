@@ -106,7 +106,8 @@ function drawEntry(entry) {
 }
 
 async function draw() {
-  const entries = await queue.list(key);
+  const entries = key ? await queue.list(key) : [];
+  if (!key) return; // locked meanwhile
   const count = (state) => entries.filter((entry) => entry.state === state).length;
   const drawn = new Map(Array.from($("entries").children, (item) => [item.dataset.drawn, item]));
   for (const [place, entry] of entries.entries()) { // what has not changed is left alone: somebody may be typing in it
@@ -183,7 +184,6 @@ async function meet() {
     else sending("unreachable");
   }
   delete document.body.dataset.syncing;
-  if (!key) return; // locked meanwhile
   await draw();
   if (other) other.postMessage("changed");
 }
@@ -247,6 +247,7 @@ function clear(form, stays) {
   form.dispatchEvent(new Event("change"));
 }
 
+let adding = false;
 async function add(event) {
   event.preventDefault();
   const form = event.target;
@@ -255,7 +256,8 @@ async function add(event) {
   fields.agreed_price = fields.agreed_price.normalize("NFKC");
   if (fields.unit !== "head") fields.ear_tags = "";
   if (form.elements.paid.checked) fields.paid = "1";
-  if (!check(fields)) return;
+  if (adding || !check(fields)) return;
+  adding = true; // a finger that taps twice means one delivery
   try {
     const entry = await queue.add(key, fields);
     clear(form, ["product_sku", "unit"]);
@@ -266,6 +268,7 @@ async function add(event) {
   } catch (error) {
     note("bad", error instanceof queue.NoNumber ? "noNumber" : "notSaved");
   }
+  adding = false;
   await sendSoon();
 }
 

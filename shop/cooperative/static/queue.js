@@ -28,25 +28,24 @@ export async function ask(token, lang, path, fields, key) {
   return { status: answer.status, body };
 }
 
-let opened = new Map(); // id → [seal, entry]: a cheap phone opens each entry once, not at every look at the list
+const opened = new Map(); // id → [seal, entry]: a cheap phone opens each entry once, not at every look at the list
 
 /** Every entry, newest first, opened. */
 export async function list(key) {
   const rows = await all("entries");
-  const known = opened;
-  opened = new Map();
-  const open = await Promise.all(rows.map(async (row) => {
+  const entries = await Promise.all(rows.map(async (row) => {
     const mark = row.box.iv.join();
-    const [before, entry] = known.get(row.id) || [];
-    const found = mark === before ? { ...entry, ...row } : { ...row, ...(await unseal(key, row.box)) };
+    const [before, entry] = opened.get(row.id) || [];
+    if (mark === before) return { ...entry };
+    const found = { ...row, ...(await unseal(key, row.box)) };
     opened.set(row.id, [mark, found]);
-    return found;
+    return { ...found };
   }));
-  return open.sort((a, b) => (a.at < b.at ? 1 : -1));
+  return entries.sort((a, b) => (a.at < b.at ? 1 : -1));
 }
 
 /** Forget what was opened: the phone is locked. */
-export const forget = () => { opened = new Map(); };
+export const forget = () => opened.clear();
 
 const close = async (key, { id, state, at, slip, lot, box, ...rest }) => ({ id, state, at, slip, lot, box: await seal(key, rest) });
 

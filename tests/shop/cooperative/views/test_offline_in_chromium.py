@@ -137,7 +137,7 @@ def deliver(page: Page, household: str, quantity: str, unit: str = "jin") -> Non
     page.get_by_label("数量").fill(quantity)
     page.get_by_label("计量单位").select_option(unit)
     page.get_by_label("约定价款").fill("350.00")
-    page.get_by_role("button", name="记下这笔货").click()
+    page.get_by_role("button", name="记下这笔货").dblclick()
     expect(page.locator("#entries > li")).to_have_count(before + 1)
 
 

@@ -37,9 +37,11 @@ def test_look_type_recall_lift(session: Session, app: Flask, client: FlaskClient
     assert scope in page.text
     refused = client.post(url, data=form(scope=scope, typed="LOT", reason="留着的原因"))
     assert (refused.status_code, "留着的原因" in refused.text) == (422, True)
+    assert "抽检不合格" not in client.get(f"/t/{sold.lot.code}").text
     sent = form(scope=scope, typed=sold.lot.code, reason="抽检不合格。")
     done = client.post(url, data=sent)
     assert done.status_code == 302, done.text
+    assert "抽检不合格" in client.get(f"/t/{sold.lot.code}").text, "the story page says so from the next request"
     assert client.post(url, data=sent).location == done.location
     assert "抽检不合格。" in client.get(done.location + "?lang=en").text
     assert "停止流通" in client.get(url).text

@@ -13,7 +13,7 @@ from kernel.quantity import Unit
 from kernel.spreadsheet import Column, Fault, Layout
 from traceability.lots.harvesting import DeliveryDraft
 
-MAX_ROWS: Final = 300  # one transaction: who waits for one of its households waits for all of it
+MAX_ROWS: Final = 200  # one transaction of some seconds: who waits for one of its households waits for all of it
 COLUMNS: Final = (
     Column("day", "交货日期", "Date", width=14, day=True),
     Column("member_no", "社员编号", "Member number", width=14),

@@ -163,7 +163,7 @@ def test_a_marked_csv_comes_back_as_a_table_without_formulas(client: FlaskClient
         (b"\xd0\xcf\x11\xe0" + b"\x00" * 600, "打不开"),
         ("日期,什么\n1,2".encode(), "表头少了"),
         ((",".join(HEADINGS) + "\n").encode(), "没有内容"),
-        ((",".join(HEADINGS) + "\n" + "x\n" * 400).encode(), "一次最多导入 300 行"),
+        ((",".join(HEADINGS) + "\n" + "x\n" * 400).encode(), "一次最多导入 200 行"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_told_in_one_sentence(client: FlaskClient, yard: Yard, content: bytes, words: str) -> None:

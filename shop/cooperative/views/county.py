@@ -19,7 +19,6 @@ from catalog.parties import surveying
 from catalog.parties.access import Actor, current_actor, require
 from catalog.parties.models import CapacityClaim, ClaimState, Household, Role
 from catalog.parties.queries import (
-    get_claim,
     get_household,
     get_organization,
     list_claims,
@@ -31,17 +30,16 @@ from catalog.parties.queries import (
 from catalog.products.queries import get_product
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Forbidden, Invalid, NotFound, Problem
+from kernel.errors import Invalid, NotFound, Problem
 from kernel.quantity import Quantity, Unit, plain
 from kernel.web import once
 from shop.cooperative import forms
 from shop.cooperative.views import STEP_TEXTS, own_cooperative
 from traceability.lots import bounding, deciding, signing
-from traceability.lots.models import Asked, CapacityRequest, Lot, StepRequest
+from traceability.lots.models import Asked, CapacityRequest, StepRequest
 from traceability.lots.queries import (
     get_capacity_request,
     get_evidence,
-    get_step_request,
     list_capacity_requests,
     list_step_requests,
 )
@@ -127,7 +125,7 @@ def _capacity_line(row: CapacityRequest, household: Household) -> dict[str, Any]
 def _step_line(row: StepRequest, organization: str) -> dict[str, Any]:
     return {
         "id": row.id,
-        "href": url_for(".step", request_id=row.id),
+        "href": url_for("signatures.step", request_id=row.id),
         "title": f"{_(STEP_TEXTS[row.step])} · {organization}",
         "line": signing.faults_of(row)[0].text(_),
         "at": row.asked_at,
@@ -138,7 +136,7 @@ def _step_line(row: StepRequest, organization: str) -> dict[str, Any]:
 def _claim_line(claim: CapacityClaim, household: Household) -> dict[str, Any]:
     return {
         "id": claim.id,
-        "href": url_for(".claim", claim_id=claim.id),
+        "href": url_for("claims.claim", claim_id=claim.id),
         "title": _("第 %(no)s 号农户", no=household.member_no) + " · " + _(surveying.CAPACITY_LABELS[claim.basis]),
         "line": _("%(was)s 改为 %(amount)s", was=plain(claim.was), amount=plain(claim.amount)),
         "at": claim.claimed_at,
@@ -182,7 +180,7 @@ def _capacity_page(request_id: UUID, form: Mapping[str, Any], errors: Mapping[st
     at = clock.now()
     with reading() as session:
         row = get_capacity_request(session, request_id)
-        officer = _must_see(session, row)
+        officer = must_see(session, row)
         household = get_household(session, row.household_id)
         room = bounding.find_room(session, household, row.material, row.season, at)
         return render_template(
@@ -196,7 +194,7 @@ def _capacity_page(request_id: UUID, form: Mapping[str, Any], errors: Mapping[st
             capacity=_shown_capacity(household),
             per_labels=surveying.BASIS_LABELS,
             bases=[(basis, _(label)) for basis, label in surveying.CAPACITY_LABELS.items()],
-            **_decision(session, row, officer),
+            **shown_decision(session, row, officer),
             form=form,
             errors=errors,
             plain=plain,
@@ -208,7 +206,7 @@ def _shown_capacity(household: Household) -> list[tuple[str, str]]:
     return [(_(labels[basis]), str(amount)) for basis, amount in household.capacity.items() if basis in labels]
 
 
-def _decision(session: Session, row: Asked, may: bool) -> dict[str, Any]:
+def shown_decision(session: Session, row: Asked, may: bool) -> dict[str, Any]:
     """What a page says of who asked and decided, and whether the reader decides now."""
     actor = current_actor()
     labels = [row.asked_by, row.decided_by or ""]
@@ -219,7 +217,7 @@ def _decision(session: Session, row: Asked, may: bool) -> dict[str, Any]:
     }
 
 
-def _must_see(session: Session, row: Asked) -> bool:
+def must_see(session: Session, row: Asked) -> bool:
     """Whether the reader is an officer of that county. Raises NotFound for those it does not concern."""
     actor = current_actor()
     officer = row.county_code in list_counties_of(session, actor)
@@ -243,8 +241,8 @@ def decide_capacity(request_id: UUID) -> ResponseReturnValue:
 @once
 def _decide_capacity(session: Session, request_id: UUID) -> ResponseReturnValue:
     row = get_capacity_request(session, request_id)
-    _must_see(session, row)
-    granted = _amount("granted", row.unit) if _agreed() else None
+    must_see(session, row)
+    granted = read_amount("granted", row.unit) if read_agreed() else None
     deciding.decide_capacity(
         session, current_actor(), request_id=row.id, granted=granted, decision=request.form.get("decision", ""), at=clock.now()
     )
@@ -252,124 +250,15 @@ def _decide_capacity(session: Session, request_id: UUID) -> ResponseReturnValue:
     return redirect(url_for(".home"))
 
 
-def _agreed() -> bool:
+def read_agreed() -> bool:
     """Which of the two buttons was pressed. Raises Invalid for none."""
     if request.form.get("do") not in ("approve", "refuse"):
         raise Invalid("请点“同意”或“不同意”。", field="do")
     return request.form["do"] == "approve"
 
 
-def _amount(field: str, unit: Unit) -> Decimal:
+def read_amount(field: str, unit: Unit) -> Decimal:
     return Quantity.parse(request.form.get(field, ""), unit, field).amount
-
-
-@bp.get("/steps/<uuid:request_id>")
-@require(Role.clerk, Role.county_officer)
-def step(request_id: UUID) -> ResponseReturnValue:
-    """A step outside its yield range, with inputs, outputs and reason beside the signature."""
-    return _step_page(request_id, {}, {}), 200
-
-
-def _step_page(request_id: UUID, form: Mapping[str, Any], errors: Mapping[str, str]) -> str:
-    with reading() as session:
-        row = get_step_request(session, request_id)
-        officer = _must_see(session, row)
-        inputs, outputs, _place = signing.read_body(row.body)
-        lots = {lot_id: session.get_one(Lot, lot_id) for lot_id, _quantity in inputs}
-        return render_template(
-            "county/step.html",
-            row=row,
-            organization=get_organization(session, row.organization_id),
-            inputs=[(lots[lot_id], quantity) for lot_id, quantity in inputs],
-            outputs=outputs,
-            faults=[fault.text(_) for fault in signing.faults_of(row)],
-            step=_(STEP_TEXTS[row.step]),
-            **_decision(session, row, officer or not row.county_only),
-            form=form,
-            errors=errors,
-            plain=plain,
-        )
-
-
-@bp.post("/steps/<uuid:request_id>")
-@require(Role.clerk, Role.county_officer)
-def decide_step(request_id: UUID) -> ResponseReturnValue:
-    """Sign a step, which records it, or refuse."""
-    try:
-        return _decide_step(request_id)
-    except Problem as problem:
-        if problem.status not in (409, 422):
-            raise
-        return _step_page(request_id, request.form, problem.by_field(_)), problem.status
-
-
-@once
-def _decide_step(session: Session, request_id: UUID) -> ResponseReturnValue:
-    row = get_step_request(session, request_id)
-    _must_see(session, row)
-    agree = _agreed()
-    decision = request.form.get("decision", "")
-    signing.decide_step(session, current_actor(), request_id=row.id, agree=agree, decision=decision, at=clock.now())
-    flash(_("已签字，这一步已经记录。") if agree else _("已答复。"), "ok")
-    return redirect(url_for(".home"))
-
-
-@bp.get("/claims/<uuid:claim_id>")
-@require(Role.clerk, Role.county_officer)
-def claim(claim_id: UUID) -> ResponseReturnValue:
-    """What a cooperative says a household has, for the county to confirm or correct."""
-    return _claim_page(claim_id, {}, {}), 200
-
-
-def _claim_page(claim_id: UUID, form: Mapping[str, Any], errors: Mapping[str, str]) -> str:
-    actor = current_actor()
-    with reading() as session:
-        row = get_claim(session, claim_id)
-        household = get_household(session, row.household_id)
-        officer = row.county_code in list_counties_of(session, actor)
-        if not officer and not actor.has(Role.clerk, household.cooperative_id):
-            raise NotFound("没有这条申请。")
-        return render_template(
-            "county/claim.html",
-            row=row,
-            household=household,
-            organization=get_organization(session, household.cooperative_id),
-            label=_(surveying.CAPACITY_LABELS[row.basis]),
-            history=list_claims(session, household_id=household.id, limit=10),
-            labels=surveying.CAPACITY_LABELS,
-            states=CLAIM_LABELS,
-            names=name_actors(session, [row.claimed_by or "", row.decided_by or ""]),
-            may_decide=officer and row.state is ClaimState.OPEN and row.claimed_by != actor.label,
-            badge=(_(CLAIM_LABELS[row.state]), COLOURS[row.state]),
-            form=form,
-            errors=errors,
-            plain=plain,
-        )
-
-
-@bp.post("/claims/<uuid:claim_id>")
-@require(Role.county_officer)
-def decide_claim(claim_id: UUID) -> ResponseReturnValue:
-    """Confirm what was reported, or what the county found."""
-    try:
-        return _decide_claim(claim_id)
-    except Problem as problem:
-        if problem.status not in (409, 422):
-            raise
-        return _claim_page(claim_id, request.form, problem.by_field(_)), problem.status
-
-
-@once
-def _decide_claim(session: Session, claim_id: UUID) -> ResponseReturnValue:
-    row = get_claim(session, claim_id)
-    if row.county_code not in list_counties_of(session, current_actor()):
-        raise Forbidden("只有本县的工作人员可以核定。")
-    found = _amount("found", Unit.MU) if _agreed() else None
-    surveying.decide_claim(
-        session, current_actor(), claim_id=row.id, found=found, decision=request.form.get("decision", ""), at=clock.now()
-    )
-    flash(_("已核定。") if found is not None else _("已答复。"), "ok")
-    return redirect(url_for(".home"))
 
 
 @bp.post("/capacity/<uuid:request_id>/basis")
@@ -387,13 +276,13 @@ def correct_basis(request_id: UUID) -> ResponseReturnValue:
 @once
 def _correct_basis(session: Session, request_id: UUID) -> ResponseReturnValue:
     row = get_capacity_request(session, request_id)
-    _must_see(session, row)
+    must_see(session, row)
     surveying.correct_capacity(
         session,
         current_actor(),
         household_id=row.household_id,
         basis=request.form.get("basis", ""),
-        found=_amount("found", Unit.MU),
+        found=read_amount("found", Unit.MU),
         decision=request.form.get("grounds", ""),
         at=clock.now(),
     )

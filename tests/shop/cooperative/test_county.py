@@ -1,4 +1,5 @@
-"""What waits for a second person, through the doors (shop.cooperative.views.county): refused, asked with one button, decided on a phone."""
+"""What waits for a second person, through the doors (shop.cooperative.views.county,
+shop.cooperative.views.signatures, shop.cooperative.views.claims): refused, asked with one button, decided on a phone."""
 
 from __future__ import annotations
 
@@ -122,7 +123,7 @@ def test_with_the_guards_off_anybody_would_decide(
 ) -> None:
     path = ask(client, office).location
     office.become(office.elsewhere)
-    monkeypatch.setattr(county, "_must_see", lambda *_: True)
+    monkeypatch.setattr(county, "must_see", lambda *_: True)
     assert client.post(path, data=form(do="refuse", decision="不同意")).status_code == 403, "the act looks too"
     monkeypatch.setattr(deciding, "list_counties_of", lambda *_: {office.cooperative.county_code})
     assert client.post(path, data=form(do="refuse", decision="不同意")).status_code == 302

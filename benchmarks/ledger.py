@@ -55,8 +55,9 @@ TREE_IDS = {"g4-proof", "g6-one-p50", "g6-one-p99", "g6-twelve-p50", "g6-fallbac
 LOG_IDS = {"g5-files", "g5-database", "g5-memory"}
 
 
-def preparations(house: House, full: bool, wanted: Sequence[str] = IDS) -> Mapping[str, Callable[[Config], None]]:
+def preparations(house: House, wanted: Sequence[str], *, full: bool, quick: bool) -> Mapping[str, Callable[[Config], None]]:
     """What is made once: a small and a large tree (the largest there is will do), and two logs to audit."""
+    del quick  # they are made in seconds
     found: dict[str, Callable[[Config], None]] = {}
     if TREE_IDS & set(wanted):
         least = tree.FULL_SIZE if full else tree.QUICK_SIZE

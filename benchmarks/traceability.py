@@ -50,11 +50,14 @@ IDS = tuple(ROWS)
 TRACED = {"t-match-epc", "t-households", "t-genealogy"}
 
 
-def preparations(_house: House, full: bool, wanted: Sequence[str] = IDS) -> Mapping[str, Callable[[Config], None]]:
-    """What is made once: a small and a large history, and a lot that was sold."""
+def preparations(house: House, wanted: Sequence[str], *, full: bool, quick: bool) -> Mapping[str, Callable[[Config], None]]:
+    """What is made once: a small and a large history (a quick run takes the largest there is), and a lot that was sold."""
+    large = history.FULL if full else history.LARGE
+    if quick:
+        large = _largest(house, history.name_of(0)[:-1], history.MIDDLING)
     found: dict[str, Callable[[Config], None]] = {}
     if TRACED & set(wanted):
-        for events in (history.SMALL, history.FULL if full else history.LARGE):
+        for events in (history.SMALL, large):
             found[history.name_of(events)] = functools.partial(history.build_history, events=events)
     if "t-recall" in wanted:
         lines = history.FULL_LINES if full else history.LINES

@@ -74,7 +74,8 @@ def act(arguments: argparse.Namespace) -> int:
     with House() as house:
         more: dict[str, Callable[[Config], None]] = {}
         for name in {"ledger", "traceability"} & wanted.keys():
-            more |= importlib.import_module(f"benchmarks.{name}").preparations(house, arguments.full, wanted[name])
+            bench = importlib.import_module(f"benchmarks.{name}")
+            more |= bench.preparations(house, wanted[name], full=arguments.full, quick=arguments.quick)
         house.prepare(shop=bool({"shop", "scan"} & wanted.keys()), pgbench="checkout" in wanted.get("shop", ()), more=more)
         if only_prepare:
             return 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import ledger
+from benchmarks import ledger, traceability
 from benchmarks.figures import Figure, Pace, interleave, medians, percentile, ratio
 from kernel.local import MachineProblem
 from shop.cli.bench import BENCHES, choose, print_table
@@ -57,6 +57,7 @@ def test_each_line_has_every_field_and_its_yardstick(printed: list[dict[str, Any
 
 def test_every_figure_of_the_log_has_a_goal_in_the_table() -> None:
     assert BENCHES["ledger"] == ledger.IDS
+    assert BENCHES["traceability"] == traceability.IDS
 
 
 def test_a_table_for_people(printed: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,9 +12,11 @@ import io
 import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -23,8 +25,11 @@ from kernel.errors import Invalid, TooLarge
 
 MAX_COLUMNS = 60
 MAX_UNPACKED = 60 * 1024 * 1024
-_REFERENCE = re.compile(rb"<(?:\w+:)?(c|row)\b[^>]*?\br=[\"']([A-Z]{0,3})([0-9]{1,10})[\"'][^>]*?(/?)>(\s*<(?:\w+:)?f\b)?")
+_PLACE = re.compile(rb"<(?:\w+:)?(c|row)\b([^>]*?)(/?)>(\s*<(?:\w+:)?f\b)?")
+_REFERENCE = re.compile(rb"\br=[\"']([A-Z]{0,3})([0-9]{1,10})[\"']")
 _FIRST_SHEET = re.compile(rb'<(?:\w+:)?sheet\b[^>]*?\br:id="([^"]+)"')
+# What zipfile and its decompressors say to a damaged, locked or strangely packed archive, and calamine to what is in it.
+_BROKEN = (CalamineError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, KeyError, IndexError, ValueError, OSError)
 _EXACT = 10**15  # a double keeps fifteen digits: beyond, a number typed as a number has lost some
 
 
@@ -109,11 +114,12 @@ def open_sheet(content: bytes, layout: Layout) -> RawSheet:
     if layout.csv and not content.startswith((b"PK", b"\xd0\xcf")):
         return _open_csv(content, layout.max_rows)
     try:
-        formulas = _inspect(content, layout.max_rows)
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
+        plain = _unpack(content)
+        formulas = _inspect(plain, layout.max_rows)
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(plain)).get_sheet_by_index(0)
         grid = sheet.to_python(skip_empty_area=False)
         merged = tuple(sheet.merged_cell_ranges or ())
-    except (CalamineError, zipfile.BadZipFile, KeyError, IndexError, ValueError, OSError) as error:
+    except _BROKEN as error:
         raise Invalid("这个文件打不开。请用 Excel 或 WPS 另存为 .xlsx 后再上传。", field="file") from error
     return RawSheet(grid, frozenset(formulas), merged)
 
@@ -134,7 +140,8 @@ def _open_csv(content: bytes, max_rows: int) -> RawSheet:
     first = text.partition("\n")[0]
     delimiter = max(",\t;", key=first.count)
     try:
-        grid: list[list[Any]] = [list(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        grid: list[list[Any]] = list(islice(lines, max_rows + 2))  # one too many is enough to know
     except csv.Error as error:
         raise Invalid("这个文件打不开。请用 Excel 或 WPS 另存为 .xlsx 后再上传。", field="file") from error
     if len(grid) > max_rows + 1 or any(len(row) > MAX_COLUMNS for row in grid):
@@ -241,11 +248,26 @@ def _merged_faults(merged: Collection[tuple[tuple[int, int], tuple[int, int]]], 
     ]
 
 
-def _inspect(content: bytes, max_rows: int) -> set[tuple[int, int]]:
-    """Places of formulas in the first sheet. Raises TooLarge before anything big is unpacked into a grid, BadZipFile, KeyError."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED or len(archive.infolist()) > 500:
+def _unpack(content: bytes) -> bytes:
+    """The same archive with nothing packed in it: a second reader gets what was measured here, not what the entries say of themselves.
+
+    Raises TooLarge before anything big is unpacked, BadZipFile for an entry of another size than it says.
+    """
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(out, "w") as plain:
+        entries = archive.infolist()
+        if sum(entry.file_size for entry in entries) > MAX_UNPACKED or len(entries) > 500:
             raise TooLarge("这个表格解开后太大了。请只留下要导入的那张表，另存后再传。", field="file")
+        if len({entry.filename for entry in entries}) < len(entries):
+            raise zipfile.BadZipFile("one name twice")
+        for entry in entries:
+            plain.writestr(entry.filename, archive.read(entry))
+    return out.getvalue()
+
+
+def _inspect(plain: bytes, max_rows: int) -> set[tuple[int, int]]:
+    """Places of formulas in the first sheet. Raises TooLarge before anything big is read into a grid, BadZipFile, KeyError."""
+    with zipfile.ZipFile(io.BytesIO(plain)) as archive:
         formulas: set[tuple[int, int]] = set()
         first = _first_sheet(archive)
         for name in archive.namelist():
@@ -256,13 +278,17 @@ def _inspect(content: bytes, max_rows: int) -> set[tuple[int, int]]:
 
 
 def _scan(xml: bytes, max_rows: int) -> set[tuple[int, int]]:
-    """Places with a formula; refuses a sheet whose grid would be too large."""
-    formulas = set()
-    for match in _REFERENCE.finditer(xml):
-        row, column = int(match[3]), _column_index(match[2].decode())
+    """Places with a formula; refuses a sheet whose grid would be too large. A row or cell that does not say where it is, is the next."""
+    formulas, row, column = set(), 0, -1
+    for match in _PLACE.finditer(xml):
+        said = _REFERENCE.search(match[2])
+        if match[1] == b"row":
+            row, column = int(said[2]) if said else row + 1, -1
+        else:
+            row, column = (int(said[2]), _column_index(said[1].decode())) if said else (row, column + 1)
         if row > max_rows + 1 or column >= MAX_COLUMNS:
             raise _too_many_rows(max_rows)
-        if match[1] == b"c" and match[5] and not match[4]:
+        if match[1] == b"c" and match[4] and not match[3]:
             formulas.add((row - 1, column))
     return formulas
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 
@@ -44,7 +45,6 @@ def test_saving_it_as_it_came_would_keep_the_place(monkeypatch: pytest.MonkeyPat
         return out.getvalue()
 
     monkeypatch.setattr(pictures, "_encode", careless)
-    monkeypatch.setattr(pictures.ImageOps, "exif_transpose", lambda image: image)
     assert b"Example Phone" in pictures.shrink(make_photo(noisy=False))
 
 
@@ -78,3 +78,16 @@ def test_too_many_pixels_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(pictures, "MOST_PIXELS", 10_000)
     with pytest.raises(Invalid, match="像素太多"):
         pictures.shrink(make_photo(300, 200))
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")  # Pillow grumbles about each broken tag
+def test_what_a_camera_wrote_wrong_spoils_no_picture() -> None:
+    """A tag of the wrong type, a list cut short: such pictures open everywhere else."""
+    content, chance = make_photo(60, 40, noisy=False), random.Random(5)
+    begin = content.index(b"Exif")
+    for _ in range(400):
+        broken = bytearray(content)
+        for _ in range(3):
+            broken[begin + 6 + chance.randrange(150)] = chance.randrange(256)
+        with opened(pictures.shrink(bytes(broken))) as made:
+            assert made.format == "JPEG"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
+import struct
 import zipfile
+from collections.abc import Callable
 from datetime import date, datetime
 
 import pytest
@@ -100,17 +103,73 @@ def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(content: bytes) -> 
     assert caught.value.field == "file"
 
 
-def far_away() -> bytes:
-    """Two cells a million rows apart: a grid of them would take all the memory there is."""
-    small = make_sheet([gift_row(1)])
+def repacked(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """The same workbook with another first sheet."""
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(small)) as before, zipfile.ZipFile(out, "w") as after:
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(out, "w") as after:
         for name in before.namelist():
             data = before.read(name)
-            if name.endswith("sheet1.xml"):
-                data = data.replace(b"</sheetData>", b"<row r='1048576'><c r='XFD1048576'><v>1</v></c></row></sheetData>")
-            after.writestr(name, data)
+            after.writestr(name, change(data) if name.endswith("sheet1.xml") else data)
     return out.getvalue()
+
+
+def far_away() -> bytes:
+    """Two cells a million rows apart: a grid of them would take all the memory there is."""
+    distant = b"<row r='1048576'><c r='XFD1048576'><v>1</v></c></row></sheetData>"
+    return repacked(make_sheet([gift_row(1)]), lambda sheet: sheet.replace(b"</sheetData>", distant))
+
+
+def nowhere(rows: list[list[object]]) -> bytes:
+    """A sheet whose rows and cells do not say where they are, as the standard allows: each is the next."""
+    return repacked(make_sheet(rows), lambda sheet: re.sub(rb' r="[A-Z]*[0-9]+"', b"", sheet))
+
+
+def flagged(offset: int, value: int) -> bytes:
+    """A workbook whose directory says something else of its entries, two bytes at ``offset`` (APPNOTE.TXT 4.3.12)."""
+    content = bytearray(make_sheet([gift_row(1)]))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        place, entries = archive.start_dir, archive.infolist()
+        for entry in entries:
+            struct.pack_into("<H", content, place + offset, value)
+            struct.pack_into("<H", content, entry.header_offset + offset - 2, value)
+            place += 46 + sum(struct.unpack_from("<HHH", content, place + 28))
+    return bytes(content)
+
+
+def spoilt() -> bytes:
+    """A workbook in whose first packed bytes a bit fell over."""
+    content = bytearray(make_sheet([gift_row(1)]))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for entry in archive.infolist():
+            content[entry.header_offset + 30 + len(entry.filename)] = 0xFF
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    "content", [spoilt(), flagged(8, 1), flagged(10, 99), flagged(24, 7)], ids=["bits", "locked", "packed", "size"]
+)
+def test_an_archive_we_cannot_unpack_is_told_and_the_reader_never_sees_it(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spreadsheet, "CalamineWorkbook", None)
+    with pytest.raises(Invalid, match="打不开"):
+        read_sheet(content)
+
+
+def test_rows_that_do_not_say_where_they_are_count_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [row.number for row in read_sheet(nowhere([gift_row(1), gift_row(2)])).rows] == [2, 3]
+    found = read_sheet(nowhere([gift_row(1), gift_row(2, boxes=Formula("=1+1", 2))])).faults
+    assert [(fault.row, fault.column) for fault in found] == [(3, "boxes")]
+    monkeypatch.setattr(spreadsheet, "CalamineWorkbook", None)
+    with pytest.raises(TooLarge):
+        read_sheet(nowhere([gift_row(number) for number in range(MAX_ROWS + 1)]))
+
+
+def test_of_an_endless_csv_no_more_is_read_than_it_takes_to_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    reader = spreadsheet.csv.reader
+    monkeypatch.setattr(spreadsheet.csv, "reader", lambda *a, **k: (read.append(row) or row for row in reader(*a, **k)))
+    with pytest.raises(TooLarge):
+        spreadsheet.open_sheet(b"a,b" + b"\n" * 100_000, spreadsheet.Layout((), "", max_rows=300, csv=True))
+    assert len(read) == 302
 
 
 def bomb() -> bytes:
@@ -145,7 +204,7 @@ def test_without_the_scan_a_distant_cell_would_be_unfolded(monkeypatch: pytest.M
 def test_without_the_formula_scan_a_formula_would_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     content = make_sheet([gift_row(1, boxes=Formula("=1+1", 2))])
     assert read_sheet(content).faults
-    monkeypatch.setattr(spreadsheet, "_inspect", lambda content, rows: set())
+    monkeypatch.setattr(spreadsheet, "_inspect", lambda plain, rows: set())
     assert read_sheet(content).faults == ()
 
 

@@ -106,7 +106,7 @@ def subscribe(session: Session, actor: Actor, query_name: str, wish: Wish, forma
     standing = session.scalars(select(Subscription).where(Subscription.query_id == query.id)).all()
     for each in standing:
         if (each.dest, each.stream, each.schedule, each.epc_format) == (wish.dest, wish.stream, wish.schedule, format_):
-            return _again(session, each, wish, at)
+            return _again(session, actor, each, wish, at)
     if len(standing) >= MOST_SUBSCRIPTIONS:
         raise QueryTooComplex("一个查询最多 %(most)s 个订阅。", params={"most": MOST_SUBSCRIPTIONS})
     key = uuid7()
@@ -132,10 +132,11 @@ def subscribe(session: Session, actor: Actor, query_name: str, wish: Wish, forma
     return made
 
 
-def _again(session: Session, standing: Subscription, wish: Wish, at: datetime) -> Subscription:
+def _again(session: Session, actor: Actor, standing: Subscription, wish: Wish, at: datetime) -> Subscription:
     known = open_secret(standing.sealed_token, standing.id) if standing.sealed_token else ""
     if not hmac.compare_digest(known.encode(), (wish.token or "").encode()):
         raise Conflict("已有同样的订阅，signatureToken 不同；请先删掉它。", field="/signatureToken")
+    standing.key_label = actor.label  # the key that asks now answers for it: the one before may have been replaced
     if standing.parked:
         set_going(session, standing, at)
     return standing
@@ -219,7 +220,7 @@ def prepare_delivery(session: Session, subscription_id: UUID, at: datetime) -> U
     if standing is None or _has_open(session, standing.id):
         return None
     if not _has_key(session, standing, at):
-        standing.parked, standing.last_error = True, "the key that subscribed is no longer valid"
+        _park_without_key(session, standing, at)
         return None
     begins = standing.cursor
     found = _look_on(session, standing)
@@ -251,6 +252,12 @@ def _has_key(session: Session, standing: Subscription, at: datetime) -> bool:
         or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > at),
     )
     return any("epcis:read" in scopes for scopes in session.scalars(key))
+
+
+def _park_without_key(session: Session, standing: Subscription, at: datetime) -> None:
+    standing.parked, standing.last_error = True, "the key that subscribed is no longer valid"
+    waits = update(SubscriptionDelivery).where(SubscriptionDelivery.subscription_id == standing.id, _claimable(at))
+    session.execute(waits.values(state=DeliveryState.PARKED))
 
 
 def _look_on(session: Session, standing: Subscription) -> list[UUID]:
@@ -295,7 +302,14 @@ def _claimable(at: datetime) -> ColumnElement[bool]:
 
 
 def claim_delivery(session: Session, delivery_id: UUID, at: datetime) -> Call | None:
-    """Claim a delivery by compare-and-set; None when somebody else has it, it is done, or its subscription ended."""
+    """Claim a delivery by compare-and-set; None when somebody else has it, it is done, or its subscription or the key of that ended."""
+    found = session.get(SubscriptionDelivery, delivery_id)
+    standing = session.get(Subscription, found.subscription_id, with_for_update=True, populate_existing=True) if found else None
+    if standing is None:
+        return None
+    if not _has_key(session, standing, at):
+        _park_without_key(session, standing, at)
+        return None
     claimed = session.scalar(
         update(SubscriptionDelivery)
         .where(SubscriptionDelivery.id == delivery_id, _claimable(at))
@@ -305,7 +319,6 @@ def claim_delivery(session: Session, delivery_id: UUID, at: datetime) -> Call | 
     )
     if claimed is None:
         return None
-    standing = session.get_one(Subscription, claimed.subscription_id)
     order = {UUID(each): place for place, each in enumerate(claimed.event_ids)}
     events = session.scalars(select(TraceEvent).where(TraceEvent.id.in_(order))).all()
     return Call(

@@ -289,6 +289,35 @@ def test_what_ends_with_the_query_and_with_the_key(
     assert subscriber.numbers == ["1"], "without the guard a lost key would go on being told"
 
 
+def test_what_waits_for_its_next_try_is_not_brought_once_the_key_is_gone(
+    partner: Partner, subscriber: Subscriber, session: Session
+) -> None:
+    address = subscribe(partner, subscriber)
+    partner.capture(make_event(1))
+    subscriber.answers = [500]
+    bring_all()
+    revoke_key(session, SYSTEM, key_id=partner.key.id, at=AT)
+    session.flush()
+    with time_machine.travel(clock.now() + timedelta(minutes=5)):
+        bring_all()
+    assert len(subscriber.received) == 1, "only the try while the key was good"
+    assert session.get_one(Subscription, UUID(address.rpartition("/")[2]), populate_existing=True).parked
+
+
+def test_a_new_key_takes_over_what_the_old_one_asked_for(
+    client: FlaskClient, partner: Partner, subscriber: Subscriber, session: Session
+) -> None:
+    address = subscribe(partner, subscriber)
+    partner.capture(make_event(1))
+    revoke_key(session, SYSTEM, key_id=partner.key.id, at=AT)
+    session.flush()
+    bring_all()
+    assert subscriber.received == []
+    assert subscribe(Partner(client, session, partner.organization), subscriber) == address
+    bring_all()
+    assert subscriber.numbers == ["1"], "as the page says: ask again with a new key"
+
+
 def test_an_ended_subscription_brings_nothing(partner: Partner, subscriber: Subscriber, session: Session) -> None:
     address = subscribe(partner, subscriber)
     partner.capture(make_event(1))

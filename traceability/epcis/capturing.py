@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -183,15 +183,16 @@ class Found(Enum):
 def _sort_out(session: Session, organization_id: UUID, rows: Sequence[TraceEvent]) -> list[tuple[Found, TraceEvent]]:
     """What each event is; one stored before comes as the row it was stored in, and counts among the events of its own document.
 
-    An eventID is taken by another event of the same kind, and by anything of another organisation: an error declaration repeats the
-    eventID of the wrong event, and nobody may declare wrong what somebody else has said.
+    An eventID is taken by another event of the same kind, and by anything that did not come through this door from this organisation: an
+    error declaration repeats the eventID of the wrong event, and nobody may declare wrong what somebody else has said, or what an act
+    here has recorded, which is corrected by an act (``lots/correcting``).
     """
     hashes, uris = {row.event_hash for row in rows}, {row.event_uri for row in rows}
     partner = (TraceEvent.organization_id == organization_id, TraceEvent.origin == Origin.PARTNER)
     known = {_key(row): row for row in session.scalars(select(TraceEvent).where(*partner, TraceEvent.event_hash.in_(hashes)))}
-    columns = (TraceEvent.event_uri, TraceEvent.is_declaration, TraceEvent.organization_id == organization_id)
+    columns = (TraceEvent.event_uri, TraceEvent.is_declaration, and_(*partner))
     standing = session.execute(select(*columns).where(TraceEvent.event_uri.in_(uris))).all()
-    foreign = {uri for uri, _, own in standing if not own}
+    foreign = {uri for uri, _, said_here in standing if not said_here}
     taken = {(uri, declares) for uri, declares, _ in standing}
     found = []
     for row in rows:

@@ -18,6 +18,8 @@ from traceability.epcis.models import NamedQuery
 from traceability.epcis.querying import QueryTooComplex, parse_query
 
 MOST_QUERIES = 100
+MOST_CHARACTERS = 50_000  # of names and values; a question is asked again and again, and each value is a parameter of SQL
+MOST_VALUES = 2_000
 RESERVED = "SimpleEventQuery"
 _NAME = re.compile(r"[\w.~-]{1,80}")
 
@@ -34,6 +36,7 @@ def name_query(session: Session, actor: Actor, body: object, at: datetime) -> Na
     """Keep a query under a name. Raises QueryValidation, Conflict for a used name, QueryTooComplex when there are too many."""
     name, query = _read(body)
     words = words_of(query)
+    _must_be_short(words)
     try:
         parse_query(words)
     except QueryParameter as problem:
@@ -57,6 +60,17 @@ def _read(body: object) -> tuple[str, Mapping[str, Any]]:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise QueryValidation("名称只能用文字、数字和 . _ ~ -，最多 80 个。", field="/name")
     return name, body["query"]
+
+
+def _must_be_short(words: Mapping[str, str]) -> None:
+    """Raises QueryTooComplex for a question no database is asked in earnest."""
+    values = sum(value.count("|") + 1 for value in words.values())
+    if values > MOST_VALUES or sum(len(name) + len(value) for name, value in words.items()) > MOST_CHARACTERS:
+        raise QueryTooComplex(
+            "一个命名查询最多 %(values)s 个值，共 %(characters)s 个字符。",
+            params={"values": MOST_VALUES, "characters": MOST_CHARACTERS},
+            field="/query",
+        )
 
 
 def words_of(query: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, text, tuple_
+from sqlalchemy import ColumnElement, func, select, text, tuple_
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -166,8 +166,8 @@ def _page(session: Session, actor: Actor, query: Query, *, at: datetime, after: 
 
 
 def _refuse_too_many(session: Session, conditions: Sequence[ColumnElement[bool]], most: int) -> None:
-    ids = session.scalars(select(TraceEvent.id).where(*conditions).limit(most + 1)).all()
-    if len(ids) > most:
+    found = select(TraceEvent.id).where(*conditions).limit(most + 1).subquery()
+    if (session.scalar(select(func.count()).select_from(found)) or 0) > most:
         raise QueryTooLarge("结果超过 maxEventCount=%(most)s 条，请缩小范围。", params={"most": most}, field="maxEventCount")
 
 

@@ -24,6 +24,7 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "dayOfWeek": (1, 7),
 }
 _FINE = ("second", "minute", "hour")
+_LONGEST_FIELD = 200  # characters: all sixty seconds, each by itself, are 169
 _LONGEST = 8 * 366  # days to look ahead: the longest way between two 29ths of February
 _NUMBER = r"[0-9]{1,2}"
 _ELEMENT = re.compile(rf"({_NUMBER})|\[({_NUMBER})-({_NUMBER})\]")
@@ -94,7 +95,7 @@ def _values(name: str, text: object) -> tuple[int, ...]:
     found: set[int] = set()
     if isinstance(text, int) and not isinstance(text, bool):
         text = str(text)
-    for element in text.split(",") if isinstance(text, str) else [""]:
+    for element in text.split(",") if isinstance(text, str) and len(text) <= _LONGEST_FIELD else [""]:
         match = _ELEMENT.fullmatch(element.strip())
         first, last = (int(match[1] or match[2]), int(match[1] or match[3])) if match else (high + 1, low)
         if not low <= first <= last <= high:

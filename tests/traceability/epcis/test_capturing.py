@@ -143,6 +143,19 @@ def test_nobody_declares_wrong_what_another_has_said(partner: Partner, client: F
     assert not partner.capture(make_event(3, eventID=uri))["success"], "else their declaration would speak of this one"
 
 
+def test_what_an_act_recorded_is_corrected_by_an_act_and_not_through_this_door(client: FlaskClient, session: Session) -> None:
+    """Else a key of the cooperative could declare its harvest wrong, and the clerk's own correction would find the eventID taken."""
+    chain = make_chain(session, boxes=1)
+    ours = session.scalars(select(TraceEvent).where(TraceEvent.lot_code == chain.pack.code)).first()
+    assert ours is not None
+    assert ours.organization_id == chain.cooperative.id
+    owner = Partner(client, session, chain.cooperative)
+    error = {"errorDeclaration": {"declarationTime": "2026-12-02T00:00:00Z", "reason": "did_not_occur"}}
+    with time_machine.travel("2027-01-01"):
+        assert owner.capture(ours.body | error)["errors"][0]["status"] == 409
+    assert owner.events(EXISTS_errorDeclaration="true") == []
+
+
 def test_one_event_at_once(partner: Partner) -> None:
     event = make_event(1) | {"@context": [CONTEXT]}
     first = partner.post("/events", event)

@@ -59,6 +59,8 @@ def test_pages_of_names(partner: Partner) -> None:
         ({"name": "x"}, 400, "QueryValidationException"),
         ({"name": "x", "query": {}, "more": 1}, 400, "QueryValidationException"),
         ([], 400, "QueryValidationException"),
+        ({"name": "x", "query": {"EQ_bizStep": ["a"] * 70_000}}, 413, "QueryTooComplexException"),
+        ({"name": "x", "query": {"EQ_eventID": "a" * 60_000}}, 413, "QueryTooComplexException"),
     ],
 )
 def test_what_cannot_be_kept(partner: Partner, body: Any, status: int, title: str) -> None:

@@ -51,6 +51,7 @@ def test_the_next_moment(fields: dict[str, Any], expected: str) -> None:
         ({"hour": ""}, "/schedule/hour"),
         ({"hour": "[5-3]"}, "/schedule/hour"),
         ({"hour": "1;2"}, "/schedule/hour"),
+        ({"hour": ",".join(["1"] * 101)}, "/schedule/hour"),
         ({"hour": True}, "/schedule/hour"),
         ({"hour": ["1"]}, "/schedule/hour"),
         ({"dayOfWeek": "0"}, "/schedule/dayOfWeek"),

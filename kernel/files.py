@@ -9,6 +9,7 @@ import hashlib
 import os
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -69,6 +70,12 @@ class FileStore:
             return self._path(digest).open("rb")
         except FileNotFoundError as error:
             raise NotFound("没有这个文件。") from error
+
+    def list_older(self, before: datetime) -> list[str]:
+        """Digests of files that were stored before then."""
+        return sorted(
+            path.name for path in self.folder.glob("??/*") if path.stat().st_mtime < before.timestamp() and "." not in path.name
+        )
 
     def delete(self, digest: str) -> None:
         """Delete a stored file for good; twice is once."""

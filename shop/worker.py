@@ -25,6 +25,7 @@ BEAT = {
     "provider": {"task": "payments.catch_up", "schedule": 60.0, "options": {"expires": 60}},
     "holds": {"task": "stock.release_expired", "schedule": 30.0},
     "photos": {"task": "lots.delete_photos", "schedule": 60.0, "options": {"expires": 60}},
+    "strange-photos": {"task": "lots.clear_photos", "schedule": 86_400.0},
     "scrubs": {"task": "ledger.scrub", "schedule": 60.0, "options": {"expires": 60}},
     "subscribers": {"task": "epcis.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "old-deliveries": {"task": "epcis.forget", "schedule": 86_400.0},

@@ -94,6 +94,14 @@ def list_photos_to_delete(session: Session, *, limit: int = 100) -> Sequence[str
     return [digest for digest in session.scalars(query.order_by(ActPhoto.id).limit(limit)) if digest]
 
 
+def list_strange_photos(session: Session, digests: Sequence[str]) -> list[str]:
+    """Those of these files that belong to no delivery."""
+    known: set[str | None] = set()
+    for start in range(0, len(digests), 1000):
+        known |= set(session.scalars(select(ActPhoto.digest).where(ActPhoto.digest.in_(digests[start : start + 1000]))))
+    return [digest for digest in digests if digest not in known]
+
+
 def list_deliveries(
     session: Session, organization_id: UUID, *, unpaid: bool = False, after: UUID | None = None, limit: int = 50
 ) -> Sequence[HouseholdDelivery]:

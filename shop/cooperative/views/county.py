@@ -34,6 +34,7 @@ from kernel.errors import Invalid, NotFound, Problem
 from kernel.quantity import Quantity, Unit, plain
 from kernel.web import once
 from shop.cooperative import forms
+from shop.cooperative.queries import list_disputes
 from shop.cooperative.views import STEP_TEXTS, own_cooperative
 from traceability.lots import bounding, deciding, signing
 from traceability.lots.models import Asked, CapacityRequest, StepRequest
@@ -94,6 +95,7 @@ def home() -> ResponseReturnValue:
             officer=officer,
             everything=everything,
             first=url_for(".home") if after else None,
+            disputes=list_disputes(session, **scope, limit=20),
         )
 
 

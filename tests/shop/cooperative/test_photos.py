@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.erasing import SubjectErased, SubjectKind
 from catalog.parties.models import ANONYMOUS, Role
+from kernel import clock
 from kernel.errors import Conflict, NotFound
 from kernel.files import FileStore
 from kernel.pictures import MOST_BYTES
@@ -176,6 +178,21 @@ def test_it_goes_with_its_household(client: FlaskClient, scale: Scale, at: datet
     erasing.forget_photos(scale.session, SubjectErased(SubjectKind.HOUSEHOLD, scale.household.id, "request", at))
     tasks.delete_photos()
     assert (client.get(f"{path}/photo.jpg").status_code, scale.files) == (404, [])
+
+
+@pytest.mark.usefixtures("swept")
+def test_a_file_without_a_delivery_is_cleared_away_after_a_day(client: FlaskClient, scale: Scale) -> None:
+    scale.send(client, make_photo(300, 200))
+    store, yesterday = FileStore(scale.config.photos_dir), (clock.now() - timedelta(days=2)).timestamp()
+    old, fresh = store.keep(b"left behind by a crash"), store.keep(b"just being sent")
+    for file in scale.files:
+        if file.name != fresh.digest:
+            os.utime(file, (yesterday, yesterday))
+    for _ in range(2):
+        tasks.clear_photos()
+    kept = {file.name for file in scale.files}
+    assert kept == {fresh.digest, scale.session.scalars(select(ActPhoto.digest)).one()}
+    assert old.digest not in kept
 
 
 def test_a_store_forgets_a_file_for_good(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def test_a_dispute_reaches_the_desk_and_the_county_and_is_answered(client: Flask
         act_as(brought.app, reader)
         page = client.get("/cooperative/questions").text
         assert "重量或数量不对：是 95 公斤" in page
+        assert "1 张凭证农户有异议" in client.get("/county/").text
         assert "秀英" not in page
     act_as(brought.app, make_actor(brought.session, Role.clerk))
     assert "是 95 公斤" not in client.get("/cooperative/questions").text

@@ -39,7 +39,7 @@ from traceability.epcis.following import follow_partner
 from traceability.events.queries import open_fields as open_to_those_concerned
 from traceability.ledger import disclosing, sealing
 from traceability.ledger.erasing import erase_logged
-from traceability.lots.erasing import forget_photos, forget_slip_words
+from traceability.lots.erasing import forget_photos, forget_requests, forget_slip_words
 from traceability.scan.queries import open_fields as open_to_the_holder
 
 REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
@@ -74,6 +74,7 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (SubjectErased, erase_logged),
     (SubjectErased, forget_slip_words),
     (SubjectErased, forget_photos),
+    (SubjectErased, forget_requests),
     (SubjectErased, forget_account),
     (SubjectErased, forget_basket),
     (SubjectErased, forget_notices),

@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from catalog.parties.erasing import SubjectErased, SubjectKind
-from traceability.lots.models import ActPhoto, HouseholdDelivery, SlipWord
+from traceability.lots.models import ActPhoto, CapacityRequest, HouseholdDelivery, SlipWord
+from traceability.lots.states import Verdict
 
 
 def forget_slip_words(session: Session, event: SubjectErased) -> None:
@@ -20,6 +21,14 @@ def forget_slip_words(session: Session, event: SubjectErased) -> None:
     if event.kind is SubjectKind.HOUSEHOLD:
         own = select(HouseholdDelivery.id).where(HouseholdDelivery.household_id == event.subject_id)
         session.execute(update(SlipWord).where(SlipWord.delivery_id.in_(own)).values(words=None))
+
+
+def forget_requests(session: Session, event: SubjectErased) -> None:
+    """The reaction: figures and verdicts of what the county was asked stay, words go; what is still open is asked no more."""
+    if event.kind is SubjectKind.HOUSEHOLD:
+        asked = CapacityRequest.household_id == event.subject_id
+        session.execute(delete(CapacityRequest).where(asked, CapacityRequest.verdict == Verdict.OPEN))
+        session.execute(update(CapacityRequest).where(asked).values(reason="", decision=""))
 
 
 def forget_photos(session: Session, event: SubjectErased) -> None:

@@ -21,7 +21,7 @@ from tests.factories.catalog import AT, JINGNING, make_actor, make_household, ma
 from tests.factories.lots import APPLES, kg, make_capacity, make_delivery
 from traceability.events.queries import list_events_of_lot
 from traceability.lots import bounding, deciding
-from traceability.lots.erasing import forget_slip_words
+from traceability.lots.erasing import forget_requests
 from traceability.lots.models import CapacityRequest, CapacityUse, Lot
 from traceability.lots.queries import find_capacity_use, get_evidence
 from traceability.lots.states import Verdict
@@ -202,7 +202,7 @@ def test_of_an_erased_household_no_words_stay(session: Session, orchard: Orchard
         session, orchard.clerk, household_id=orchard.household.id, basis="land_mu", amount=Decimal(9), note="王示例新包的", at=AT
     )
     erase_household(session, orchard.household.id, reason="request", at=AT)
-    forget_slip_words(session, SubjectErased(SubjectKind.HOUSEHOLD, orchard.household.id, "request", AT))
+    forget_requests(session, SubjectErased(SubjectKind.HOUSEHOLD, orchard.household.id, "request", AT))
     session.expire_all()
     assert (decided.reason, decided.decision, decided.granted) == ("", "", 200)
     assert (session.get(CapacityRequest, waiting.id), session.get(CapacityClaim, claim.id)) == (None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM, Actor, OrganizationKind, Role
+from kernel.db import work
 from kernel.errors import Conflict, Forbidden, Invalid
 from kernel.quantity import Unit
 from tests.factories.catalog import AT, JINGNING, YANCHI, make_actor, make_household, make_organization
@@ -170,3 +172,33 @@ def test_a_split_material_is_signed_as_a_whole(session: Session, house: House) -
     given = session.scalars(select(LotYield.given).where(LotYield.event_id == request.event_id)).all()
     assert given == [120, 120]
     assert make_lot(session).left == kg(100)
+
+
+def test_the_database_holds_two_people_of_a_request_when_code_forgets(session: Session, house: House) -> None:
+    house.ask(session, "100")
+    alone = text("UPDATE lots_step_request SET verdict = 'approved', decided_by = asked_by, decided_at = now(), decision = '好'")
+    with pytest.raises(IntegrityError, match="two_people"), session.begin_nested():
+        session.execute(alone)
+    session.execute(text("ALTER TABLE lots_step_request DROP CONSTRAINT ck_lots_step_request_two_people"))
+    session.execute(alone)
+
+
+def test_two_who_sign_at_once_record_the_step_once(database: str) -> None:
+    with work() as session:
+        house = House(session)
+        request_id, lot_id = house.ask(session, "100").id, house.lot.id
+
+    def sign(actor: Actor) -> str:
+        try:
+            with work() as session:
+                house.sign(session, actor, session.get_one(StepRequest, request_id))
+        except Conflict as conflict:
+            return str(conflict)
+        return "signed"
+
+    with ThreadPoolExecutor(2) as pool:
+        outcome = sorted(pool.map(sign, (house.colleague, house.officer)))
+    assert outcome == ["signed", "这条申请已经处理过了。"]
+    with work() as session:
+        assert session.get_one(Lot, lot_id).used == 10
+        assert session.scalar(select(func.count()).select_from(LotYield)) == 1

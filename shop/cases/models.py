@@ -86,3 +86,12 @@ class CaseMessage(Base):
 
 
 append_only_but_erasing(CaseMessage.__table__, "author", "text", "photo_digest", "photo_type")
+
+
+class ErasedPhoto(Base):
+    """The file of a photo an erased person sent, which is still to be deleted; the row goes when the file is gone."""
+
+    __tablename__ = "cases_erased_photo"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime]

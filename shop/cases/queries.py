@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Role
 from kernel.errors import NotFound
-from shop.cases.models import Case, CaseMessage, CaseSubject
+from shop.cases.models import Case, CaseMessage, CaseSubject, ErasedPhoto
 from shop.cases.states import CaseKind, CaseState
 
 STAFF = (Role.operator, Role.auditor)
@@ -75,3 +75,8 @@ def count_due(session: Session, at: datetime) -> tuple[int, int]:
     query = select(func.count(), func.count().filter(Case.due_at < at)).where(Case.state == CaseState.OPEN)
     waiting, late = session.execute(query).one()
     return int(waiting), int(late)
+
+
+def list_photos_to_delete(session: Session, *, limit: int = 100) -> Sequence[str]:
+    """Files of photos that erased persons sent, oldest first."""
+    return session.scalars(select(ErasedPhoto.digest).order_by(ErasedPhoto.asked_at, ErasedPhoto.digest).limit(limit)).all()

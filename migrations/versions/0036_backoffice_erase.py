@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = '0081'
-down_revision = '0080'
+revision = '0036'
+down_revision = '0035'
 branch_labels = None
 depends_on = None
 

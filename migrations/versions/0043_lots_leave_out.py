@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = '0082'
-down_revision = '0063'
+revision = '0043'
+down_revision = '0042'
 branch_labels = None
 depends_on = None
 

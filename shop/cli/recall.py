@@ -91,7 +91,7 @@ def _print(session: Session, reach: Reach, mark: str | None) -> None:
     names = map_organizations(session, {order.organization_id for order in orders if order.organization_id})
     for order in orders:
         who = names[order.organization_id].name if order.organization_id else f"person {order.person_id}"
-        print(f"  {order.code}: {order.boxes} boxes, {who}")
+        print(f"  {order.code}: {order.boxes} {'box' if order.boxes == 1 else 'boxes'}, {who}")
     _print_rest(reach.counts["orders"])
     if not mark:
         print("To recall: add --confirm --reason TEXT")

@@ -38,7 +38,7 @@ def ask_the_county(session: Session, sample: SampleProduct, at: datetime) -> Non
     cooperative = session.scalars(select(Organization).where(Organization.code == f"COOP-{sample.county_code}")).one()
     product = session.scalars(select(Product).where(Product.sku == sample.sku)).one()
     _, household = make_households(session, cooperative, count=2, capacity=SMALL_HERD, at=at)
-    clerk = Actor(None, "示例经办", roles={cooperative.id: frozenset({Role.clerk})}, label="demo:clerk")
+    clerk = Actor(None, "示例经办", roles={cooperative.id: frozenset({Role.clerk})}, label="示例经办")
     lot_id = _bring_ten(session, clerk, household, product, at)
     deciding.request_capacity(
         session, clerk, household_id=household.id, material=sample.material, quantity=Quantity(Decimal(24), Unit.HEAD),

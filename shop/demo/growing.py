@@ -59,7 +59,7 @@ class Plan:
     def actor(self) -> Actor:
         """The cooperative's demo clerk."""
         roles = {self.cooperative.id: frozenset({Role.clerk, Role.packer})}
-        return Actor(person_id=None, name="示例经办", roles=roles, label="demo:clerk")
+        return Actor(person_id=None, name="示例经办", roles=roles, label="示例经办")
 
 
 def grow(session: Session, plan: Plan) -> Lot:

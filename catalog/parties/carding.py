@@ -14,12 +14,15 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Household, Role
 from catalog.parties.queries import get_household
 from catalog.parties.roles import Actor
+from kernel.errors import NotFound
 
 
 def issue_card(session: Session, actor: Actor, household_id: UUID) -> Household:
     """Give a household a card, or a new one in place of a lost one, which no longer opens anything. Raises NotFound, Forbidden."""
     household = get_household(session, household_id)
     actor.must(Role.clerk, household.cooperative_id)
+    if household.erased_at is not None:
+        raise NotFound("没有这户。")
     household.card_token = secrets.token_urlsafe(16)
     session.flush()
     return household

@@ -23,7 +23,7 @@ from shop.orders.erasing import find_unfinished
 from shop.orders.models import Order, OrderKind
 from shop.reviews.models import Review
 from traceability.ledger.models import SealedField
-from traceability.lots.models import ActPhoto, HouseholdDelivery, LotShare, SlipWord
+from traceability.lots.models import ActPhoto, CapacityRequest, HouseholdDelivery, LotShare, SlipWord
 from traceability.lots.states import SlipState
 
 WHY_LABELS = {
@@ -139,6 +139,7 @@ def _of_household(session: Session, household_id: UUID) -> Footprint:
                 Term("交货时拍的照片"),
                 _count(session, ActPhoto, ActPhoto.household_id == household.id, ActPhoto.erased_at.is_(None)),
             ),
+            Trace(Term("请县里核定时说的话"), _count(session, CapacityRequest, CapacityRequest.household_id == household.id)),
             Trace(Term("在交货凭证上说的话"), _count(session, SlipWord, SlipWord.delivery_id.in_(own))),
             _kept(Term("交货记录"), _count(session, HouseholdDelivery, deliveries)),
             _kept(Term("在批次里的份额"), _count(session, LotShare, LotShare.household_id == household.id)),

@@ -170,8 +170,9 @@ def list_questions(
 
 
 def find_member(session: Session, organization_id: UUID, member_no: int) -> UUID | None:
-    """The household with this number in the cooperative, or None."""
-    return session.scalar(select(Household.id).where(Household.cooperative_id == organization_id, Household.member_no == member_no))
+    """The household with this number in the cooperative, or None; also for one that was erased."""
+    member = select(Household.id).where(Household.cooperative_id == organization_id, Household.member_no == member_no)
+    return session.scalar(member.where(Household.erased_at.is_(None)))
 
 
 def find_clerk(session: Session, token: str, *, at: datetime) -> tuple[Device, Actor] | None:

@@ -7,6 +7,7 @@ already made of the lot that is no longer possible, and the sentence says what i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -47,7 +48,8 @@ def correct_delivery(
     _free(session, delivery, lot)
     corrective = []
     if replacement is not None:
-        new = record_delivery(session, actor, replacement, at)
+        then = delivery.delivered_at  # when it was brought is not what was wrong, and decides season, cap and how fresh the lot is
+        new = record_delivery(session, actor, replace(replacement, happened_at=replacement.happened_at or then), at, since=then)
         delivery.replaced_by_id = new.id
         corrective.append(_event_of(session, session.get_one(Lot, new.lot_id)))
     private = {"household": (delivery.household_id, str(delivery.household_token))}

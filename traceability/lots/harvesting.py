@@ -65,16 +65,18 @@ class DeliveryDraft:
     photo: Photo | None = None
 
 
-def record_delivery(session: Session, actor: Actor, draft: DeliveryDraft, at: datetime) -> HouseholdDelivery:
-    """Take in what a household brings and make a lot of it.
+def record_delivery(
+    session: Session, actor: Actor, draft: DeliveryDraft, at: datetime, *, since: datetime | None = None
+) -> HouseholdDelivery:
+    """Take in what a household brings and make a lot of it; ``since``: it may have been brought as long ago as then, not just three days.
 
     A clerk of the cooperative may. Raises Forbidden, NotFound, Invalid (not a member, amount, ear tags, entered too late, above capacity:
     with the cap and what was delivered so far), Conflict (ear tag known).
     """
     actor.must(Role.clerk, draft.organization_id)
-    recorded_at, at = at, _checked_moment(draft, at)
+    recorded_at, at = at, _checked_moment(draft, at, min(since or at, at - LATE))
     household = get_household(session, draft.household_id)
-    if household.cooperative_id != draft.organization_id:
+    if household.cooperative_id != draft.organization_id or household.erased_at is not None:
         raise Invalid("这一户不是本合作社的社员，不能代收。", field="household_id")
     quantity = _checked_quantity(draft)
     season = bounding.season_of(at)
@@ -124,12 +126,12 @@ def mark_paid(session: Session, actor: Actor, *, delivery_id: UUID, at: datetime
     return delivery
 
 
-def _checked_moment(draft: DeliveryDraft, at: datetime) -> datetime:
-    """When it was brought: at most three days ago, and not later than now, whatever the phone's clock says."""
+def _checked_moment(draft: DeliveryDraft, at: datetime, earliest: datetime) -> datetime:
+    """When it was brought: not before ``earliest``, and not later than now, whatever the phone's clock says."""
     happened = draft.happened_at or at
     if happened > at + CLOCKS_DIFFER:
         raise Invalid("交货时间比现在还晚。请校准手机的时间，再重新记这一笔。", field="happened_at")
-    if happened < at - LATE:
+    if happened < earliest:
         raise Invalid("交货时间在 3 天以前，已过补记的期限，请由县里核定。", field="happened_at")
     return min(happened, at)
 

@@ -64,6 +64,6 @@ def make_card(session: Session, household_id: UUID) -> ResponseReturnValue:
 
 def _own(session: Session, household_id: UUID) -> Household:
     household = get_household(session, household_id)
-    if household.cooperative_id != own_cooperative():
+    if household.cooperative_id != own_cooperative() or household.erased_at is not None:
         raise NotFound("没有这户。")
     return household

@@ -25,9 +25,10 @@ from shop.orders.models import Order
 from shop.reviews.reviewing import write_review
 from tests.factories.catalog import AT, make_actor, make_household, make_organization
 from tests.factories.invoices import make_invoice_request
-from tests.factories.lots import make_delivery
+from tests.factories.lots import APPLES, kg, make_delivery
 from tests.factories.shop import SHANGHAI, make_goods, make_order, pay
 from traceability.lots.confirming import dispute_delivery
+from traceability.lots.deciding import request_capacity
 from traceability.lots.harvesting import mark_paid
 from traceability.lots.models import HouseholdDelivery
 from traceability.lots.states import DisputeSubject
@@ -51,6 +52,10 @@ class Known:
         self.card = consenting.issue_card(session, self.clerk, household_id=self.household.id, at=AT)
         self.delivery: HouseholdDelivery = make_delivery(session, self.household, actor=self.clerk)
         dispute_delivery(session, ANONYMOUS, self.delivery.id, about=DisputeSubject.OTHER, words=f"{FARMER}家没有这么少", at=AT)
+        request_capacity(
+            session, self.clerk, household_id=self.household.id, material=APPLES, quantity=kg(9_000_000),
+            reason=f"{FARMER}家今年丰收", at=AT,
+        )  # fmt: skip
         mark_paid(session, self.clerk, delivery_id=self.delivery.id, at=AT)
         self.person: Person = signing.sign_up(session, name=PHONE, password="harvest-moon-7", called=BUYER, at=AT)
         signing.open_session(session, self.person.id, at=AT)

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from catalog.parties import consenting, registering
+from catalog.parties import carding, consenting, registering
 from catalog.parties.erasing import SubjectErased, SubjectKind, erase_person
 from catalog.parties.models import ERASURE, SYSTEM, Actor, Consent, ConsentScope, Role
 from catalog.parties.queries import list_households, visible_household_names
@@ -21,6 +21,7 @@ from shop.backoffice.models import AuditEntry, ErasureRequest, ErasureState
 from shop.backoffice.queries import find_erasure_progress
 from shop.backoffice.tracing import find_footprint, find_subject
 from shop.cases.models import CaseMessage
+from shop.cooperative.queries import find_member
 from shop.orders.erasing import forget_buyer
 from shop.reviews.queries import list_reviews
 from tests.factories.catalog import AT, make_actor, make_organization
@@ -61,9 +62,15 @@ def entries(session: Session) -> dict[object, bytes]:
 def test_no_table_holds_a_name_afterwards_and_the_log_is_as_it_was(session: Session, known: Known) -> None:
     before = found_in(session, *NEEDLES)
     assert {needle for _, needle in before} == set(NEEDLES), "the search finds them all before"
-    assert {"lots_slip_word", "orders_order", "shipments_shipment", "cases_message", "notices_notice", "invoices_request"} <= {
-        t for t, _ in before
-    }
+    assert {
+        "lots_slip_word",
+        "lots_capacity_request",
+        "orders_order",
+        "shipments_shipment",
+        "cases_message",
+        "notices_notice",
+        "invoices_request",
+    } <= {t for t, _ in before}
     assert session.scalars(select(SealedField).where(SealedField.subject_id == known.household.id)).first() is not None
     logged = entries(session)
     events = session.scalars(select(TraceEvent.id)).all()
@@ -108,8 +115,11 @@ def test_what_stays_stays_without_a_name(session: Session, known: Known) -> None
         consenting.withdraw_by_card(session, known.card, scopes=[ConsentScope.NAME], at=LATER)
     with pytest.raises(NotFound):
         consenting.give_consent(session, known.clerk, household_id=known.household.id, scope=ConsentScope.NAME, at=LATER)
-    with pytest.raises(Invalid), session.begin_nested():
+    with pytest.raises(Invalid, match="不是本合作社的社员"), session.begin_nested():
         make_delivery(session, known.household, actor=known.clerk, at=LATER)
+    with pytest.raises(NotFound):
+        carding.issue_card(session, known.clerk, known.household.id)
+    assert find_member(session, known.household.cooperative_id, known.household.member_no) is None
     again = registering.register_person(session, SYSTEM, name="同名", phone=PHONE, at=LATER)
     assert again.id != known.person.id, "the telephone is free for a new account"
 

@@ -108,6 +108,22 @@ def test_a_corrected_harvest_does_not_count_into_the_next_season(session: Sessio
     make_delivery(session, household, kg(50_000), at=december + timedelta(days=20))
 
 
+def test_the_right_one_was_brought_when_the_wrong_one_was(session: Session) -> None:
+    """Weeks later, in another season: the same day, the same season's cap, no fresher lot."""
+    household = make_household(session, capacity={"land_mu": "1"})
+    december = datetime.fromisoformat("2026-12-20T02:00:00+00:00")
+    wrong = make_delivery(session, household, kg(90_000), at=december)
+    later = december + timedelta(days=20)
+    correct_delivery(session, SYSTEM, wrong.id, reason="少打了一位", replacement=draft(household, kg(95_000)), at=later)
+    right = session.get_one(HouseholdDelivery, wrong.replaced_by_id)
+    assert (right.delivered_at, right.recorded_at, right.season) == (december, later, "2026")
+    assert session.get_one(Lot, right.lot_id).produced_on.isoformat() == "2026-12-20"
+    assert dict(session.execute(select(CapacityUse.season, CapacityUse.delivered)).all()) == {"2026": 95_000}  # type: ignore[arg-type]
+    long_ago = draft(household, kg(1), happened_at=december - timedelta(days=1))
+    with pytest.raises(Invalid, match="3 天以前"):
+        correct_delivery(session, SYSTEM, right.id, reason="日期也不对", replacement=long_ago, at=later)
+
+
 def test_after_the_household_confirmed_it_must_speak_first_or_the_county(
     session: Session, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,7 @@ def ask_county(
         county_code=organization.county_code or "",
         refusal=refusal.strip()[:500],
         question=question.strip(),
-        asked_by=actor.name or actor.label,
+        asked_by=actor.label,
         asked_at=at,
     )
     session.add(row)
@@ -45,6 +45,6 @@ def answer_question(session: Session, actor: Actor, question_id: UUID, answer: s
         raise Conflict("这个问题已经答复过了。")
     if not 2 <= len(answer.strip()) <= 500:
         raise Invalid("请填写答复，2 到 500 字。", field="answer")
-    row.answer, row.answered_by, row.answered_at = answer.strip(), actor.name or actor.label, at
+    row.answer, row.answered_by, row.answered_at = answer.strip(), actor.label, at
     session.flush()
     return row

@@ -32,6 +32,7 @@ REACTION_LABELS = {
     "forget_requests": "请县里核定时说的话",
     "forget_photos": "交货时拍的照片",
     "forget_account": "登录和收货地址",
+    "forget_devices": "离线收货手机的名字",
     "forget_basket": "购物车",
     "forget_notices": "消息",
     "forget_buyer": "订单和包裹上的收货人",

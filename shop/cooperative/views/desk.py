@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
-from catalog.parties.queries import get_organization, list_counties_of
+from catalog.parties.queries import get_organization, list_counties_of, name_actors
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Problem
@@ -138,7 +138,8 @@ def questions() -> ResponseReturnValue:
             own = own_cooperative()
             rows = queries.list_questions(session, organization_id=own)
             disputes = queries.list_disputes(session, organization_id=own)
-    return render_template("cooperative/questions.html", rows=rows, disputes=disputes, officer=officer)
+        names = name_actors(session, [row.asked_by for row in rows])
+    return render_template("cooperative/questions.html", rows=rows, names=names, disputes=disputes, officer=officer)
 
 
 @bp.post("/questions")

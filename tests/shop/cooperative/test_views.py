@@ -3,6 +3,7 @@ labels; refusals keep what was typed."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,14 +13,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.documents.models import Document, DocumentKind
-from catalog.parties.models import SYSTEM, Actor, Household, Organization, OrganizationKind, Role
+from catalog.parties.erasing import SubjectErased, SubjectKind, erase_person
+from catalog.parties.models import ERASURE, SYSTEM, Actor, Household, Organization, OrganizationKind, Role
+from catalog.parties.registering import register_person
 from catalog.products.models import Product
 from kernel.errors import Conflict, Forbidden, Invalid
 from kernel.quantity import Unit
-from shop.cooperative import asking
+from shop.cooperative import asking, enrolling
+from shop.cooperative.erasing import forget_devices
 from shop.cooperative.models import CountyQuestion
 from tests.factories.catalog import act_as, form, make_actor, make_household, make_organization, make_product
 from tests.factories.lots import make_capacity
+from tests.shop.backoffice.known import found_in
 from traceability.lots import serialising
 from traceability.lots.models import HouseholdDelivery, Lot, TradeItem
 from traceability.lots.states import ItemState, LotKind
@@ -164,6 +169,25 @@ def test_asking_and_answering_have_their_rules(session: Session, place: Place, a
     asking.answer_question(session, own, row.id, "可以", at=at)
     with pytest.raises(Conflict):
         asking.answer_question(session, own, row.id, "不行", at=at)
+
+
+def test_of_a_clerk_who_left_and_was_erased_no_name_stays(session: Session, place: Place, at: datetime) -> None:
+    clerk = register_person(session, SYSTEM, name="欧阳望川", phone="13911112222", at=at)
+    actor = Actor(clerk.id, clerk.name, place.clerk.roles, label=f"person:{clerk.id}")
+    phones = [
+        enrolling.enrol_device(session, actor, place.cooperative.id, name="欧阳望川的手机", token_hash=each * 64, at=at)
+        for each in "ab"
+    ]
+    enrolling.end_device(session, place.clerk, phones[0].id, at=at)
+    asking.ask_county(session, actor, place.cooperative.id, refusal="", question="请核定产能", at=at)
+    assert {table for table, _ in found_in(session, "欧阳望川")} == {"parties_person", "cooperative_device"}
+    forget_devices(session, SubjectErased(SubjectKind.HOUSEHOLD, clerk.id, "request", at))
+    assert phones[1].ended_at is None
+    erase_person(session, clerk.id, reason="request", at=at)
+    forget_devices(session, SubjectErased(SubjectKind.PERSON, clerk.id, "request", at))
+    session.expire_all()
+    assert found_in(session, "欧阳望川") == set()
+    assert [phone.ended_by for phone in phones] == [place.clerk.label, ERASURE]
 
 
 def test_the_certificate_is_printed_with_a_code_under_its_name(

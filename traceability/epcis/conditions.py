@@ -18,7 +18,7 @@ from decimal import Decimal, InvalidOperation
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, String, Text, cast, column, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, DateTime, String, Text, cast, column, exists, false, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
 
 from kernel.clock import parse_iso
@@ -70,7 +70,7 @@ def _in(column_: Any, parse: Callable[[str], Any]) -> Condition:
 def _match(*roles: EpcRole) -> Condition:
     def condition(text: str) -> ColumnElement[bool]:
         wanted = [_like(canonical(epc)) for epc in _values(text)]
-        return exists().where(EventEpc.event_id == TraceEvent.id, EventEpc.role.in_(roles), or_(*wanted))
+        return exists().where(EventEpc.event_id == TraceEvent.id, EventEpc.role.in_(roles), or_(false(), *wanted))
 
     return condition
 

@@ -33,6 +33,7 @@ from traceability.lots import describing
         ({"MATCH_anyEPC": "https://id.gs1.org/00/095201230000000011"}, 1),
         ({"MATCH_parentID": "https://id.gs1.org/00/095201230000000011"}, 1),
         ({"MATCH_epc": "https://id.gs1.org/00/095201230000000011"}, 0),
+        ({"MATCH_epc": ""}, 0),
         ({"EQ_readPoint": "https://id.gs1.org/414/9521141123454"}, 5),
         ({"EQ_readPoint": "urn:epc:id:sgln:9521141.12345.0"}, 5),
         ({"EQ_eventID": "urn:uuid:8c8ba0e8-7fbf-4a5c-9b0c-0c7f1b1e0004"}, 1),

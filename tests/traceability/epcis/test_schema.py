@@ -13,7 +13,8 @@ import pytest
 
 from kernel.errors import Invalid
 from tests.factories.catalog import AT
-from traceability.epcis.schema import find_document_faults, find_event_faults, must_be_event
+from tests.factories.epcis import make_event
+from traceability.epcis.schema import MOST_FAULTS, find_document_faults, find_event_faults, must_be_event
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "epcis"
 LATE = datetime.fromisoformat("2100-01-01T00:00:00+00:00")
@@ -205,6 +206,14 @@ def _bent(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         if event.get(name):
             yield bent(f"/{name}/{len(event[name])}", lambda spoilt, name=name: spoilt[name].append(NO_GTIN))
             yield bent(f"/{name}/0", lambda spoilt, name=name: spoilt[name].__setitem__(0, "no uri"))
+
+
+def test_the_first_of_many_faults_are_told() -> None:
+    """A document of 5 MB holds a quarter of a million: none of its readers reads them, and no worker compares each with each."""
+    event = make_event(1, bizTransactionList=[{"type": "x y", "bizTransaction": " "} for _ in range(1500)])
+    faults = find_event_faults(event, AT)
+    assert len(faults) == MOST_FAULTS
+    assert faults[0].field.startswith("/bizTransactionList/0/")
 
 
 def test_every_published_event_spoilt_is_refused_where_it_was_spoilt() -> None:

@@ -79,8 +79,8 @@ def pack_lot(
     """Pack so many boxes of ``box`` each; every box gets a serial number of its own, its label is not yet printed.
 
     Without ``expires_on`` the product's shelf life counts, and nothing keeps longer than what it was packed from. Raises as
-    ``process_lot``, and Invalid when the product grows in another county or cooperative than the lot, its pack holds another amount,
-    or ``expires_on`` is later than its shelf life allows.
+    ``process_lot``, and Invalid when the product grows in another county or cooperative than the lot, the lot was made for another
+    product, its pack holds another amount, or ``expires_on`` is later than its shelf life allows.
     """
     if not 1 <= boxes <= MOST_BOXES:
         raise Invalid("盒数应在 1 至 %(most)s 之间。", params={"most": MOST_BOXES}, field="boxes")
@@ -118,6 +118,12 @@ def _check_product(product: Product, lot: Lot, box: Quantity) -> None:
         raise Invalid(
             "批次 %(code)s 不是“%(name)s”的产地或合作社出的，不能用它包装。",
             params={"code": lot.code, "name": product.name},
+            field="product_sku",
+        )
+    if lot.product_sku not in (None, product.sku):
+        raise Invalid(
+            "批次 %(code)s（%(material)s）是为另一种产品做的，不能装成“%(name)s”。",
+            params={"code": lot.code, "material": lot.material, "name": product.name},
             field="product_sku",
         )
     pack = Quantity(product.pack_amount, product.pack_unit)

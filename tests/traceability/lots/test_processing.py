@@ -100,6 +100,16 @@ def test_boxes_have_serials_of_their_own_and_an_expiry(session: Session, at: dat
     assert {item.gtin for item in items} == {chain.product.gtin}
 
 
+def test_what_was_made_for_one_product_is_not_sold_as_another(session: Session, at: datetime) -> None:
+    chain = make_chain(session, boxes=1)
+    other = make_product(session, chain.cooperative, county_code=chain.product.county_code)
+    chain.frozen.product_sku = chain.product.sku
+    session.flush()
+    pack = {"boxes": 1, "box": Quantity(other.pack_amount, other.pack_unit), "expires_on": None, "at": at}
+    with pytest.raises(Invalid, match="是为另一种产品做的"):
+        processing.pack_lot(session, SYSTEM, lot_id=chain.frozen.id, product_sku=other.sku, **pack)  # type: ignore[arg-type]
+
+
 def test_a_pack_is_of_the_products_own_place_and_weight(session: Session, at: datetime) -> None:
     chain = make_chain(session, boxes=1)
     pack = {"boxes": 1, "expires_on": None, "at": at}

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import unquote
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from kernel.errors import Problem
@@ -38,12 +38,24 @@ def follow_partner(session: Session, news: PartnerEventsStored) -> None:
     mapped = or_(*(and_(TraceEvent.action == action, TraceEvent.biz_step == step) for action, step in _FOLLOWED))
     objects = (TraceEvent.event_type == EventType.OBJECT, ~TraceEvent.is_declaration)
     found = select(TraceEvent).where(TraceEvent.id.in_(news.event_ids), *objects, mapped)
-    for event in session.scalars(found.order_by(TraceEvent.event_time, TraceEvent.id)).all():
+    events = session.scalars(found.order_by(TraceEvent.event_time, TraceEvent.id)).all()
+    lock_lots(session, {lot_id for event in events for lot_id in _list_lots(session, event)})
+    for event in events:
         try:
             with session.begin_nested():
                 _FOLLOWED[_action(event), event.biz_step or ""](session, event)
         except Problem as problem:
             log.info("a partner's event stays a statement", event_id=str(event.id), reason=type(problem).__name__)
+
+
+def _list_lots(session: Session, event: TraceEvent) -> Iterator[UUID]:
+    """The lots an event may change. All lots of a document are locked together, by key (docs/locking.md, step 5): locked event by event,
+    two documents that name the same lots the other way round would wait for each other."""
+    serials = [unquote(match[2]) for line in _named(session, event, EpcRole.EPC) if (match := _BOX.fullmatch(line.epc))]
+    held = select(Lot.id).join(TradeItem, TradeItem.lot_id == Lot.id).where(TradeItem.serial.in_(serials), _own(event))
+    yield from session.scalars(held.distinct())
+    named = [lot for line in _named(session, event, EpcRole.CLASS) if (lot := _is_lot(line.epc)) is not None]
+    yield from session.scalars(select(Lot.id).where(or_(false(), *named), _own(event)))
 
 
 def _action(event: TraceEvent) -> Action:

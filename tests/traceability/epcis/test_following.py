@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,6 +16,7 @@ from tests.factories.epcis import Partner, make_event
 from tests.factories.lots import Chain, make_chain
 from traceability.epcis import following
 from traceability.lots import recalling, serialising
+from traceability.lots.balancing import lock_lots
 from traceability.lots.describing import epc_of, epc_of_item
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import ItemState
@@ -112,6 +114,24 @@ def test_what_does_not_map_changes_nothing(client: FlaskClient, session: Session
         session.refresh(lot)
     assert (chain.trimmings.lost, chain.pack.lost) == lost
     assert len(partner.events(perPage=100)) == count + 1
+
+
+def test_all_lots_of_a_document_are_locked_together(
+    session: Session, chain: Chain, owner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locked event by event, two documents that name the same lots the other way round would wait for each other."""
+    asked: list[set[UUID]] = []
+    monkeypatch.setattr(following, "lock_lots", lambda session, ids: asked.append(set(ids)) or lock_lots(session, asked[-1]))
+    print_labels(session, chain, *chain.items)
+    assert owner.capture(
+        destroyed(chain.trimmings, 1),
+        destroyed(chain.hides, 1, "H87", eventTime="2026-01-02T00:00:00Z"),
+        labels_on(chain, *chain.items, eventTime="2026-01-03T00:00:00Z"),
+    )["success"]
+    whole = {chain.trimmings.id, chain.hides.id, chain.pack.id}
+    assert asked[0] == whole
+    assert len(asked) == 4
+    assert all(later <= whole for later in asked)
 
 
 def test_one_that_cannot_be_followed_keeps_no_other_from_it(session: Session, chain: Chain, owner: Partner) -> None:

@@ -208,7 +208,7 @@ def test_times_out_of_bounds_are_refused(
     answer = handset.post("deliveries", **fields)
     assert (answer.status_code, says in answer.text) == (422, True)
     assert handset.deliveries() == 0
-    monkeypatch.setattr(harvesting, "_checked_moment", lambda draft, at: draft.happened_at or at)
+    monkeypatch.setattr(harvesting, "_checked_moment", lambda draft, at, _earliest: draft.happened_at or at)
     if typed < timedelta(0):
         assert handset.post("deliveries", **fields).status_code == 200, "with that guard off it would go in"
     else:

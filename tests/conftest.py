@@ -50,6 +50,8 @@ OWN_SYSTEM = {
 class Groups(LoadScopeScheduling):
     """Tests that share one running system share one worker, and begin first; all others go wherever there is room.
 
+    Those of ``tests/concurrency`` take up to 100 connections each, so they too go one after the other.
+
     Not by xdist's own marks: it writes them into the ids of the tests, which pytest 9 no longer lets it do.
     """
 
@@ -58,7 +60,7 @@ class Groups(LoadScopeScheduling):
         folder = path.split("/")[1]
         if path in OWN_SYSTEM:
             return path
-        return folder if folder in ("journeys", "faults") else nodeid
+        return folder if folder in ("journeys", "faults", "concurrency") else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:

@@ -33,7 +33,7 @@ _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "150",
+    "max_connections": "200",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "jit": "off",  # short queries: compiling them costs more than it saves

@@ -129,12 +129,12 @@ def test_kill_9_anywhere_loses_nothing_and_shows_nothing_half(
                 assert all(program.poll() is None for program in programs.values()), notes.read_text()[-3000:]
         wait_until_drained()
         check(written)
-        finish(folder, policy.read_bytes(), reader, tmp_path)
+        finish(folder, policy.read_bytes(), reader, tmp_path, least=4 if request.config.option.faults else 2)
     finally:
         kill(*programs.values(), reader)
 
 
-def finish(folder: Path, policy: bytes, reader: subprocess.Popen[bytes], tmp_path: Path) -> None:
+def finish(folder: Path, policy: bytes, reader: subprocess.Popen[bytes], tmp_path: Path, least: int) -> None:
     """Once all is quiet: everything sequenced is published, and the reader never met anything wrong."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
@@ -146,4 +146,4 @@ def finish(folder: Path, policy: bytes, reader: subprocess.Popen[bytes], tmp_pat
     assert found[0].size == size_now()
     assert audit_published(folder_fetch(folder), parse_policy(policy))[0].findings == []
     assert reader.poll() is None, (tmp_path / "reader.log").read_text()[-2000:]
-    assert json.loads((tmp_path / "seen").read_text())["rounds"] > 3
+    assert json.loads((tmp_path / "seen").read_text())["rounds"] >= least  # sizes the reader met

@@ -7,7 +7,8 @@ nobody can split a use case into two transactions by accident. A GET door uses `
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+import select
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
@@ -24,6 +25,7 @@ from sqlalchemy import (
     DateTime,
     Engine,
     Enum,
+    Executable,
     FromClause,
     MetaData,
     Numeric,
@@ -35,7 +37,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from kernel.errors import Conflict, Invalid, Problem, Unavailable
@@ -143,6 +145,8 @@ def may_erase(session: Session) -> Iterator[None]:
 
 
 _sessions: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
+_reader: Engine | None = None  # the same pool, READ ONLY from BEGIN on
+_glancer: Engine | None = None  # the same pool, each statement a transaction by itself
 _current: ContextVar[Session | None] = ContextVar("current_session", default=None)
 _AFTER = "after_commit"
 
@@ -153,12 +157,23 @@ def connect(url: str, *, pool_size: int = 8) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=4,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error is logged with its statement; what stood in it may be personal
         connect_args={"options": "-c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"},
     )
+    event.listen(engine, "checkout", _refuse_dead)
     bind(engine)
     return engine
+
+
+def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
+    """An idle server says nothing: when there is something to read, it said goodbye, and the pool makes a new connection.
+
+    As good as a ping after a restart of the database, without its round trip in each transaction.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        raise DisconnectionError
 
 
 def describe(error: Exception) -> str:
@@ -188,7 +203,11 @@ def problem_of(error: DBAPIError) -> Problem | None:
 
 def bind(to: Engine | Connection, **options: Any) -> None:
     """Point every later transaction at ``to`` (tests bind one connection with ``join_transaction_mode``)."""
+    global _reader, _glancer
     _sessions.configure(bind=to, **options)
+    pool = to if isinstance(to, Engine) else None
+    _reader = pool and pool.execution_options(postgresql_readonly=True)
+    _glancer = pool and pool.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
@@ -208,9 +227,19 @@ def work() -> Iterator[Session]:
 @contextmanager
 def reading() -> Iterator[Session]:
     """A READ ONLY transaction for pages and queries; PostgreSQL refuses any write in it."""
-    with _opened() as session, session.begin():
-        session.execute(text("SET TRANSACTION READ ONLY"))
+    with _opened(_reader) as session, session.begin():
+        if _reader is None:
+            session.execute(text("SET TRANSACTION READ ONLY"))
         yield session
+
+
+def glance(statement: Executable, parameters: Mapping[str, object]) -> tuple[Any, ...]:
+    """The one row of one SELECT, which is a transaction by itself: what is asked before a kept page is shown again."""
+    if _glancer is None:
+        with reading() as session:
+            return tuple(session.connection().execute(statement, parameters).one())
+    with _glancer.connect() as connection:
+        return tuple(connection.execute(statement, parameters).one())
 
 
 @contextmanager
@@ -222,10 +251,10 @@ def apart() -> Iterator[Connection]:
 
 
 @contextmanager
-def _opened() -> Iterator[Session]:
+def _opened(engine: Engine | None = None) -> Iterator[Session]:
     if _current.get() is not None:
         raise RuntimeError("work() inside work(): pass the session down instead")
-    session = _sessions()
+    session = _sessions(bind=engine) if engine is not None else _sessions()
     token = _current.set(session)
     try:
         yield session

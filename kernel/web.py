@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -22,7 +22,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import Babel, gettext
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from flask_wtf.csrf import CSRFError, CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
+from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -32,6 +33,7 @@ from kernel import clock, idempotency, translations
 from kernel.db import describe, problem_of, work
 from kernel.errors import Invalid, NotFound, Problem, TooLarge
 from kernel.money import Money
+from kernel.pages import Kept, Pages, hole
 from kernel.quantity import Quantity
 
 log = structlog.get_logger()
@@ -45,7 +47,6 @@ babel = Babel()
 limiter = Limiter(
     get_remote_address,
     default_limits=["1200 per minute"],
-    headers_enabled=True,
     swallow_errors=True,
     in_memory_fallback_enabled=True,
 )
@@ -105,7 +106,11 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     translations.ensure_compiled()
     babel.init_app(app, locale_selector=language, default_translation_directories=str(translations.FOLDER))
     limiter.init_app(app)
-    app.jinja_env.globals.update(demo=demo, csp_nonce=csp_nonce, form_token=form_token, lang=language)
+    app.jinja_env.globals.update(
+        demo=demo, csp_nonce=csp_nonce, csrf_token=_csrf_for_form, form_token=_token_for_form, lang=language
+    )
+    app.context_processor(lambda: {"csrf_token": _csrf_for_form})  # over that of CSRFProtect
+    app.extensions["pages"] = Pages()
     app.jinja_env.filters.update(yuan=yuan, day=day, moment=moment, qty=qty, wan=wan, named=named)
     if secure:  # TLS ends at a web server in front: the reader's address is the one that server tells us, and no other
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
@@ -113,6 +118,7 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
     app.request_class = _Request
     app.before_request(_refuse_nul_in_address)
     app.after_request(_headers)
+    app.after_request(_tell_allowance)
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(DBAPIError, _database_problem)
     app.register_error_handler(CSRFError, _csrf_problem)
@@ -232,9 +238,60 @@ def _headers(response: Response) -> Response:
     return response
 
 
+def _tell_allowance(response: Response) -> Response:
+    """How often one may ask and when again, to programs and to whoever was too fast: on a page nobody reads it, and it costs two looks."""
+    limit = limiter.current_limit
+    if limit is None or (response.mimetype == "text/html" and response.status_code != 429):
+        return response
+    try:
+        left, again = limit.remaining, limit.reset_at
+    except RedisError:  # the limiter itself goes on by itself then; its numbers are not worth a failed answer
+        return response
+    response.headers["X-RateLimit-Limit"] = str(limit.limit.amount)
+    response.headers["X-RateLimit-Remaining"] = str(left)
+    response.headers["X-RateLimit-Reset"] = str(again)
+    response.headers.setdefault("Retry-After", str(max(again - int(clock.now().timestamp()), 0)))
+    return response
+
+
 def form_token() -> str:
     """A fresh idempotency key for a form; sent back as ``idempotency_key``."""
     return secrets.token_urlsafe(18)
+
+
+def _token_for_form() -> str:
+    return hole("token") if "keeping" in g else form_token()
+
+
+def _csrf_for_form() -> str:
+    return hole("csrf") if "keeping" in g else cast(str, generate_csrf())
+
+
+def kept_page(reader: Hashable, look: Callable[[Any], str], draw: Callable[[], tuple[str, object]]) -> str:
+    """A page that is drawn once and shown until what it was drawn from changes.
+
+    ``reader`` is all in which readers differ that the page shows (beside language and address); ``draw`` gives the page and what to
+    watch; ``look`` asks how that stands now, before each showing. A page is kept once its state was asked *before* it was drawn, so it
+    is never older than its state. A page with a message for this reader is drawn for this reader only.
+    """
+    if "_flashes" in session:
+        return draw()[0]
+    pages: Pages = current_app.extensions["pages"]
+    key = (language(), request.full_path, reader)
+    earlier = pages.find(key)
+    state = look(earlier.watched) if earlier else ""
+    if earlier is None or not state or earlier.state != state:
+        g.keeping = True
+        try:
+            html, watched = draw()
+        finally:
+            del g.keeping
+        earlier = Kept.of(html, watched, state if earlier and earlier.watched == watched else "")
+        pages.keep(key, earlier)
+    return earlier.filled(_FILLERS)
+
+
+_FILLERS: dict[str, Callable[[], str]] = {"token": form_token, "csrf": generate_csrf}
 
 
 def once(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:

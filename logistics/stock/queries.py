@@ -8,7 +8,20 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    ColumnExpressionArgument,
+    Date,
+    DateTime,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Organization, OrganizationKind, Place
@@ -68,7 +81,7 @@ class ShelfRow:
     recall_state: RecallState
 
 
-def _free(at: datetime) -> ColumnElement[int]:
+def _free(at: datetime | BindParameter[datetime]) -> ColumnElement[int]:
     """Free boxes of a stock row; what abandoned baskets still hold counts as free, since the next buyer gets it."""
     abandoned = (
         select(func.coalesce(func.sum(Hold.quantity), 0))
@@ -80,7 +93,10 @@ def _free(at: datetime) -> ColumnElement[int]:
 
 
 def _sellable(at: datetime) -> ColumnElement[bool]:
-    today = today_shanghai(at)
+    return _sellable_on(today_shanghai(at))
+
+
+def _sellable_on(today: date | BindParameter[date]) -> ColumnElement[bool]:
     fresh = or_(StockLot.sell_until.is_(None), StockLot.sell_until >= today)
     return and_(StockLot.on_hand > 0, fresh, Lot.recall_state == RecallState.NONE)
 
@@ -95,6 +111,27 @@ def available(session: Session, product_ids: Collection[UUID], at: datetime) -> 
     )
     found = {product_id: int(boxes) for product_id, boxes in rows}
     return {product_id: found.get(product_id, 0) for product_id in product_ids}
+
+
+def boxes_left(product_id: ColumnExpressionArgument[UUID]) -> ScalarSelect[int | None]:
+    """SQL for ``available`` of one product, None for nothing; binds ``at`` and ``on``."""
+    query = select(func.sum(_free(_AT))).join(Lot, Lot.id == StockLot.lot_id)
+    return query.where(StockLot.product_id == product_id, _sellable_on(_ON)).correlate_except(StockLot, Lot).scalar_subquery()
+
+
+def next_lot(product_id: ColumnExpressionArgument[UUID]) -> ScalarSelect[UUID]:
+    """SQL for the stock row that ``find_next_lot`` would tell of; binds ``at`` and ``on``."""
+    free = _free(_AT)
+    query = (
+        select(StockLot.id)
+        .join(Lot, Lot.id == StockLot.lot_id)
+        .where(StockLot.product_id == product_id, _sellable_on(_ON), free > 0)
+    )
+    query = query.order_by(StockLot.expires_on.nulls_last(), StockLot.id).limit(1)
+    return query.correlate_except(StockLot, Lot).scalar_subquery()
+
+
+_AT, _ON = bindparam("at", type_=DateTime(timezone=True)), bindparam("on", type_=Date)
 
 
 def list_offers_today(session: Session, at: datetime, after: UUID | None = None, limit: int = 200) -> list[Offer]:

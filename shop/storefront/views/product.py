@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request, session, url_for
@@ -27,11 +27,13 @@ from kernel.db import reading
 from kernel.errors import NotFound
 from kernel.files import FileStore, sniff
 from kernel.money import Money
-from kernel.web import everyone
+from kernel.web import everyone, kept_page
 from logistics.stock.queries import NextLot, available, find_next_lot
 from shop.assistance.sharing import find_shares
 from shop.basket.models import MOST_BOXES
+from shop.storefront.keeping import OneProduct, look_at_product
 from shop.storefront.unit_price import price_per_500
+from shop.storefront.views.reader import seen_by_reader
 from traceability.lots.queries import list_upstream_lots
 from traceability.scan.states import PAYEE_LABELS, Payee
 
@@ -59,19 +61,23 @@ class Offer:
 @everyone
 def show(sku: str) -> ResponseReturnValue:
     """One product; ``?province=`` asks what carrying it there costs, and is remembered."""
-    at = clock.now()
+    at, province = clock.now(), _wanted_province()
+    return kept_page((seen_by_reader(), province), lambda watched: look_at_product(watched, at), lambda: _draw(sku, province, at))
+
+
+def _draw(sku: str, wanted_province: str, at: datetime) -> tuple[str, OneProduct]:
     on = clock.today_shanghai(at)
     with reading() as open_session:
         product = get_product(open_session, sku)
-        offer = _offer(open_session, product)
+        offer = _offer(open_session, product, at)
         bodies = map_organizations(
             open_session, [i for i in (product.seller_id, product.cooperative_id, product.processor_id) if i is not None]
         )
         seller = bodies[product.seller_id]
         areas = list_areas(open_session, [product.county_code, province_of(product.county_code)])
-        province = _province(open_session)
-        lot = offer.lot
-        return render_template(
+        province = find_area(open_session, wanted_province) if wanted_province else None
+        lots = _lots_of(open_session, offer.lot)
+        html = render_template(
             "storefront/product.html",
             product=product,
             offer=offer,
@@ -83,20 +89,22 @@ def show(sku: str) -> ResponseReturnValue:
             seller=seller,
             maker=bodies.get(product.processor_id) if product.processor_id else None,
             papers=listing.list_shown_documents(open_session, product, on),
-            lot_papers=_lot_papers(open_session, lot, on),
+            lot_papers=_lot_papers(open_session, lots, on),
             kind_labels=KIND_LABELS,
             check_labels=CHECK_LABELS,
             provinces=list_provinces(open_session),
             province=province,
-            freight=_freight(open_session, product, seller, offer.price, province),
-            shares=_shares(open_session, product),
+            freight=_freight(open_session, product, seller, offer.price, province, on),
+            shares=_shares(open_session, product, at),
             fresh=product.return_class is ReturnClass.FRESH_NO_RETURN,
             structured=_structured(product, offer, seller),
         )
+    holders = [(SubjectKind.ORGANIZATION.value, body.code) for body in bodies.values()]
+    papers_of = [(SubjectKind.PRODUCT.value, product.sku), *holders, *((SubjectKind.LOT.value, code) for code in lots)]
+    return html, OneProduct(product.id, tuple(sorted(bodies)), tuple(sorted(papers_of)))
 
 
-def _offer(open_session: Session, product: Product) -> Offer:
-    at = clock.now()
+def _offer(open_session: Session, product: Product, at: datetime) -> Offer:
     on = clock.today_shanghai(at)
     tiers = list_tiers(open_session, product.id, on)
     return Offer(
@@ -108,31 +116,35 @@ def _offer(open_session: Session, product: Product) -> Offer:
     )
 
 
-def _lot_papers(open_session: Session, lot: NextLot | None, on: date) -> list[Document]:
-    """The papers of the lot on offer and of the lots it was made from, the newest of each kind: animals are inspected, not boxes."""
-    if lot is None:
-        return []
-    codes = [lot.lot_code, *(origin.code for origin in list_upstream_lots(open_session, lot.lot_id))]
-    papers = list_documents_of(open_session, SubjectKind.LOT, codes)
+def _lots_of(open_session: Session, lot: NextLot | None) -> list[str]:
+    """The codes of the lot on offer and of the lots it was made from: animals are inspected, not boxes."""
+    return [lot.lot_code, *(origin.code for origin in list_upstream_lots(open_session, lot.lot_id))] if lot else []
+
+
+def _lot_papers(open_session: Session, lots: list[str], on: date) -> list[Document]:
+    """The papers of these lots that hold, the newest of each kind."""
+    papers = list_documents_of(open_session, SubjectKind.LOT, lots) if lots else []
     return list({paper.kind: paper for paper in papers if paper.covers(on) and paper.revoked_at is None}.values())
 
 
-def _province(open_session: Session) -> Area | None:
-    """Where the reader wants things sent: asked for now, or before."""
-    code = request.args.get("province") or session.get(PROVINCE)
-    area = find_area(open_session, province_of(code)) if code and len(code) == 6 and code.isdigit() else None
-    if area is not None and session.get(PROVINCE) != area.code:
+def _wanted_province() -> str:
+    """The code of the province the reader wants things sent to: asked for now, or before; "" when never."""
+    code = request.args.get("province")
+    if not code:
+        return str(session.get(PROVINCE, ""))
+    with reading() as open_session:
+        area = find_area(open_session, province_of(code)) if len(code) == 6 and code.isdigit() else None
+    if area is not None:
         session[PROVINCE] = area.code
-    return area
+    return area.code if area is not None else ""
 
 
 def _freight(
-    open_session: Session, product: Product, seller: Organization, price: Money | None, province: Area | None
+    open_session: Session, product: Product, seller: Organization, price: Money | None, province: Area | None, on: date
 ) -> SellerQuote | str | None:
     """What carrying one box there costs and why, or the sentence that nobody carries it there."""
     if province is None or price is None:
         return None
-    on = clock.today_shanghai(clock.now())
     line = QuoteLine(
         product.sku, product.name, 1, price, seller.code, product.gross_grams, product.temperature is not Temperature.AMBIENT
     )
@@ -143,9 +155,9 @@ def _freight(
         return str(_("这个商品不送到%(province)s。", province=province.name))
 
 
-def _shares(open_session: Session, product: Product) -> list[tuple[str, int, str]]:
+def _shares(open_session: Session, product: Product, at: datetime) -> list[tuple[str, int, str]]:
     """(who, fen, shown) of what reaches whom of 100 yuan by the agreement that holds today, for ``parts.shares``."""
-    rule = find_shares(open_session, product.id, at=clock.now())
+    rule = find_shares(open_session, product.id, at=at)
     parts = rule.parts if rule else {}
     return [(_(PAYEE_LABELS[payee]), parts[payee], str(Money(parts[payee]))) for payee in Payee if payee in parts]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -34,10 +35,12 @@ from catalog.products.queries import search_products
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import NotFound
-from kernel.web import everyone, language
+from kernel.web import everyone, kept_page, language
 from shop.storefront import queries
 from shop.storefront.arrangement import season_runs
+from shop.storefront.keeping import Listed, look_at_list
 from shop.storefront.queries import SORTS, Filters, Shown
+from shop.storefront.views.reader import seen_by_reader
 from shop.storefront.wording import PAGE_LABELS, STORAGE_LABELS, container_of, say_net_content
 
 bp = Blueprint("storefront", __name__, template_folder="../templates")
@@ -94,26 +97,45 @@ def shared() -> dict[str, object]:
 @everyone
 def home() -> ResponseReturnValue:
     """What can be bought today; what comes later; where it grows."""
-    at = clock.now()
+    return _kept_list(_draw_home)
+
+
+def _draw_home(at: datetime) -> tuple[str, Listed]:
     with reading() as session:
-        return render_template(
+        today = queries.list_today(session, at, limit=TODAY)
+        later = queries.list_later(session, at, limit=18)
+        html = render_template(
             "storefront/home.html",
-            today=queries.list_today(session, at, limit=TODAY),
-            later=queries.list_later(session, at, limit=18),
+            today=today,
+            later=later,
             kinds=queries.list_kinds(session),
             counties=queries.list_counties(session),
             icp=queries.find_page(session, "icp"),
         )
+    return html, _listed([row.product for row in today], *(products for _, products in later))
+
+
+def _kept_list(draw: Callable[[datetime], tuple[str, Listed]]) -> str:
+    at = clock.now()
+    return kept_page(seen_by_reader(), lambda watched: look_at_list(watched, at), lambda: draw(at))
+
+
+def _listed(*groups: Iterable[Product]) -> Listed:
+    return Listed(tuple(sorted({product.id for group in groups for product in group})))
 
 
 @bp.get("/products")
 @everyone
 def products() -> ResponseReturnValue:
     """All products, narrowed and sorted by links that work without JavaScript."""
-    at, filters, sort = clock.now(), _read_filters(), _pick(request.args.get("sort", ""), SORTS) or ""
+    return _kept_list(_draw_products)
+
+
+def _draw_products(at: datetime) -> tuple[str, Listed]:
+    filters, sort = _read_filters(), _pick(request.args.get("sort", ""), SORTS) or ""
     with reading() as session:
         shelf = queries.list_shelf(session, filters, sort=sort, after=request.args.get("after"), at=at, limit=PAGE)
-        return render_template(
+        html = render_template(
             "storefront/products.html",
             shelf=shelf,
             filters=filters,
@@ -125,6 +147,7 @@ def products() -> ResponseReturnValue:
             first=_with(after=None) if request.args.get("after") else None,
             narrow=_with,
         )
+    return html, _listed(row.product for row in shelf.rows)
 
 
 @bp.get("/search")
@@ -167,7 +190,10 @@ def counties() -> ResponseReturnValue:
 @everyone
 def county(code: str) -> ResponseReturnValue:
     """One county: its place, its partners in the east, who grows there, what there is."""
-    at = clock.now()
+    return _kept_list(functools.partial(_draw_county, code))
+
+
+def _draw_county(code: str, at: datetime) -> tuple[str, Listed]:
     on = clock.today_shanghai(at)
     with reading() as session:
         area = find_area(session, code)
@@ -175,7 +201,7 @@ def county(code: str) -> ResponseReturnValue:
             raise NotFound("没有这个县。")
         partners = find_eastern_partners(session, code, on)
         shelf = queries.list_shelf(session, Filters(county=code), after=request.args.get("after"), at=at, limit=PAGE)
-        return render_template(
+        html = render_template(
             "storefront/county.html",
             area=area,
             path=_path(session, code),
@@ -185,13 +211,17 @@ def county(code: str) -> ResponseReturnValue:
             shelf=shelf,
             more=_with(after=shelf.after) if shelf.after else None,
         )
+    return html, _listed(row.product for row in shelf.rows)
 
 
 @bp.get("/cooperatives/<code>")
 @everyone
 def cooperative(code: str) -> ResponseReturnValue:
     """One cooperative: licence shown (亮照), how many households, what it grows."""
-    at = clock.now()
+    return _kept_list(functools.partial(_draw_cooperative, code))
+
+
+def _draw_cooperative(code: str, at: datetime) -> tuple[str, Listed]:
     on = clock.today_shanghai(at)
     with reading() as session:
         body = get_organization_by_code(session, code)
@@ -200,7 +230,7 @@ def cooperative(code: str) -> ResponseReturnValue:
         papers = list_documents_of(session, SubjectKind.ORGANIZATION, [body.code])
         filters = Filters(cooperative_id=body.id)
         shelf = queries.list_shelf(session, filters, after=request.args.get("after"), at=at, limit=PAGE)
-        return render_template(
+        html = render_template(
             "storefront/cooperative.html",
             body=body,
             path=_path(session, body.county_code or ""),
@@ -211,6 +241,7 @@ def cooperative(code: str) -> ResponseReturnValue:
             shelf=shelf,
             more=_with(after=shelf.after) if shelf.after else None,
         )
+    return html, _listed(row.product for row in shelf.rows)
 
 
 def _path(session: Session, code: str) -> list[Area]:

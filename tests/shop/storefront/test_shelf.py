@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,7 @@ from catalog.documents.models import DocumentKind
 from catalog.parties.models import SYSTEM
 from catalog.products.listing import take_off_sale
 from catalog.products.models import Temperature
+from kernel.pages import Pages
 from shop.storefront import queries
 from shop.storefront.queries import Filters, list_later, list_shelf, list_today
 from tests.factories.catalog import JINGNING, make_document, make_organization, make_price, make_product
@@ -158,7 +160,9 @@ def test_an_expired_licence_is_not_shown_as_valid(client: FlaskClient, session: 
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_pages_ask_a_fixed_number_of_questions(client: FlaskClient, session: Session, count_queries: Any, path: str) -> None:
+def test_drawing_a_page_asks_a_fixed_number_of_questions(
+    app: Flask, client: FlaskClient, session: Session, count_queries: Any, path: str
+) -> None:
     """No N+1: three times the products, the same questions."""
     cooperative = make_organization(session)
     counts = []
@@ -166,6 +170,7 @@ def test_pages_ask_a_fixed_number_of_questions(client: FlaskClient, session: Ses
         for _ in range(4):
             make_goods(session, cooperative=cooperative)
         session.expunge_all()
+        app.extensions["pages"] = Pages()
         with count_queries() as statements:
             assert client.get(path).status_code == 200
         counts.append(len(statements))

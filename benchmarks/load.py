@@ -11,7 +11,7 @@ import random
 import select
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -51,12 +51,13 @@ def get(path: str, **headers: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def burst(port: int, requests: Sequence[bytes], seconds: float, connections: int = CONNECTIONS) -> Burst:
-    """Send ``requests`` in turn over keep-alive connections for so long, then wait for the answers under way and count them too.
+def burst(port: int, requests: Iterable[bytes], seconds: float, connections: int = CONNECTIONS) -> Burst:
+    """Send ``requests`` (a list again and again, anything else once) over keep-alive connections for so long, then wait for the answers
+    under way and count them too.
 
     Raises WrongAnswer for any status but 200.
     """
-    wanted, latencies = itertools.cycle(requests), list[float]()
+    wanted, latencies = itertools.cycle(requests) if isinstance(requests, Sequence) else iter(requests), list[float]()
     poll = select.epoll()
     lines = [_Line(port, poll) for _ in range(connections)]
     by_file = {line.file: line for line in lines}
@@ -71,7 +72,8 @@ def burst(port: int, requests: Sequence[bytes], seconds: float, connections: int
                 if not line.hear():
                     continue
                 latencies.append(time.perf_counter() - line.asked)
-                if time.perf_counter() - begun >= seconds:
+                following = next(wanted, None) if time.perf_counter() - begun < seconds else None
+                if following is None:
                     waiting -= 1
                     continue
                 if line.count >= MOVES_ON_AFTER:
@@ -79,7 +81,7 @@ def burst(port: int, requests: Sequence[bytes], seconds: float, connections: int
                     line.close()
                     line = _Line(port, poll)
                     by_file[line.file] = line
-                line.ask(next(wanted))
+                line.ask(following)
         return Burst(time.perf_counter() - begun, latencies)
     finally:
         for line in by_file.values():

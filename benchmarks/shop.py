@@ -1,9 +1,11 @@
-"""The shop at c = 16: its product page beside one-row, whole checkouts beside pgbench's TPC-B."""
+"""The shop at c = 16: its pages beside one-row, whole checkouts beside pgbench's TPC-B."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import cycle
+import functools
+from collections.abc import Iterable, Sequence
+from itertools import cycle, islice
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,17 +20,31 @@ from kernel import clock
 from logistics.stock.queries import available
 from shop.config import Config
 
-IDS = ("product-page", "checkout")
 FULL_SIZE = 100_000
+
+
+class Row(NamedTuple):
+    """A page of the shop, measured beside one-row."""
+
+    goal: float
+    what: str
+
+
+PAGES = {
+    "product-page": Row(0.60, "product page as shipped (kept, one SELECT a showing)"),
+    "product-drawn": Row(0.25, "product page drawn anew each time"),
+    "list-page": Row(0.50, "list of 20 products as shipped (kept, one SELECT a showing)"),
+    "list-drawn": Row(0.20, "list of 20 products drawn anew each time"),
+}
+IDS = (*PAGES, "checkout")
 
 
 def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = IDS) -> list[Figure]:
     """The figures of the shop."""
     house.serve(config)
     keys, on_shelf = _list_products(config)
-    found = []
-    if "product-page" in wanted:
-        found.append(_product_page(house, config, keys, on_shelf, pace.share(2 if "checkout" in wanted else 1)))
+    pages = [name for name in PAGES if name in wanted]
+    found = _pages(house, config, pages, keys, on_shelf, pace.share(2 if "checkout" in wanted else 1)) if pages else []
     if "checkout" in wanted:
         found.append(_checkout(house, config, len(keys), on_shelf, pace))
     return found
@@ -45,29 +61,43 @@ def _list_products(config: Config) -> tuple[list[str], list[str]]:
     return found
 
 
-def _product_page(house: House, config: Config, keys: list[str], skus: list[str], pace: Pace) -> Figure:
-    visitor = invite(config.port, 1)[0]
-    visitor.close()
-    pages = [load.get(f"/products/{sku}", Cookie=visitor.cookie) for sku in skus]
+def _pages(house: House, config: Config, wanted: Sequence[str], keys: list[str], skus: list[str], pace: Pace) -> list[Figure]:
+    """Strangers with an empty basket look at pages. No address is asked for twice where the page is to be drawn anew."""
     rows = [load.get(f"/one-row/{key}") for key in keys]
+    lists = ["/products", "/products?sort=cheap", "/products?stock=1"]
+    asked: dict[str, Iterable[bytes]] = {
+        "product-page": [load.get(f"/products/{sku}") for sku in skus],
+        "product-drawn": (load.get(f"/products/{sku}?n={n}") for n, sku in enumerate(cycle(skus))),
+        "list-page": [load.get(path) for path in lists],
+        "list-drawn": (load.get(f"{path}{'&' if '?' in path else '?'}n={n}") for n, path in enumerate(cycle(lists))),
+    }
     parts = {
         "hello": lambda seconds: load.burst(house.yardstick_port, [load.get("/hello")], seconds).rate,
         "one-row": lambda seconds: load.burst(house.yardstick_port, rows, seconds).rate,
-        "product-page": lambda seconds: load.burst(config.port, pages, seconds).rate,
+        **{name: functools.partial(_rate, config.port, asked[name]) for name in wanted},
     }
     warm_up(parts)
+    for name in {"product-page", "list-page"} & set(wanted):  # each worker draws a page twice before it keeps it
+        load.burst(config.port, islice(cycle(asked[name]), 10 * len(skus)), 60.0)
     rates = interleave(parts, pace)
-    return Figure(
-        id="product-page",
-        what="product page for a signed-in visitor at c = 16, as shipped, beside one-row (requests/s)",
-        unit="x one-row",
-        better="higher",
-        size=len(keys),
-        full_size=FULL_SIZE,
-        goal=0.60,
-        figure=ratio(rates, "product-page", "one-row"),
-        yardstick=medians(rates),
-    )
+    return [
+        Figure(
+            id=name,
+            what=f"{PAGES[name].what}, a stranger, c = 16, beside one-row (requests/s)",
+            unit="x one-row",
+            better="higher",
+            size=len(keys),
+            full_size=FULL_SIZE,
+            goal=PAGES[name].goal,
+            figure=ratio(rates, name, "one-row"),
+            yardstick=medians({part: rates[part] for part in ("hello", "one-row", name)}),
+        )
+        for name in wanted
+    ]
+
+
+def _rate(port: int, requests: Iterable[bytes], seconds: float) -> float:
+    return load.burst(port, requests, seconds).rate
 
 
 def _checkout(house: House, config: Config, products: int, skus: list[str], pace: Pace) -> Figure:

@@ -16,7 +16,7 @@ from kernel.local import MachineProblem
 from shop.config import Config
 
 BENCHES = {
-    "shop": ("product-page", "checkout"),
+    "shop": ("product-page", "product-drawn", "list-page", "list-drawn", "checkout"),
     "scan": ("story-page",),
     "ledger": (
         "g1-batch",

@@ -6,6 +6,8 @@ mixed, slaughtered and packed into five boxes: nine lots, eight edges, twenty ev
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import Connection, create_engine, text
 
 from shop.config import Config
@@ -132,9 +134,21 @@ def _run(config: Config, script: str, **numbers: int) -> None:
     engine = create_engine(config.database_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text("SET session_replication_role = replica"))
+        connection.execute(text("SET maintenance_work_mem = '512MB'"))
+        indexes = connection.execute(_INDEXES, {"tables": list(set(re.findall(r"INSERT INTO (\w+)", script)))}).all()
+        for name, _ in indexes:
+            connection.exec_driver_sql(f"DROP INDEX {name}")
         fill(connection, script, **numbers)
+        for _, made_by in indexes:  # once over all rows costs a fifth of row by row
+            connection.exec_driver_sql(made_by.replace("%", "%%"))
         connection.execute(text("VACUUM ANALYZE"))
     engine.dispose()
+
+
+_INDEXES = text("""
+SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(:tables)
+AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexname::regclass)
+""")
 
 
 def fill(connection: Connection, script: str, **numbers: int) -> None:

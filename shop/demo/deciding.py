@@ -9,17 +9,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import SYSTEM, Actor, Household, Organization, Role
+from catalog.parties.models import Actor, Household, Organization, Role
 from catalog.parties.surveying import claim_capacity
 from catalog.products.models import Product
-from kernel.clock import today_shanghai
 from kernel.money import Money
 from kernel.quantity import Quantity, Unit
 from shop.demo.catalogue import SampleProduct
 from shop.demo.peopling import make_households
 from traceability.lots import deciding, signing
 from traceability.lots.harvesting import DeliveryDraft, record_delivery
-from traceability.lots.ruling import set_yield_rule
 from traceability.lots.states import Step
 from traceability.lots.transforming import OutputDraft
 
@@ -27,14 +25,10 @@ SMALL_HERD = {"heads": "20"}
 
 
 def ask_the_county(session: Session, sample: SampleProduct, at: datetime) -> None:
-    """Two small households of the cooperative beside the twelve: one is for trying out, the other has asked already. And a rule of yields.
+    """Two small households of the cooperative beside the twelve: one is for trying out, the other has asked already.
 
     The last one brings ten of its twenty sheep; of its twenty-four more the county is asked, of the light carcasses a second person.
     """
-    set_yield_rule(
-        session, SYSTEM, step=Step.SLAUGHTERING, material=f"{sample.material}胴体", low=Decimal(14), high=Decimal(24), unit=Unit.KG,
-        per_unit=Unit.HEAD, valid_from=today_shanghai(at), county_code=sample.county_code,
-    )  # fmt: skip
     cooperative = session.scalars(select(Organization).where(Organization.code == f"COOP-{sample.county_code}")).one()
     product = session.scalars(select(Product).where(Product.sku == sample.sku)).one()
     _, household = make_households(session, cooperative, count=2, capacity=SMALL_HERD, at=at)

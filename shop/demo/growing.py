@@ -72,8 +72,18 @@ def _kg(amount: Decimal) -> Quantity:
     return Quantity(amount.quantize(Decimal("0.1")), Unit.KG)
 
 
+def is_liquid(sample: SampleProduct) -> bool:
+    """Whether it is pressed: kilograms go in, litres come out."""
+    return sample.unit in (Unit.L, Unit.ML)
+
+
+def step_of(sample: SampleProduct) -> Step:
+    """What is done with the harvest before it is packed."""
+    return STEPS.get(sample.category, Step.SORTING)
+
+
 def _harvest_chain(session: Session, plan: Plan) -> Lot:
-    sample, liquid = plan.sample, plan.sample.unit in (Unit.L, Unit.ML)
+    sample, liquid = plan.sample, is_liquid(plan.sample)
     needed = (Quantity(sample.amount, sample.unit) * plan.boxes).to(Unit.L if liquid else Unit.KG, places=6)
     delivered = (needed.amount / (Decimal("0.4") if liquid else DONE)).quantize(Decimal("0.1"), ROUND_UP)
     lots = _deliver(session, plan, Quantity(delivered, Unit.KG))
@@ -87,7 +97,7 @@ def _harvest_chain(session: Session, plan: Plan) -> Lot:
     made = process_lot(
         session,
         plan.actor,
-        step=STEPS.get(sample.category, Step.SORTING),
+        step=step_of(sample),
         inputs=[(mixed.id, mixed.left)],
         outputs=[output],
         place_id=None,
@@ -125,28 +135,34 @@ def _deliver(session: Session, plan: Plan, whole: Quantity) -> list[tuple[UUID, 
 
 @dataclass(frozen=True)
 class Animal:
-    """How a kind of animal is counted: first digit of its ear tag, carcass kilograms of one, and the cut that is sold."""
+    """How a kind of animal is counted: first digit of its ear tag, carcass kilograms of one and what the county holds credible, and the
+    cut that is sold.
+    """
 
     digit: str
     carcass: Decimal
+    credible: tuple[Decimal, Decimal]
     cut: str
     share: Decimal
 
 
 ANIMALS = {
-    "羊": Animal("3", Decimal("17.8"), "羊腿", Decimal("0.32")),
-    "牛": Animal("2", Decimal("160"), "牛肉", Decimal("0.55")),
-    "猪": Animal("1", Decimal("72"), "猪肉", Decimal("0.55")),
+    "羊": Animal("3", Decimal("17.8"), (Decimal(14), Decimal(24)), "羊腿", Decimal("0.32")),
+    "牛": Animal("2", Decimal("160"), (Decimal(110), Decimal(260)), "牛肉", Decimal("0.55")),
+    "猪": Animal("1", Decimal("72"), (Decimal(55), Decimal(95)), "猪肉", Decimal("0.55")),
 }
+HIDE = "皮张"
+OIL = (Decimal("0.25"), Decimal("0.55"))  # litres of juice or oil that one kilogram gives
 
 
-def _animal(sample: SampleProduct) -> Animal:
+def animal_of(sample: SampleProduct) -> Animal:
+    """The kind of animal a meat comes from."""
     return next((animal for sign, animal in ANIMALS.items() if sign in sample.name), ANIMALS["羊"])
 
 
 def _slaughter_chain(session: Session, plan: Plan) -> Lot:
     """By head with ear tags → licensed slaughter → cutting into several outputs → freezing."""
-    animal, sample = _animal(plan.sample), plan.sample
+    animal, sample = animal_of(plan.sample), plan.sample
     needed = (Quantity(sample.amount, sample.unit) * plan.boxes).to(Unit.KG, places=6).amount
     heads = max(int((needed / animal.share / animal.carcass / DONE).to_integral_value(ROUND_UP)), len(plan.households))
     if animal.digit == "3":
@@ -165,7 +181,7 @@ def _slaughter_chain(session: Session, plan: Plan) -> Lot:
                 f"{sample.material}胴体", Quantity(carcass, Unit.KG), animal.carcass * DONE, animal.carcass * Decimal("1.15"),
                 product_sku=sample.sku,
             ),
-            OutputDraft("皮张", Quantity(Decimal(heads), Unit.PIECE), DONE, Decimal(1), by_product=True),
+            OutputDraft(HIDE, Quantity(Decimal(heads), Unit.PIECE), DONE, Decimal(1), by_product=True),
         ],
         place_id=None,
         at=plan.start + timedelta(hours=20),

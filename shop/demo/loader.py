@@ -33,9 +33,9 @@ from shop.procurement.queries import find_budget
 from shop.storefront.editing import save_page
 from shop.storefront.queries import find_page
 from shop.storefront.wording import PAGE_LABELS
-from traceability.lots.models import CapacityRule
-from traceability.lots.ruling import set_capacity_rule
-from traceability.lots.states import Basis
+from traceability.lots.models import CapacityRule, YieldRule
+from traceability.lots.ruling import set_capacity_rule, set_yield_rule
+from traceability.lots.states import Basis, Step
 
 Say = Callable[[str], None]
 PEOPLE, PRODUCTS, REQUESTS = "demo_people", "demo_products", "demo_requests"
@@ -58,6 +58,7 @@ def load_demo(config: Config, *, say: Say) -> None:
             offering.make_freight(session, at=at)
             _set_capacities(session, samples, at)
             installation.fix(session, PRODUCTS, str(len(samples)), at=at)
+        _set_yields(session, samples, at)
         if config.carrier_url:
             connect_carrier(
                 session,
@@ -147,6 +148,25 @@ def _set_capacities(session: Session, samples: tuple[SampleProduct, ...], at: da
             valid_from=clock.today_shanghai(at) - timedelta(days=400),
             county_code=sample.county_code,
         )
+
+
+def _set_yields(session: Session, samples: tuple[SampleProduct, ...], at: datetime) -> None:
+    """What a step can give in another unit than went in; without a rule each would be for a county officer to sign."""
+    rules: dict[tuple[str, Step, str], tuple[Decimal, Decimal, Unit, Unit]] = {}
+    for sample in samples:
+        if sample.category == "肉类":
+            carcass = (*growing.animal_of(sample).credible, Unit.KG, Unit.HEAD)
+            rules[sample.county_code, Step.SLAUGHTERING, f"{sample.material}胴体"] = carcass
+            rules[sample.county_code, Step.SLAUGHTERING, growing.HIDE] = (Decimal(0), Decimal(1), Unit.PIECE, Unit.HEAD)
+        elif growing.is_liquid(sample):
+            rules[sample.county_code, growing.step_of(sample), sample.name] = (*growing.OIL, Unit.L, Unit.KG)
+    kept = {(rule.county_code, rule.step, rule.material) for rule in session.scalars(select(YieldRule))}
+    for (county, step, material), (low, high, unit, per_unit) in rules.items():
+        if (county, step, material) not in kept:
+            set_yield_rule(
+                session, SYSTEM, step=step, material=material, low=low, high=high, unit=unit, per_unit=per_unit,
+                valid_from=clock.today_shanghai(at) - timedelta(days=400), county_code=county,
+            )  # fmt: skip
 
 
 def _kilograms_a_mu(sample: SampleProduct) -> Decimal:

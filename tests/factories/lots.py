@@ -31,7 +31,7 @@ from tests.factories.catalog import (
 )
 from traceability.lots import harvesting, mixing, processing, ruling, serialising
 from traceability.lots.models import HouseholdDelivery, Lot, TradeItem
-from traceability.lots.queries import find_capacity_rule, list_items
+from traceability.lots.queries import find_capacity_rule, list_items, list_yield_rules
 from traceability.lots.states import Basis, Step
 
 SHEEP = "滩羊（活羊）"
@@ -67,6 +67,34 @@ def make_capacity(
             basis=basis,
             per_basis=Decimal(per_basis),
             unit=unit,
+            valid_from=BEGIN,
+            county_code=county,
+        )
+
+
+def make_yield(
+    session: Session,
+    material: str,
+    low: int | str,
+    high: int | str,
+    *,
+    unit: Unit = Unit.KG,
+    per_unit: Unit = Unit.HEAD,
+    step: Step = Step.SLAUGHTERING,
+    county: str = YANCHI,
+) -> None:
+    """A county's rule of what a step can give, unless there is one."""
+    known = list_yield_rules(session, step, BEGIN, county)
+    if not any((rule.material, rule.unit, rule.per_unit) == (material, unit, per_unit) for rule in known):
+        ruling.set_yield_rule(
+            session,
+            SYSTEM,
+            step=step,
+            material=material,
+            low=Decimal(low),
+            high=Decimal(high),
+            unit=unit,
+            per_unit=per_unit,
             valid_from=BEGIN,
             county_code=county,
         )
@@ -232,6 +260,8 @@ def make_chain(
         material=SHEEP,
         at=at,
     )
+    make_yield(session, "滩羊胴体", 14, 24)
+    make_yield(session, "羊皮", 0, 1, unit=Unit.PIECE)
     draft = processing.OutputDraft
     carcass, hides = processing.process_lot(
         session,

@@ -106,7 +106,8 @@ class LotYield(Base):
 
     ``taken`` is the sum of all inputs of the step in ``taken_unit``; ``given`` is all it gave of this lot's material, in other lots too; a
     yield is units of output for one unit of input. ``rule_high`` is what the county held credible then. Outside the range a second person
-    has signed, with a reason; above the county's rule that person is a county officer.
+    has signed, with a reason; above the county's rule, and in another unit without a rule, that person is a county officer. Opening a box
+    gives what was put in.
     """
 
     __tablename__ = "lots_lot_yield"
@@ -116,6 +117,11 @@ class LotYield(Base):
         CheckConstraint("given >= taken * yield_low OR signed_by IS NOT NULL", name="not_short"),
         CheckConstraint(
             "rule_high IS NULL OR given <= taken * rule_high OR signed_as IS NOT DISTINCT FROM 'county_officer'", name="within_rule"
+        ),
+        CheckConstraint(
+            "rule_high IS NOT NULL OR given_unit = taken_unit OR (step = 'reworking' AND taken_unit = 'box') "
+            "OR signed_as IS NOT DISTINCT FROM 'county_officer'",
+            name="ruled",
         ),
         CheckConstraint(
             "(signed_by IS NULL) = (signed_as IS NULL) AND (signed_by IS NULL OR (reason IS NOT NULL AND signed_by <> typed_by))",

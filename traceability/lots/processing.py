@@ -58,7 +58,7 @@ def process_lot(
     if deviations and signature is None:
         raise yields.OffYield(deviations)
     if signature is not None and signature.role is not Role.county_officer and any(d.county_only for d in deviations):
-        raise Forbidden("超过核定出品率的产出只能由县里签字。")
+        raise Forbidden("超过核定出品率或还没有核定的产出只能由县里签字。")
     kinds = [LotKind.BY_PRODUCT if output.by_product else LotKind.PROCESSED for output in outputs]
     made = [(output, kind, in_standard_unit(output.quantity)) for output, kind in zip(outputs, kinds, strict=True)]
     return finish(session, actor, step, taken, made, place_id, at, rules, signature if deviations else None)

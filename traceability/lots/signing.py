@@ -97,7 +97,7 @@ def role_of(session: Session, actor: Actor, request: StepRequest) -> Role:
     if request.county_code in list_counties_of(session, actor):
         return Role.county_officer
     if request.county_only:
-        raise Forbidden("超过核定出品率的产出只能由县里签字。")
+        raise Forbidden("超过核定出品率或还没有核定的产出只能由县里签字。")
     actor.must(Role.clerk, request.organization_id)
     return Role.clerk
 

@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import Protocol
 
 from kernel.errors import FieldError, Gettext, Invalid, fill
-from kernel.quantity import Dimension, Quantity, Unit, plain
+from kernel.quantity import Quantity, Unit, plain
 from traceability.lots.units import in_standard_unit
 
 YIELD_TEXTS = {
     "much": "投入 %(taken)s %(taken_unit)s，最多能产出“%(material)s”%(most)s %(unit)s，填写的 %(given)s %(unit)s太多了。",
     "little": "投入 %(taken)s %(taken_unit)s，“%(material)s”至少应产出 %(least)s %(unit)s，填写的只有 %(given)s %(unit)s。",
+    "unruled": "县里还没有核定“%(material)s”的出品率，须由县农业农村部门签字（投入 %(taken)s %(taken_unit)s，产出 %(given)s %(unit)s）。",
     "heavy": "产出合计 %(given)s %(unit)s，比投入的 %(taken)s %(unit)s还多。",
 }
 
@@ -44,7 +45,9 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class Deviation:
-    """One way in which a step is outside its range: a msgid with params. ``county_only``: above what the county holds credible."""
+    """One way in which a step is outside its range: a msgid with params. ``county_only``: above what the county holds credible, or the
+    county has said nothing that bounds it.
+    """
 
     message: str
     params: Mapping[str, object]
@@ -66,8 +69,9 @@ class OffYield(Invalid):
 def find_deviations(taken: Sequence[Quantity], outputs: Sequence[Output], rules: Sequence[Rule]) -> list[Deviation]:
     """Where outputs are beyond or below their range, or all together heavier than the inputs; empty when all is well.
 
-    ``taken`` is in one unit. Without a rule, a yield of mass from mass may not be above 1. Raises Invalid for what no signature mends: a
-    range that is none or not within the rule, an output of nothing.
+    ``taken`` is in one unit. Without a rule of the county nothing grows: a yield in the unit that went in may not be above 1, and what
+    is counted in another unit, kilograms of carcass from head of sheep, is for the county to sign, or a new name would be a way round every
+    rule. Raises Invalid for what no signature mends: a range that is none or not within the rule, an output of nothing.
     """
     whole = sum((quantity.amount for quantity in taken), Decimal(0))
     unit = taken[0].unit
@@ -82,9 +86,10 @@ def find_deviations(taken: Sequence[Quantity], outputs: Sequence[Output], rules:
         found.setdefault(key, []).extend(_judge(output, given_of[key], whole, unit, rule))
     # Of one material on two lines the narrower range counts, and is told once.
     told = [deviations[0] for deviations in found.values() if deviations]
-    given = sum((in_standard_unit(o.quantity).amount for o in outputs if o.quantity.dimension is unit.dimension), Decimal(0))
-    heaviest = max(output.yield_high for output in outputs)
-    if unit.dimension is Dimension.MASS and given > whole * max(heaviest, Decimal(1)) and not any(d.county_only for d in told):
+    alike = [output for output in outputs if output.quantity.dimension is unit.dimension]
+    given = sum((in_standard_unit(output.quantity).amount for output in alike), Decimal(0))
+    most = whole * max([Decimal(1), *(output.yield_high for output in alike)])
+    if given > most and not any(d.county_only for d in told):
         params = {"given": plain(given), "taken": plain(whole), "unit": unit.label}
         told.append(Deviation(YIELD_TEXTS["heavy"], params, county_only=True))
     return told
@@ -104,12 +109,12 @@ def name_of(output: Output) -> tuple[str, Unit]:
 
 
 def credible(output: Output, unit: Unit, rules: Sequence[Rule]) -> tuple[Decimal, Decimal] | None:
-    """The yields the county holds credible for an output of inputs in ``unit``; mass of mass is at most 1 without a rule."""
+    """The yields the county holds credible for an output of inputs in ``unit``; without a rule at most 1 in that unit, else None."""
     material, made_in = name_of(output)
     for rule in rules:
         if (rule.material, rule.unit, rule.per_unit) == (material, made_in, unit):
             return rule.low, rule.high
-    return (Decimal(0), Decimal(1)) if made_in.dimension is Dimension.MASS is unit.dimension else None
+    return (Decimal(0), Decimal(1)) if made_in is unit else None
 
 
 def _check_range(output: Output, rule: tuple[Decimal, Decimal] | None) -> None:
@@ -139,8 +144,10 @@ def _judge(output: Output, given: Decimal, whole: Decimal, unit: Unit, rule: tup
         "taken": plain(whole),
         "taken_unit": unit.label,
     }
+    if rule is None:
+        return [Deviation(YIELD_TEXTS["unruled"], facts, county_only=True)]
     if given > whole * output.yield_high:
-        county_only = rule is not None and given > whole * rule[1]
+        county_only = given > whole * rule[1]
         return [Deviation(YIELD_TEXTS["much"], facts | {"most": plain(whole * output.yield_high)}, county_only)]
     if given < whole * output.yield_low:
         return [Deviation(YIELD_TEXTS["little"], facts | {"least": plain(whole * output.yield_low)}, county_only=False)]

@@ -89,6 +89,17 @@ def test_above_the_rule_only_the_county_signs(session: Session, house: House) ->
     assert (lot.made, kept.signed_as) == (Decimal("240.000001"), "county_officer")
 
 
+def test_what_the_county_has_no_rule_for_only_the_county_signs(session: Session, house: House) -> None:
+    with pytest.raises(OffYield, match="县里还没有核定“精选滩羊”的出品率，须由县农业农村部门签字（投入 10 头，产出 200 千克）"):
+        processing.process_lot(session, house.clerk, **house.step("200", "精选滩羊"))
+    request = signing.ask_signature(session, house.clerk, reason="县里还没有这种标准", **house.step("200", "精选滩羊"))
+    with pytest.raises(Forbidden, match="只能由县里签字"):
+        house.sign(session, house.colleague, request)
+    house.sign(session, house.officer, request)
+    lot, kept = made_of(session, request)
+    assert (lot.made, kept.signed_as, kept.rule_high) == (200, "county_officer", None)
+
+
 def test_never_the_same_person_nor_a_stranger(session: Session, house: House) -> None:
     request = house.ask(session, "100")
     elsewhere = make_organization(session, OrganizationKind.COUNTY_OFFICE, county_code=JINGNING)
@@ -150,6 +161,14 @@ class TestTheDatabaseHoldsIt:
             processing.process_lot(session, house.clerk, **house.step(amount))
         session.execute(text(f"ALTER TABLE lots_lot_yield DROP CONSTRAINT ck_lots_lot_yield_{name}"))
         assert processing.process_lot(session, house.clerk, **house.step(amount))[0].made == Decimal(amount)
+
+    def test_without_a_rule_and_without_the_county(self, session: Session, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(processing.yields, "find_deviations", lambda *_: [])
+        step = house.step("200", "精选滩羊")
+        with pytest.raises(IntegrityError, match="ruled"), session.begin_nested():
+            processing.process_lot(session, house.clerk, **step)
+        session.execute(text("ALTER TABLE lots_lot_yield DROP CONSTRAINT ck_lots_lot_yield_ruled"))
+        assert processing.process_lot(session, house.clerk, **step)[0].made == 200
 
     def test_above_the_rule_signed_by_a_clerk(self, session: Session, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(IntegrityError, match="within_rule"):

@@ -47,7 +47,51 @@ def test_forty_two_sheep_give_756_kilograms_and_not_a_gram_above_the_range() -> 
 def test_the_county_bounds_what_may_be_declared() -> None:
     with pytest.raises(Invalid, match="超出核定范围 14–24"):
         check(SHEEP, [out("756", "14", "40")], [RULE])
-    check(SHEEP, [out("1600", "14", "40")], [])
+
+
+LITRES = [Quantity(Decimal(100), Unit.L)]
+
+
+@pytest.mark.parametrize(
+    ("taken", "output"),
+    [
+        (SHEEP, out("1600", "14", "40")),
+        (SHEEP, out("1", "0", "22", material="精选滩羊")),
+        (SHEEP, out("42", "0", "1", Unit.PIECE, "皮张")),
+        (HUNDRED, out("500", "0", "5", Unit.PIECE, "苹果")),
+        (HUNDRED, out("40", "0", "1", Unit.L, "苹果汁")),
+        (LITRES, out("100", "0", "1", material="酪")),
+    ],
+)
+def test_a_new_name_or_another_unit_is_no_way_round_the_rules(taken: list[Quantity], output: OutputDraft) -> None:
+    """What the county has said nothing about, in another unit than went in, is for its officer to sign, however little it is."""
+    (deviation,) = find_deviations(taken, [output], [RULE] if output.material != "胴体" else [])
+    assert deviation.county_only
+    assert deviation.text(str).startswith(f"县里还没有核定“{output.material}”的出品率，须由县农业农村部门签字")
+
+
+def test_a_new_name_beside_the_known_one_makes_no_second_carcass() -> None:
+    (deviation,) = find_deviations(SHEEP, [out("756", "14", "22"), out("756", "14", "22", material="精选胴体")], [RULE])
+    assert (deviation.county_only, deviation.params["material"]) == (True, "精选胴体")
+
+
+@pytest.mark.parametrize(
+    ("taken", "unit"), [(HUNDRED, Unit.KG), (LITRES, Unit.ML), ([Quantity(Decimal(100), Unit.PIECE)], Unit.PIECE)]
+)
+def test_in_the_unit_that_went_in_any_name_may_come_out_but_no_more(taken: list[Quantity], unit: Unit) -> None:
+    whole = 100_000 if unit is Unit.ML else 100
+    check(taken, [out(f"{whole}", "0", "1", unit, "随便什么")], [])
+    half = [out(f"{whole * 6 // 10}", "0", "1", unit, name) for name in ("一种", "另一种")]
+    assert [deviation.county_only for deviation in find_deviations(taken, half, [])] == [True]
+    with pytest.raises(Invalid, match="超出核定范围 0–1"):
+        check(taken, [out(f"{whole}", "0", "2", unit, "随便什么")], [])
+
+
+def test_what_is_counted_by_the_piece_does_not_make_the_kilograms_grow() -> None:
+    many = Known("块", Decimal(0), Decimal(5), Unit.PIECE, Unit.KG)
+    outputs = [out("60", "0.4", "0.6"), out("60", "0.4", "0.6", material="碎肉"), out("1", "0", "5", Unit.PIECE, "块")]
+    with pytest.raises(Invalid, match="比投入的 100 千克还多"):
+        check(HUNDRED, outputs, [many])
 
 
 def test_one_material_on_two_lines_is_one_material() -> None:

@@ -23,12 +23,15 @@ from kernel import gs1
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.quantity import Unit
 
+MOST_MATERIALS = 10
 FRESH = frozenset({"水果", "蔬菜", "肉类", "水产", "蛋类"})
 
 
 @dataclass(frozen=True)
 class ProductDraft:
-    """What a clerk tells of a product. Amounts are those of one sellable pack; ``needs`` the papers it needs."""
+    """What a clerk tells of a product. Amounts are those of one sellable pack; ``needs`` the papers it needs; ``materials`` what
+    households bring for it, the main one first (default: the name without its note in brackets).
+    """
 
     sku: str
     name: str
@@ -42,6 +45,7 @@ class ProductDraft:
     temperature: Temperature
     seller_id: UUID | None = None
     processor_id: UUID | None = None
+    materials: Sequence[str] = ()
     gtin: str | None = None
     name_en: str = ""
     gross_grams: int | None = None
@@ -79,6 +83,7 @@ def create_product(session: Session, actor: Actor, draft: ProductDraft, at: date
         name=draft.name.strip(),
         name_en=draft.name_en.strip(),
         category=draft.category.strip(),
+        materials=_materials(draft),
         county_code=draft.county_code,
         cooperative_id=cooperative.id,
         seller_id=seller.id,
@@ -169,10 +174,17 @@ def check_draft(draft: ProductDraft) -> None:
         errors.append(FieldError("gross_grams", "毛重要大于 0 克。"))
     if set(draft.season_months) - set(range(1, 13)):
         errors.append(FieldError("season_months", "月份要在 1 到 12 之间。"))
+    if len(_materials(draft)) > MOST_MATERIALS or any(len(each) > 80 for each in draft.materials):
+        errors.append(FieldError("materials", "原料最多 %(most)s 种，每种最多 80 个字。", {"most": MOST_MATERIALS}))
     texts = {"name": draft.name, "description": draft.description, "season_note": draft.season_note}
     errors += _wording_errors(texts, [kind.value for kind in draft.needs])
     if errors:
         raise Invalid("请先改正标出的内容。", errors=errors)
+
+
+def _materials(draft: ProductDraft) -> list[str]:
+    told = dict.fromkeys(each.strip() for each in draft.materials if each.strip())
+    return list(told) or [draft.name.split("（")[0].strip() or draft.name.strip()]
 
 
 def _wording_errors(texts: dict[str, str], needs: Sequence[str]) -> list[FieldError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
@@ -37,6 +38,7 @@ def read_product_form(cooperative_id: UUID, county_code: str, *, demo: bool) -> 
         name=form.get("name", "")[:80],
         name_en=form.get("name_en", "")[:120],
         category=form.get("category", "")[:20],
+        materials=re.split("[、,，;；\n]", form.get("materials", "")[:900]),
         county_code=county_code,
         cooperative_id=cooperative_id,
         gtin=form.get("gtin", "").strip() or None,

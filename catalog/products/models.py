@@ -47,7 +47,8 @@ class Product(Base):
     """One sellable pack of one product of one county.
 
     ``seller_id`` is the seller of record (销售方); ``processor_id`` holds the production or slaughter licence (default: the cooperative).
-    ``needs`` lists ``DocumentKind`` values; ``search`` is written by ``search.py`` whenever a text changes.
+    ``materials`` is what households bring for it (原料), the main one first: nothing else is made into it. ``needs`` lists
+    ``DocumentKind`` values; ``search`` is written by ``search.py`` whenever a text changes.
     """
 
     __tablename__ = "products_product"
@@ -55,6 +56,7 @@ class Product(Base):
         CheckConstraint("pack_amount > 0", name="pack_positive"),
         CheckConstraint("shelf_life_days > 0", name="shelf_life_positive"),
         CheckConstraint("gross_grams > 0", name="weight_positive"),
+        CheckConstraint("jsonb_array_length(materials) > 0", name="made_of_something"),
         CheckConstraint("gtin IS NULL OR gtin ~ '^[0-9]{14}$'", name="gtin_14"),
         Index("ix_products_product_search", "search", postgresql_using="gin"),
         Index("ix_products_product_on_sale", "sku", postgresql_where="state = 'on_sale'"),
@@ -69,6 +71,7 @@ class Product(Base):
     name: Mapped[str]
     name_en: Mapped[str] = mapped_column(default="")
     category: Mapped[str]
+    materials: Mapped[list[Any]]
     county_code: Mapped[str] = mapped_column(ForeignKey("areas_area.code"))
     cooperative_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
     seller_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))

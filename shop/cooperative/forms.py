@@ -111,7 +111,7 @@ def read_delivery(session: Session, form: Mapping[str, str], organization_id: UU
     return DeliveryDraft(
         organization_id=organization_id,
         household_id=household_id,
-        material=product.name.split("（")[0],
+        material=product.materials[0],
         quantity=quantity,
         agreed_price=price,
         ear_tags=read_ear_tags(form.get("ear_tags", "")),

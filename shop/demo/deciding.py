@@ -53,7 +53,7 @@ def _bring_ten(session: Session, clerk: Actor, household: Household, product: Pr
     draft = DeliveryDraft(
         organization_id=household.cooperative_id,
         household_id=household.id,
-        material=product.name.split("（")[0],
+        material=product.materials[0],
         quantity=Quantity(Decimal(10), Unit.HEAD),
         agreed_price=Money(1_200_000),
         ear_tags=[f"3{household.county_code}{first + number:08d}" for number in range(10)],

@@ -42,6 +42,7 @@ def make_products(session: Session, samples: Sequence[SampleProduct], *, at: dat
             name=sample.name,
             name_en=sample.name_en,
             category=sample.category,
+            materials=[sample.material],
             county_code=sample.county_code,
             cooperative_id=organizations[f"COOP-{sample.county_code}"],
             seller_id=organizations["DEMO-OPERATOR"],

@@ -177,7 +177,7 @@ def make_pack_lot(
     cooperative = session.get_one(Organization, product.cooperative_id)
     box = Quantity(product.pack_amount, product.pack_unit)
     each = Quantity(box.amount * boxes, box.unit)
-    material = f"{product.name}原料"
+    material = product.materials[0]
     found = [
         make_delivery(
             session, make_household(session, cooperative, county_code=product.county_code, at=at), each, material=material, at=at
@@ -246,7 +246,9 @@ def make_chain(
         DocumentKind.ANIMAL_QUARANTINE,
         DocumentKind.MEAT_INSPECTION,
     ]
-    product = make_product(session, cooperative, at=at, **({"needs": needs, "processor_id": house.id} | product_over))
+    product = make_product(
+        session, cooperative, at=at, **({"needs": needs, "processor_id": house.id, "materials": [SHEEP]} | product_over)
+    )
     households = [make_household(session, cooperative, at=at) for _ in sheep]
     deliveries = [
         make_delivery(session, household, heads(number), material=SHEEP, actor=clerk, at=at)

@@ -27,6 +27,7 @@ from traceability.lots import bounding, describing
 from traceability.lots.models import ActPhoto, EarTag, HouseholdDelivery, Lot, LotShare
 from traceability.lots.queries import find_grant
 from traceability.lots.states import LotKind, SlipState
+from traceability.lots.transforming import must_be_made_of
 from traceability.lots.units import in_standard_unit
 
 # 畜禽标识 (农业部令第67号, art. 8): species digit 1 pig, 2 cattle, 3 sheep, six digits of the county, eight of the animal.
@@ -84,7 +85,9 @@ def record_delivery(
     lot = _make_lot(draft, household, quantity, at)
     lot.created_at = recorded_at
     if draft.product_sku:
-        lot.gtin = get_product(session, draft.product_sku).gtin
+        product = get_product(session, draft.product_sku)
+        must_be_made_of(product, [lot.material])
+        lot.gtin = product.gtin
     session.add(lot)
     session.flush()
     _keep_ear_tags(session, lot, draft.ear_tags)

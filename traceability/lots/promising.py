@@ -19,7 +19,7 @@ from kernel.errors import Conflict, Invalid
 from kernel.quantity import Unit
 from traceability.lots.balancing import lock_lots
 from traceability.lots.models import Lot
-from traceability.lots.queries import get_lot, list_parents, list_upstream_lots
+from traceability.lots.queries import get_lot, list_parents, list_upstream_lots, was_slaughtered
 
 
 def promise_lot(
@@ -67,6 +67,8 @@ def list_mixed_into(session: Session, lot: Lot) -> list[Lot]:
 
 
 def _is_meat(session: Session, lot: Lot) -> bool:
-    if lot.product_sku is None or lot.unit is Unit.HEAD:
+    """The way it came says so, whatever it is called and whichever product it is for; or it is meat for that product from the start."""
+    if lot.unit is Unit.HEAD:
         return False
-    return DocumentKind.MEAT_INSPECTION.value in get_product(session, lot.product_sku).needs
+    needed = get_product(session, lot.product_sku).needs if lot.product_sku else ()
+    return DocumentKind.MEAT_INSPECTION.value in needed or was_slaughtered(session, lot)

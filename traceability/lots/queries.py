@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Numeric, Select, cast, func, select
+from sqlalchemy import Numeric, Select, cast, exists, func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Household
 from kernel.errors import NotFound, Term
 from kernel.periods import valid_on
+from kernel.quantity import Unit
 from traceability.lots.models import (
     ActPhoto,
     CapacityRequest,
@@ -31,7 +32,7 @@ from traceability.lots.models import (
     TradeItem,
     YieldRule,
 )
-from traceability.lots.states import RecallState, SlipState, Step, Verdict
+from traceability.lots.states import LotKind, RecallState, SlipState, Step, Verdict
 
 T = TypeVar("T", CapacityRequest, StepRequest)
 
@@ -166,6 +167,28 @@ def _walk(session: Session, lot_id: UUID, here: object, there: object) -> Sequen
     reached = start.union(select(there).join(start, here == start.c.id))  # type: ignore[call-overload]
     query = select(Lot).where(Lot.id.in_(select(reached.c.id)), Lot.id != lot_id).order_by(Lot.created_at, Lot.id)
     return session.scalars(query).all()
+
+
+def list_raw_materials(session: Session, lot_ids: Collection[UUID]) -> list[str]:
+    """What households brought for these lots, under the names a county bounds, however many steps back."""
+    query = select(Lot.material).where(Lot.id.in_(_with_upstream(lot_ids)), Lot.kind == LotKind.DELIVERY)
+    return list(session.scalars(query.distinct().order_by(Lot.material)))
+
+
+def was_slaughtered(session: Session, lot: Lot) -> bool:
+    """Whether the lot is of animals that were killed on the way: a step says so, or they came by the head and are no longer counted so."""
+    if lot.unit is Unit.HEAD:
+        return False
+    way = select(_with_upstream([lot.id]).subquery().c.id)
+    killed = exists().where(LotYield.lot_id.in_(way), LotYield.step == Step.SLAUGHTERING)
+    live = exists().where(Lot.id.in_(way), Lot.unit == Unit.HEAD)
+    return bool(session.scalar(select(killed | live)))
+
+
+def _with_upstream(lot_ids: Collection[UUID]) -> Select[tuple[UUID]]:
+    start = select(Lot.id).where(Lot.id.in_(lot_ids)).cte("made_of", recursive=True)
+    reached = start.union(select(LotEdge.from_lot_id).join(start, LotEdge.to_lot_id == start.c.id))
+    return select(reached.c.id)
 
 
 def is_blocked(session: Session, lot_id: UUID, on: date | None = None) -> str | None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Place
 from catalog.parties.queries import get_place
 from catalog.parties.roles import Actor, Role
+from catalog.products.models import Product
 from catalog.products.queries import get_product
 from kernel import clock
 from kernel.errors import Conflict, Invalid
@@ -22,7 +23,7 @@ from kernel.quantity import Quantity
 from traceability.lots import describing, shares, yields
 from traceability.lots.balancing import in_unit_of, lock_lots, take
 from traceability.lots.models import Lot, LotEdge, LotShare, LotYield, YieldRule
-from traceability.lots.queries import is_blocked, list_upstream_households
+from traceability.lots.queries import is_blocked, list_raw_materials, list_upstream_households
 from traceability.lots.states import Custody, LotKind, Step
 
 Input = tuple[UUID, Quantity]
@@ -88,7 +89,10 @@ def finish(
     """Take the inputs and write new lots with edges, shares, yields and the one event that says so.
 
     ``made`` gives for each output its kind and its quantity in the unit of lots; yields were checked by the caller, by these ``rules``.
+    Raises Invalid when an output is for a product that is made of something else.
     """
+    for sku in sorted({draft.product_sku for draft, _, _ in made if draft.product_sku}):
+        must_be_made_of(get_product(session, sku), list_raw_materials(session, [lot.id for lot, _ in taken]))
     for lot, quantity in taken:
         take(session, lot.id, quantity.amount, "used")
     place = get_place(session, place_id) if place_id else None
@@ -115,6 +119,19 @@ def finish(
             session.add(row)
     session.flush()
     return lots
+
+
+def must_be_made_of(product: Product, materials: Sequence[str]) -> None:
+    """What households brought for a lot is what the product is made of: no step and no name in between turns sheep into apples.
+
+    Raises Invalid.
+    """
+    if strange := sorted(set(materials) - set(product.materials)):
+        raise Invalid(
+            "“%(name)s”的原料是“%(right)s”，不能用“%(wrong)s”做。",
+            params={"name": product.name, "right": "、".join(product.materials), "wrong": "、".join(strange)},
+            field="product_sku",
+        )
 
 
 def _make(

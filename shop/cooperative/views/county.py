@@ -162,7 +162,7 @@ def ask_capacity(session: Session) -> ResponseReturnValue:
         session,
         current_actor(),
         household_id=household_id,
-        material=product.name.split("（")[0],
+        material=product.materials[0],
         quantity=quantity,
         reason=request.form.get("reason", ""),
         at=clock.now(),

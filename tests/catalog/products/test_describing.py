@@ -104,3 +104,11 @@ def test_a_new_description_is_found_at_once(session: Session, at: datetime) -> N
 )
 def test_gross_weight_is_estimated_from_the_content(amount: str, unit: Unit, grams: int) -> None:
     assert estimate_grams(Decimal(amount), unit) == grams
+
+
+def test_a_product_says_what_it_is_made_of(session: Session) -> None:
+    assert make_draft(session).materials == ["盐池滩羊肉"]
+    assert make_draft(session, materials=[" 滩羊 ", "", "滩羊", "二毛裘皮羊"]).materials == ["滩羊", "二毛裘皮羊"]
+    with pytest.raises(Invalid) as caught:
+        make_draft(session, materials=[f"料{number}" for number in range(11)])
+    assert [error.field for error in caught.value.errors] == ["materials"]

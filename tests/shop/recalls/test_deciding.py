@@ -143,7 +143,10 @@ def two_packs(session: Session, sold: Sold) -> tuple[Lot, Lot, Lot]:
     cooperative = session.get_one(Organization, sold.product.cooperative_id)
     box = Quantity(sold.product.pack_amount, sold.product.pack_unit)
     raw = session.get_one(
-        Lot, make_delivery(session, make_household(session, cooperative), Quantity(box.amount * 20, box.unit)).lot_id
+        Lot,
+        make_delivery(
+            session, make_household(session, cooperative), Quantity(box.amount * 20, box.unit), material=sold.product.materials[0]
+        ).lot_id,
     )
     packs = [
         processing.pack_lot(session, SYSTEM, lot_id=raw.id, product_sku=sold.product.sku, boxes=10, box=box, expires_on=None, at=AT)

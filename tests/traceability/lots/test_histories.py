@@ -17,7 +17,7 @@ from catalog.parties.models import SYSTEM
 from kernel.errors import Conflict, Invalid
 from kernel.quantity import Quantity, Unit
 from tests.factories.catalog import AT, make_household, make_organization, make_product
-from tests.factories.lots import activate, kg, make_delivery
+from tests.factories.lots import APPLES, activate, kg, make_delivery
 from traceability.lots import balancing, mixing, processing, returning, reworking, splitting
 from traceability.lots.models import Lot, LotEdge, LotShare, LotYield, TradeItem
 from traceability.lots.queries import list_upstream_lots
@@ -33,7 +33,7 @@ class History:
     def __init__(self, session: Session, seed: int) -> None:
         self.session, self.dice, self.done = session, random.Random(seed), Counter[str]()
         cooperative = make_organization(session)
-        self.product = make_product(session, cooperative, needs=[], pack_unit=Unit.KG)
+        self.product = make_product(session, cooperative, needs=[], pack_unit=Unit.KG, materials=[APPLES])
         self.households = [make_household(session, cooperative) for _ in range(4)]
         self.delivered = Decimal(0)
         for household in self.households:
@@ -63,7 +63,7 @@ class History:
         what = self.dice.choice(["split", "mix", "process", "rework", "pack", "open", "send", "return", "lose", "sample"])
         try:
             with self.session.begin_nested():
-                getattr(self, f"_{what}")()
+                getattr(self, what if what == "pack" else f"_{what}")()
             self.done[what] += 1
         except (Conflict, Invalid, IndexError):
             self.done["refused"] += 1
@@ -92,7 +92,7 @@ class History:
     def _rework(self) -> None:
         self._process(Step.REWORKING)
 
-    def _pack(self) -> None:
+    def pack(self) -> None:
         boxes = self.dice.randint(1, 6)
         lot = processing.pack_lot(
             self.session, SYSTEM, lot_id=self.dice.choice(self.loose()).id, product_sku=self.product.sku, boxes=boxes,
@@ -126,6 +126,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_nothing_comes_from_nowhere(session: Session, seed: int) -> None:
     history = History(session, seed)
+    history.pack()
     for _ in range(STEPS):
         history.act()
     assert history.done.total() == STEPS

@@ -110,6 +110,42 @@ def test_what_was_made_for_one_product_is_not_sold_as_another(session: Session, 
         processing.pack_lot(session, SYSTEM, lot_id=chain.frozen.id, product_sku=other.sku, **pack)  # type: ignore[arg-type]
 
 
+def test_sheep_are_not_packed_as_apples_whatever_they_are_called_on_the_way(
+    session: Session, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frozen lot names no product. What households brought decides: the product has to be made of it."""
+    chain = make_chain(session, boxes=1)
+    apples = make_product(
+        session, chain.cooperative, county_code=chain.product.county_code, name="静宁苹果", materials=["苹果", "苹果（次果）"]
+    )
+    step = {"inputs": [(chain.frozen.id, kg(5))], "place_id": None, "at": at, "step": Step.SORTING}
+    as_apples = processing.OutputDraft("苹果", kg(5), Decimal("0.5"), Decimal(1), product_sku=apples.sku)
+    refused = "“静宁苹果”的原料是“苹果、苹果（次果）”，不能用“滩羊（活羊）”做"
+    with pytest.raises(Invalid, match=refused):
+        processing.process_lot(session, SYSTEM, outputs=[as_apples], **step)  # type: ignore[arg-type]
+    pack = {"product_sku": apples.sku, "boxes": 2, "box": kg(1), "expires_on": None, "at": at}
+    with pytest.raises(Invalid, match=refused):
+        processing.pack_lot(session, SYSTEM, lot_id=chain.frozen.id, **pack)  # type: ignore[arg-type]
+    household = make_household(session, chain.cooperative)
+    with pytest.raises(Invalid, match="不能用“梨”做"):
+        make_lot(session, household=household, material="梨", product_sku=apples.sku)
+    real = make_lot(session, household=household, material="苹果（次果）", product_sku=apples.sku)
+    assert processing.pack_lot(session, SYSTEM, lot_id=real.id, **pack).product_sku == apples.sku  # type: ignore[arg-type]
+    monkeypatch.setattr(transforming, "must_be_made_of", lambda *_: None)
+    assert processing.pack_lot(session, SYSTEM, lot_id=chain.frozen.id, **pack).material == "静宁苹果", "without the guard they are"  # type: ignore[arg-type]
+
+
+def test_one_strange_kilogram_in_the_mixture_is_enough(session: Session, at: datetime) -> None:
+    cooperative = make_organization(session)
+    product = make_product(session, cooperative, name="静宁苹果", materials=["苹果"])
+    lots = [
+        make_lot(session, household=make_household(session, cooperative), material=material) for material in ("苹果", "苹果", "梨")
+    ]
+    mixed = mixing.mix_lots(session, SYSTEM, inputs=[(lot.id, kg(9)) for lot in lots], material="苹果", at=at)
+    with pytest.raises(Invalid, match="不能用“梨”做"):
+        processing.pack_lot(session, SYSTEM, lot_id=mixed.id, product_sku=product.sku, boxes=1, box=kg(1), expires_on=None, at=at)
+
+
 def test_a_pack_is_of_the_products_own_place_and_weight(session: Session, at: datetime) -> None:
     chain = make_chain(session, boxes=1)
     pack = {"boxes": 1, "expires_on": None, "at": at}

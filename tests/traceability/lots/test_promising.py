@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import select
@@ -14,9 +15,10 @@ from catalog.documents.queries import find_promise, find_standing_promise
 from catalog.parties.models import Actor, Role
 from kernel.errors import Conflict, Forbidden, Invalid
 from tests.factories.catalog import make_actor, make_household, make_organization, make_product
-from tests.factories.lots import activate, heads, kg, make_chain, make_delivery
+from tests.factories.lots import SHEEP, activate, heads, kg, make_chain, make_delivery, make_yield
 from traceability.lots import balancing, mixing, processing, promising
 from traceability.lots.models import Lot
+from traceability.lots.states import Step
 
 
 class Grower:
@@ -26,7 +28,12 @@ class Grower:
         self.cooperative = make_organization(session)
         self.clerk: Actor = make_actor(session, Role.clerk, self.cooperative)
         self.product = make_product(
-            session, self.cooperative, needs=[DocumentKind.PROMISE_CERTIFICATE], name="静宁苹果", category="水果"
+            session,
+            self.cooperative,
+            needs=[DocumentKind.PROMISE_CERTIFICATE],
+            name="静宁苹果",
+            category="水果",
+            materials=["苹果"],
         )
         self.lots = [
             session.get_one(Lot, make_delivery(session, make_household(session, self.cooperative), kg(100)).lot_id)
@@ -112,6 +119,31 @@ def test_live_sheep_have_one_and_meat_has_papers_instead(session: Session, at: d
     live = make_delivery(session, household, heads(2), material="滩羊（活羊）", product_sku=chain.product.sku)
     lot = session.get_one(Lot, live.lot_id)
     assert promising.promise_lot(session, clerk, lot_code=lot.code, basis=basis, origin="盐池县", at=at).subject_code == lot.code
+
+
+@pytest.mark.parametrize("name", ["carcass", "leg", "trimmings", "frozen", "hides", "pack"])
+def test_meat_is_known_by_the_way_it_came_not_by_its_product(session: Session, at: datetime, name: str) -> None:
+    """None of these lots names a product that asks for meat papers; the pack's product needs nothing at all."""
+    chain = make_chain(session, boxes=1, needs=[])
+    lot: Lot = getattr(chain, name)
+    assert lot.product_sku in (None, chain.product.sku)
+    with pytest.raises(Invalid, match="检疫和肉品品质检验"):
+        promising.promise_lot(
+            session, chain.clerk, lot_code=lot.code, basis=[PromiseBasis.OWN_TEST], origin="盐池县", at=at + timedelta(minutes=1)
+        )
+
+
+def test_a_step_by_another_name_does_not_bring_the_animal_back(session: Session, at: datetime) -> None:
+    cooperative = make_organization(session)
+    clerk = make_actor(session, Role.clerk, cooperative)
+    live = make_delivery(session, make_household(session, cooperative), heads(2), material=SHEEP)
+    make_yield(session, "鲜品", 10, 20, step=Step.PROCESSING)
+    output = processing.OutputDraft("鲜品", kg(30), Decimal(10), Decimal(20))
+    (made,) = processing.process_lot(
+        session, clerk, step=Step.PROCESSING, inputs=[(live.lot_id, heads(2))], outputs=[output], place_id=None, at=at
+    )
+    with pytest.raises(Invalid, match="检疫和肉品品质检验"):
+        promising.promise_lot(session, clerk, lot_code=made.code, basis=[PromiseBasis.OWN_TEST], origin="盐池县", at=at)
 
 
 def test_only_the_owner_and_only_what_is_there(session: Session, grower: Grower, at: datetime) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kernel.db import Base, choice
+from kernel.db import Base, add_ddl, choice
 from kernel.ids import uuid7
 from kernel.periods import Period, no_overlap
 from kernel.quantity import Unit
@@ -121,8 +121,9 @@ class PromiseCertificate(Base):
     """What a commitment certificate (承诺达标合格证) says beside its Document row.
 
     Fields by 《农产品质量安全承诺达标合格证管理办法》(农业农村部令2025年第4号): what is promised, on what basis, product, quantity, origin,
-    issue time, who promises, contact. It is the producer's own promise, no certificate of a third party. Kept for ever, so longer than the
-    six months the order asks for. ``replaced_by`` is the one of the lot this one's lot was mixed into.
+    issue time, who promises, contact. It is the producer's own promise, no certificate of a third party. Nothing deletes them, and for the
+    six months the order asks for no hand can (``documents_promise_kept``). ``replaced_by`` is the one of the lot this one's lot was mixed
+    into.
     """
 
     __tablename__ = "documents_promise_certificate"
@@ -140,3 +141,25 @@ class PromiseCertificate(Base):
     contact: Mapped[str]
     issued_at: Mapped[datetime]
     replaced_by: Mapped[UUID | None] = mapped_column(ForeignKey("documents_document.id"))
+
+
+# 农业农村部令2025年第4号: whoever issues or takes in a certificate keeps it for at least six months. Within them a row stays as it was
+# issued; only that another certificate has replaced it is written down.
+add_ddl(
+    PromiseCertificate.__table__,  # type: ignore[arg-type]
+    """
+CREATE OR REPLACE FUNCTION keep_promise_six_months() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF OLD.issued_at <= now() - interval '6 months' OR (TG_OP = 'UPDATE' AND to_jsonb(NEW) - 'replaced_by' = to_jsonb(OLD) - 'replaced_by')
+  THEN RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END; END IF;
+  RAISE EXCEPTION 'a promise certificate is kept for six months' USING ERRCODE = 'restrict_violation';
+END $$
+""".strip(),
+    "SELECT 1",
+)
+add_ddl(
+    PromiseCertificate.__table__,  # type: ignore[arg-type]
+    "CREATE TRIGGER documents_promise_kept BEFORE UPDATE OR DELETE ON documents_promise_certificate "
+    "FOR EACH ROW EXECUTE FUNCTION keep_promise_six_months()",
+    "DROP TRIGGER documents_promise_kept ON documents_promise_certificate",
+)

@@ -15,7 +15,7 @@ from catalog.documents.issuing import DocumentRevoked, PromiseBasis
 from catalog.documents.models import CheckState, Document, DocumentKind, SubjectKind
 from catalog.documents.queries import find_promise
 from catalog.parties.models import SYSTEM, OrganizationKind, Role
-from kernel import outbox
+from kernel import clock, outbox
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
 from kernel.quantity import Quantity, Unit
@@ -215,3 +215,44 @@ def test_only_a_clerk_promises(session: Session, at: datetime) -> None:
             basis=[PromiseBasis.OWN_TEST],
             at=at,
         )
+
+
+class TestKeptForSixMonths:
+    """农业农村部令2025年第4号; by the database's own clock, and by hand."""
+
+    DELETE = text("DELETE FROM documents_promise_certificate")
+
+    def promise(self, session: Session, age: timedelta, lot_code: str = "LOT-KEPT") -> Document:
+        return issuing.issue_promise_certificate(
+            session, SYSTEM, lot_code=lot_code, product_name="苹果", quantity=Quantity(Decimal(100), Unit.KG), origin="静宁县",
+            basis=[PromiseBasis.OWN_TEST], organization_id=make_organization(session).id, at=clock.now() - age,
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "statement", ["DELETE FROM documents_promise_certificate", "UPDATE documents_promise_certificate SET quantity = 1"]
+    )
+    def test_neither_deleted_nor_rewritten_unless_the_guard_is_dropped(self, session: Session, statement: str) -> None:
+        promise = self.promise(session, timedelta(days=179))
+        with pytest.raises(IntegrityError, match="kept for six months"), session.begin_nested():
+            session.execute(text(statement))
+        with pytest.raises(IntegrityError), session.begin_nested():  # its paper cannot go either while it stands
+            session.execute(text("DELETE FROM documents_document"))
+        session.execute(text("DROP TRIGGER documents_promise_kept ON documents_promise_certificate"))
+        session.execute(text(statement))
+        session.expire_all()
+        kept = find_promise(session, promise.id)
+        assert kept is None or kept.quantity == 1
+
+    def test_after_six_months_it_may_go(self, session: Session) -> None:
+        promise = self.promise(session, timedelta(days=185))
+        session.execute(self.DELETE)
+        session.expire_all()
+        assert find_promise(session, promise.id) is None
+
+    def test_that_another_replaced_it_is_still_written_down(self, session: Session) -> None:
+        old, new = self.promise(session, timedelta(days=1)), self.promise(session, timedelta(0), "LOT-MIXED")
+        issuing.replace_promises(session, lot_codes=["LOT-KEPT"], by=new, at=clock.now())
+        session.expire_all()
+        kept = find_promise(session, old.id)
+        assert kept is not None
+        assert kept.replaced_by == new.id

@@ -104,6 +104,15 @@ def name_actors(session: Session, labels: Iterable[str]) -> dict[str, str]:
     return found | {label: names.get(key, label) for label, key in keys.items()}
 
 
+def find_actor(session: Session, label: str) -> Actor | None:
+    """The person acts are recorded under this label of, with the roles held now; None for what is no person: the system, a program."""
+    key = label.removeprefix("person:")
+    if key == label:
+        return None
+    person = session.get(Person, UUID(key))
+    return get_actor(session, person.id) if person else None
+
+
 def list_members(session: Session, organization_id: UUID) -> list[tuple[Person, list[Role]]]:
     """The people of an organisation with their roles, by name."""
     rows = session.execute(

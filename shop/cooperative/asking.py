@@ -8,22 +8,35 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Organization, Role
-from catalog.parties.queries import list_counties_of
+from catalog.parties.queries import get_household, list_counties_of
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from shop.cooperative.models import CountyQuestion
 
 
 def ask_county(
-    session: Session, actor: Actor, organization_id: UUID, *, refusal: str, question: str, at: datetime
+    session: Session,
+    actor: Actor,
+    organization_id: UUID,
+    *,
+    refusal: str,
+    question: str,
+    at: datetime,
+    household_id: UUID | None = None,
 ) -> CountyQuestion:
-    """Put a question to the county of the cooperative. Raises Forbidden, Invalid (nothing asked)."""
+    """Put a question to the county of the cooperative, about one of its households or in general.
+
+    Raises Forbidden, NotFound (household), Invalid (nothing asked, not a member).
+    """
     actor.must(Role.clerk, organization_id)
+    if household_id is not None and get_household(session, household_id).cooperative_id != organization_id:
+        raise Invalid("这一户不是本合作社的社员。", field="member_no")
     organization = session.get_one(Organization, organization_id)
     if not 4 <= len(question.strip()) <= 500:
         raise Invalid("请写清楚要县里核定什么，4 到 500 字。", field="question")
     row = CountyQuestion(
         organization_id=organization_id,
         county_code=organization.county_code or "",
+        household_id=household_id,
         refusal=refusal.strip()[:500],
         question=question.strip(),
         asked_by=actor.label,

@@ -121,13 +121,26 @@ def read_delivery(session: Session, form: Mapping[str, str], organization_id: UU
     )
 
 
+def is_member_no(text: str) -> bool:
+    """Whether it can be a household's number in its cooperative."""
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def find_household(session: Session, form: MultiDict[str, str], organization_id: UUID) -> UUID | None:
+    """Whom a question is about, when the form says so. Raises Invalid for a number the cooperative does not have."""
+    if not form.get("member_no", "").strip():
+        return read_uuid(form["household_id"]) if form.get("household_id") else None
+    reading = Reading(form)
+    found = _read_household(session, reading, organization_id)
+    reading.done()
+    return found
+
+
 def _read_household(session: Session, reading: Reading, organization_id: UUID) -> UUID:
     if "member_no" not in reading.form:
         return reading.read("household_id", read_uuid, UUID(int=0))
     number = reading.form["member_no"].strip()
-    found = (
-        find_member(session, organization_id, int(number)) if number.isascii() and number.isdigit() and len(number) < 10 else None
-    )
+    found = find_member(session, organization_id, int(number)) if is_member_no(number) else None
     if found is None:
         reading.errors.append(FieldError("member_no", "没有社员编号“%(no)s”。", {"no": number[:20]}))
     return found or UUID(int=0)

@@ -14,18 +14,23 @@ from kernel.ids import uuid7
 
 
 class CountyQuestion(Base):
-    """What a clerk asks the county (请县里核定), with the sentence that refused them; answered once, never edited."""
+    """What a clerk asks the county (请县里核定), with the sentence that refused them; answered once, never edited.
+
+    ``household_id`` is whom it is about, if anybody: when that household is erased the words go.
+    """
 
     __tablename__ = "cooperative_county_question"
     __table_args__ = (
         CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answered"),
         Index("ix_cooperative_county_question_open", "county_code", "id", postgresql_where="answered_at IS NULL"),
+        Index("ix_cooperative_county_question_county_code", "county_code", "id"),
         Index("ix_cooperative_county_question_organization_id", "organization_id", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
     county_code: Mapped[str]
+    household_id: Mapped[UUID | None] = mapped_column(ForeignKey("parties_household.id"), index=True)
     refusal: Mapped[str]
     question: Mapped[str]
     asked_by: Mapped[str]

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from catalog.parties.models import Actor, Household, Membership, Organization, Person, Role, has_place_in
 from catalog.parties.queries import name_actors
 from catalog.products.models import Product
-from kernel.clock import SHANGHAI
 from kernel.quantity import Dimension, Quantity, Unit
 from shop.cooperative.models import CountyQuestion, Device
 from traceability.lots.models import ActPhoto, HouseholdDelivery, Lot, SlipWord, TradeItem
 from traceability.lots.queries import get_delivery
 from traceability.lots.states import ItemState, LotKind, SlipState
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,31 @@ def get_slip(session: Session, code: str) -> Slip:
 
 
 def list_disputes(
-    session: Session, *, organization_id: UUID | None = None, counties: Collection[str] = (), limit: int = 50
+    session: Session,
+    *,
+    organization_id: UUID | None = None,
+    counties: Collection[str] = (),
+    after: UUID | None = None,
+    limit: int = 50,
 ) -> list[Slip]:
-    """Slips that households dispute and nobody has answered yet, of a cooperative or of some counties, the oldest first."""
-    query = select(HouseholdDelivery).join(Lot, Lot.id == HouseholdDelivery.lot_id)
-    query = query.where(HouseholdDelivery.slip_state == SlipState.DISPUTED).order_by(HouseholdDelivery.id).limit(limit)
-    if organization_id is not None:
-        query = query.where(Lot.organization_id == organization_id)
-    else:
-        query = query.where(Lot.county_code.in_(counties))
+    """Slips that households dispute and nobody has answered yet, of a cooperative or of some counties, the oldest first, those behind the
+    delivery with key ``after``.
+    """
+    query = _disputed(select(HouseholdDelivery), organization_id, counties).order_by(HouseholdDelivery.id).limit(limit)
+    if after is not None:
+        query = query.where(HouseholdDelivery.id > after)
     return _slips(session, session.scalars(query).all())
+
+
+def count_disputes(session: Session, *, organization_id: UUID | None = None, counties: Collection[str] = ()) -> int:
+    """How many slips wait for an answer, of a cooperative or of some counties."""
+    query = _disputed(select(func.count()).select_from(HouseholdDelivery), organization_id, counties)
+    return session.scalar(query) or 0
+
+
+def _disputed(query: Select[T], organization_id: UUID | None, counties: Collection[str]) -> Select[T]:
+    query = query.join(Lot, Lot.id == HouseholdDelivery.lot_id).where(HouseholdDelivery.slip_state == SlipState.DISPUTED)
+    return query.where(Lot.county_code.in_(counties) if organization_id is None else Lot.organization_id == organization_id)
 
 
 def _slips(session: Session, deliveries: Sequence[HouseholdDelivery]) -> list[Slip]:
@@ -112,20 +129,22 @@ def _slips(session: Session, deliveries: Sequence[HouseholdDelivery]) -> list[Sl
 def list_deliveries(
     session: Session, organization_id: UUID, *, on: date | None = None, after: UUID | None = None, limit: int = 30
 ) -> list[DeliveryRow]:
-    """Deliveries to a cooperative, newest first, of one day (Shanghai) or all."""
+    """Deliveries to a cooperative, newest first, of one day (Shanghai) or all, before the delivery with key ``after``.
+
+    The lot of a delivery is made with it and knows cooperative and day: its indexes are walked.
+    """
     query = (
         select(HouseholdDelivery, Lot, Household)
         .join(Lot, Lot.id == HouseholdDelivery.lot_id)
         .join(Household, Household.id == HouseholdDelivery.household_id)
-        .where(Lot.organization_id == organization_id)
-        .order_by(HouseholdDelivery.id.desc())
+        .where(Lot.organization_id == organization_id, Lot.kind == LotKind.DELIVERY)
+        .order_by(Lot.id.desc())
         .limit(limit)
     )
     if on is not None:
-        begin = datetime.combine(on, time(), SHANGHAI)
-        query = query.where(HouseholdDelivery.delivered_at >= begin, HouseholdDelivery.delivered_at < begin + timedelta(days=1))
+        query = query.where(Lot.produced_on == on)
     if after is not None:
-        query = query.where(HouseholdDelivery.id < after)
+        query = query.where(Lot.id < select(HouseholdDelivery.lot_id).where(HouseholdDelivery.id == after).scalar_subquery())
     return [DeliveryRow(*row) for row in session.execute(query)]
 
 
@@ -158,15 +177,32 @@ def list_printed_serials(session: Session, lot_id: UUID) -> list[str]:
 
 
 def list_questions(
-    session: Session, *, organization_id: UUID | None = None, counties: Collection[str] = (), limit: int = 50
+    session: Session,
+    *,
+    organization_id: UUID | None = None,
+    counties: Collection[str] = (),
+    after: UUID | None = None,
+    limit: int = 50,
 ) -> Sequence[CountyQuestion]:
-    """Questions of a cooperative, or those put to some counties, open ones first."""
-    query = select(CountyQuestion).order_by(CountyQuestion.answered_at.is_not(None), CountyQuestion.id.desc()).limit(limit)
+    """Questions of a cooperative, or those put to some counties, open ones first, then the newest; those behind the one with key ``after``.
+
+    Two lists one behind the other, each with an index of its own.
+    """
+    query = select(CountyQuestion).order_by(CountyQuestion.id.desc())
     if organization_id is not None:
         query = query.where(CountyQuestion.organization_id == organization_id)
     else:
         query = query.where(CountyQuestion.county_code.in_(counties))
-    return session.scalars(query).all()
+    last = session.get(CountyQuestion, after) if after is not None else None
+    found: list[CountyQuestion] = []
+    for is_answered in (False, True):
+        part = query.where(CountyQuestion.answered_at.is_not(None) if is_answered else CountyQuestion.answered_at.is_(None))
+        if last is not None and (last.answered_at is not None) is is_answered:
+            part = part.where(CountyQuestion.id < last.id)
+        elif last is not None and not is_answered:
+            continue
+        found += session.scalars(part.limit(limit - len(found)))
+    return found
 
 
 def find_member(session: Session, organization_id: UUID, member_no: int) -> UUID | None:

@@ -37,19 +37,26 @@ CAPACITY_TEXTS = {
 
 @dataclass(frozen=True)
 class Room:
-    """What a household may bring of a material in a season, and did: ``cap`` counts, ``whole`` is what it would be by itself."""
+    """What a household may bring of a material in a season, and did: ``cap`` counts, ``whole`` is what it would be by itself; of both
+    ``granted`` is what the county raised them by.
+    """
 
     rule: CapacityRule
     held: Decimal
     whole: Decimal
     cap: Decimal
     so_far: Decimal
+    granted: Decimal
     unit: Unit
 
     @property
     def left(self) -> Decimal:
         """What it may still bring."""
         return max(self.cap - self.so_far, Decimal(0))
+
+    def needs_grant(self, amount: Decimal) -> bool:
+        """Whether so much more only fits because the county has raised the cap."""
+        return self.so_far + amount > self.cap - self.granted
 
 
 class BeyondCapacity(Invalid):
@@ -61,8 +68,8 @@ def season_of(at: datetime) -> str:
     return f"{clock.today_shanghai(at):%Y}"
 
 
-def use_capacity(session: Session, household: Household, material: str, season: str, quantity: Quantity, at: datetime) -> None:
-    """Count a delivery. Raises Invalid (no rule, another measure), BeyondCapacity."""
+def use_capacity(session: Session, household: Household, material: str, season: str, quantity: Quantity, at: datetime) -> Room:
+    """Count a delivery; returns the room there was for it. Raises Invalid (no rule, another measure), BeyondCapacity."""
     # Deliveries of one household go one after the other: those of two materials look at each other's counters.
     session.refresh(household, with_for_update={"key_share": True})
     room = measure_room(session, household, material, season, quantity, at)
@@ -73,6 +80,7 @@ def use_capacity(session: Session, household: Household, material: str, season: 
     change = use.values(delivered=CapacityUse.delivered + quantity.amount, cap=room.cap)
     if session.execute(change.returning(CapacityUse.season).execution_options(synchronize_session=False)).first() is None:
         raise _refusal(room, material, quantity)
+    return room
 
 
 def measure_room(session: Session, household: Household, material: str, season: str, quantity: Quantity, at: datetime) -> Room:
@@ -99,15 +107,36 @@ def find_room(session: Session, household: Household, material: str, season: str
     cap = max(rest.amount - carried, Decimal(0)) + granted
     key = {"household_id": household.id, "material": material, "season": season}
     so_far = session.scalar(select(CapacityUse.delivered).filter_by(**key)) or Decimal(0)
-    return Room(rule, held, whole.amount + granted, cap, so_far, rest.unit)
+    return Room(rule, held, whole.amount + granted, cap, so_far, granted, rest.unit)
 
 
 def granted_to(session: Session, household: Household, material: str, season: str) -> Decimal:
     """What the county has raised the household's cap by this season."""
-    granted = select(func.coalesce(func.sum(CapacityRequest.granted), 0)).filter_by(
+    standing = CapacityRequest.granted - CapacityRequest.lapsed
+    granted = select(func.coalesce(func.sum(standing), 0)).filter_by(
         household_id=household.id, material=material, season=season, verdict=Verdict.APPROVED
     )
     return Decimal(session.scalar(granted) or 0)
+
+
+def delivered_of(session: Session, delivery: HouseholdDelivery) -> Decimal:
+    """What counts as delivered by the household of that material in that season, this delivery among it."""
+    key = {"household_id": delivery.household_id, "material": delivery.material, "season": delivery.season}
+    return session.scalar(select(CapacityUse.delivered).filter_by(**key)) or Decimal(0)
+
+
+def lapse_grants(session: Session, delivery: HouseholdDelivery, freed: Decimal) -> None:
+    """What a correction frees is first what the county granted on top, the latest grant first: it was given for what came, and that
+    did not come. The household is locked.
+    """
+    key = {"household_id": delivery.household_id, "material": delivery.material, "season": delivery.season}
+    grants = select(CapacityRequest).filter_by(**key, verdict=Verdict.APPROVED).order_by(CapacityRequest.decided_at.desc())
+    use = session.get_one(CapacityUse, tuple(key.values()), populate_existing=True)
+    freed = max(min(freed, use.cap - use.delivered), Decimal(0))  # where the land has shrunk since, what came still stands
+    for grant in session.scalars(grants.order_by(CapacityRequest.id.desc()).with_for_update()):
+        part = min(freed, (grant.granted or Decimal(0)) - grant.lapsed)
+        grant.lapsed, use.cap, freed = grant.lapsed + part, use.cap - part, freed - part
+    session.flush()
 
 
 def _refusal(room: Room, material: str, quantity: Quantity) -> BeyondCapacity:

@@ -1,6 +1,7 @@
 """A delivery that was recorded wrong is declared wrong, never edited: the first entry stays, and one says that it does not hold.
 
-What it had used up comes free again: the household's capacity, the ear tags, and the lot, which is written off whole. Where something was
+What it had used up comes free again: the household's capacity (but not what the county had granted for it: that ends), the ear tags,
+and the lot, which is written off whole. Where something was
 already made of the lot that is no longer possible, and the sentence says what is.
 """
 
@@ -21,6 +22,7 @@ from catalog.parties.roles import Actor, Role
 from kernel.errors import Conflict, Forbidden, Invalid
 from traceability.events.models import TraceEvent
 from traceability.events.recording import record_declaration
+from traceability.lots import bounding
 from traceability.lots.balancing import lock_lots, take
 from traceability.lots.confirming import LONGEST, lock_delivery, move_slip
 from traceability.lots.harvesting import DeliveryDraft, find_turns, record_delivery
@@ -45,6 +47,7 @@ def correct_delivery(
     _must_declare(session, actor, delivery, lot)
     _must_be_untouched(lot)
     move_slip(session, delivery, SlipState.CORRECTED, said_by=actor.label, at=at, words=" ".join(reason.split()))
+    counted = bounding.delivered_of(session, delivery)
     _free(session, delivery, lot)
     corrective = []
     if replacement is not None:
@@ -52,6 +55,7 @@ def correct_delivery(
         new = record_delivery(session, actor, replace(replacement, happened_at=replacement.happened_at or then), at, since=then)
         delivery.replaced_by_id = new.id
         corrective.append(_event_of(session, session.get_one(Lot, new.lot_id)))
+    bounding.lapse_grants(session, delivery, counted - bounding.delivered_of(session, delivery))
     private = {"household": (delivery.household_id, str(delivery.household_token))}
     record_declaration(session, actor, _event_of(session, lot), corrective=corrective, private=private, at=at)
     session.flush()

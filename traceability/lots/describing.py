@@ -101,6 +101,7 @@ def say_of_step(
     inputs: Sequence[tuple[Lot, Quantity]],
     outputs: Sequence[Lot],
     at: datetime,
+    recorded_at: datetime | None = None,
     signed_as: str = "",
 ) -> TraceEvent:
     """The TransformationEvent of one step; it belongs to the first lot that came out.
@@ -132,6 +133,7 @@ def say_of_step(
         | public
         | ({"signed_as": signed_as} if signed_as else {}),
         private=named_closed | hidden,
+        recorded_at=recorded_at,
     )
     return record_event(session, actor, draft)
 

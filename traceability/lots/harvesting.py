@@ -24,7 +24,7 @@ from kernel.money import Money
 from kernel.quantity import Quantity, Unit, plain
 from traceability.events.vocabulary import Action
 from traceability.lots import bounding, describing
-from traceability.lots.models import ActPhoto, EarTag, HouseholdDelivery, Lot, LotShare
+from traceability.lots.models import ActPhoto, CapacityRequest, EarTag, HouseholdDelivery, Lot, LotShare
 from traceability.lots.queries import find_grant
 from traceability.lots.states import LotKind, SlipState
 from traceability.lots.transforming import must_be_made_of
@@ -81,7 +81,7 @@ def record_delivery(
         raise Invalid("这一户不是本合作社的社员，不能代收。", field="household_id")
     quantity = _checked_quantity(draft)
     season = bounding.season_of(at)
-    bounding.use_capacity(session, household, draft.material.strip(), season, quantity, at)
+    room = bounding.use_capacity(session, household, draft.material.strip(), season, quantity, at)
     lot = _make_lot(draft, household, quantity, at)
     lot.created_at = recorded_at
     if draft.product_sku:
@@ -112,7 +112,8 @@ def record_delivery(
     session.flush()
     if draft.photo is not None:
         session.add(_photo(delivery, draft.photo))
-    _say(session, actor, lot, delivery, quantity, draft.photo)
+    granted = find_grant(session, household.id, lot.material, season) if room.needs_grant(quantity.amount) else None
+    _say(session, actor, lot, delivery, quantity, draft.photo, granted)
     return delivery
 
 
@@ -219,7 +220,15 @@ def _photo(delivery: HouseholdDelivery, photo: Photo) -> ActPhoto:
     )
 
 
-def _say(session: Session, actor: Actor, lot: Lot, delivery: HouseholdDelivery, quantity: Quantity, photo: Photo | None) -> None:
+def _say(
+    session: Session,
+    actor: Actor,
+    lot: Lot,
+    delivery: HouseholdDelivery,
+    quantity: Quantity,
+    photo: Photo | None,
+    granted: CapacityRequest | None,
+) -> None:
     private: dict[str, tuple[UUID | None, str]] = {"household": (delivery.household_id, str(delivery.household_token))}
     if delivery.ear_tags:
         private["ear_tags"] = (delivery.household_id, " ".join(delivery.ear_tags))
@@ -236,12 +245,9 @@ def _say(session: Session, actor: Actor, lot: Lot, delivery: HouseholdDelivery, 
         disposition="active",
         quantity=quantity,
         ilmd=describing.lot_data(lot) | ({"shanhai:grade": delivery.grade} if delivery.grade else {}),
-        facts={"household": f"urn:uuid:{delivery.household_token}", "capacityDecision": _decision(session, delivery)},
+        facts={
+            "household": f"urn:uuid:{delivery.household_token}",
+            "capacityDecision": f"urn:uuid:{granted.id}" if granted else "",
+        },
         private=private,
     )
-
-
-def _decision(session: Session, delivery: HouseholdDelivery) -> str:
-    """The county's last decision that raised the cap this delivery counts against, if there is one."""
-    granted = find_grant(session, delivery.household_id, delivery.material, delivery.season)
-    return f"urn:uuid:{granted.id}" if granted else ""

@@ -38,6 +38,7 @@ class Lot(Base):
         CheckConstraint("made > 0 AND used >= 0 AND lost >= 0 AND dispatched >= 0", name="amounts"),
         CheckConstraint("made - used - lost - dispatched >= 0", name="balance"),
         Index("ix_lots_lot_organization", "organization_id", "id"),
+        Index("ix_lots_lot_delivered", "organization_id", "produced_on", "id", postgresql_where="kind = 'delivery'"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -350,7 +351,8 @@ def _two_people(table: str) -> tuple[CheckConstraint | Index, ...]:
 class CapacityRequest(Asked, Base):
     """A household brings more than its land, herd or hives are held to bear (请县里核定): the county raises its cap of the season, or not.
 
-    ``cap`` and ``so_far`` are what counted when it was asked; ``granted`` is what the cap was raised by, never more than was missing.
+    ``cap`` and ``so_far`` are what counted when it was asked; ``granted`` is what the cap was raised by, never more than was missing;
+    ``lapsed`` is what of it ended with the correction of a delivery that had made it necessary.
     """
 
     __tablename__ = "lots_capacity_request"
@@ -360,6 +362,7 @@ class CapacityRequest(Asked, Base):
         CheckConstraint(
             "(granted IS NOT NULL) = (verdict = 'approved') AND granted > 0 AND granted <= so_far + wanted - cap", name="granted"
         ),
+        CheckConstraint("lapsed >= 0 AND lapsed <= coalesce(granted, 0)", name="lapsed"),
         Index(
             "uq_lots_capacity_request_open", "household_id", "material", "season", unique=True, postgresql_where="verdict = 'open'"
         ),
@@ -375,6 +378,7 @@ class CapacityRequest(Asked, Base):
     cap: Mapped[Decimal]
     so_far: Mapped[Decimal]
     granted: Mapped[Decimal | None]
+    lapsed: Mapped[Decimal] = mapped_column(default=Decimal(0))
 
 
 class StepRequest(Asked, Base):

@@ -42,12 +42,14 @@ def process_lot(
     outputs: Sequence[OutputDraft],
     place_id: UUID | None,
     at: datetime,
+    recorded_at: datetime | None = None,
     signature: Signature | None = None,
 ) -> list[Lot]:
     """Turn so much of some lots into new lots, perhaps in another unit; by-products are lots too.
 
     Clerks and packers of the owner, and the operator, may. Outside its yields a step needs the ``signature`` of a second person
-    (``signing`` gets it), above what the county holds credible that of a county officer. Raises Forbidden, NotFound, OffYield, Invalid
+    (``signing`` gets it), above what the county holds credible that of a county officer. ``at`` is when the work was done,
+    ``recorded_at`` when we heard of it, if later. Raises Forbidden, NotFound, OffYield, Invalid
     (different owners, counties or measures, nothing comes out), Conflict (less is left, recalled, expired).
     """
     if not outputs:
@@ -61,7 +63,7 @@ def process_lot(
         raise Forbidden("超过核定出品率或还没有核定的产出只能由县里签字。")
     kinds = [LotKind.BY_PRODUCT if output.by_product else LotKind.PROCESSED for output in outputs]
     made = [(output, kind, in_standard_unit(output.quantity)) for output, kind in zip(outputs, kinds, strict=True)]
-    return finish(session, actor, step, taken, made, place_id, at, rules, signature if deviations else None)
+    return finish(session, actor, step, taken, made, place_id, at, rules, signature if deviations else None, recorded_at)
 
 
 def pack_lot(

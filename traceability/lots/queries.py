@@ -103,18 +103,6 @@ def list_strange_photos(session: Session, digests: Sequence[str]) -> list[str]:
     return [digest for digest in digests if digest not in known]
 
 
-def list_deliveries(
-    session: Session, organization_id: UUID, *, unpaid: bool = False, after: UUID | None = None, limit: int = 50
-) -> Sequence[HouseholdDelivery]:
-    """What households brought to a cooperative, newest first, before the delivery with key ``after``; ``unpaid``: only those not paid."""
-    query = select(HouseholdDelivery).join(Lot, Lot.id == HouseholdDelivery.lot_id).where(Lot.organization_id == organization_id)
-    if unpaid:
-        query = query.where(HouseholdDelivery.paid_at.is_(None), HouseholdDelivery.slip_state != SlipState.CORRECTED)
-    if after is not None:
-        query = query.where(HouseholdDelivery.id < after)
-    return session.scalars(query.order_by(HouseholdDelivery.id.desc()).limit(limit)).all()
-
-
 def list_upstream_households(session: Session, lot_id: UUID) -> list[tuple[UUID, Decimal]]:
     """Every household in a lot with its share, the largest first; the shares add up to 1."""
     query = select(LotShare.household_id, LotShare.share).where(LotShare.lot_id == lot_id)
@@ -348,8 +336,9 @@ def _list_asked(
 
 
 def find_grant(session: Session, household_id: UUID, material: str, season: str) -> CapacityRequest | None:
-    """The last decision that raised a household's cap of a season, or None."""
+    """The last decision that raised a household's cap of a season and still does, or None."""
     query = select(CapacityRequest).filter_by(household_id=household_id, material=material, season=season, verdict=Verdict.APPROVED)
+    query = query.where(CapacityRequest.granted > CapacityRequest.lapsed)
     return session.scalar(query.order_by(CapacityRequest.decided_at.desc(), CapacityRequest.id.desc()).limit(1))
 
 

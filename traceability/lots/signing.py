@@ -1,7 +1,8 @@
 """A step outside its yield range is recorded only with a reason and the signature of a second person.
 
 The second person is another clerk of the cooperative or an officer of the county; above what the county holds credible only the officer.
-Until somebody has signed, nothing of the step exists: its inputs are still there, its outputs are not.
+Until somebody has signed, nothing of the step exists: its inputs are still there, its outputs are not. Then it is recorded as of the
+day it was asked, when the work was done.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from catalog.parties.queries import list_counties_of
+from catalog.parties.queries import find_actor, list_counties_of
 from catalog.parties.roles import Actor, Role
 from kernel import clock
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound, Term
@@ -72,7 +73,7 @@ def decide_step(session: Session, actor: Actor, *, request_id: UUID, agree: bool
     """Sign a step, which is recorded with that, or refuse it.
 
     Raises NotFound, Forbidden (who asked, a stranger, or a clerk where the county must), Conflict (decided before, or the inputs are gone
-    by now: then it stays open), Invalid (no reason).
+    by now, or who asked works there no more: then it stays open), Invalid (no reason).
     """
     request = session.get(StepRequest, request_id, with_for_update=True, populate_existing=True)
     if request is None:
@@ -80,12 +81,21 @@ def decide_step(session: Session, actor: Actor, *, request_id: UUID, agree: bool
     role = role_of(session, actor, request)
     settle(request, actor, Verdict.APPROVED if agree else Verdict.REFUSED, decision, at)
     if agree:
+        _must_still_work_there(session, request)
         signature = Signature(by=actor.label, role=role, reason=request.reason)
         # The step is theirs who did it; the signature stands beside.
         performer = Actor(None, "", roles={request.organization_id: frozenset({Role.clerk})}, label=request.asked_by)
         inputs, outputs, place_id = read_body(request.body)
         made = process_lot(
-            session, performer, step=request.step, inputs=inputs, outputs=outputs, place_id=place_id, at=at, signature=signature
+            session,
+            performer,
+            step=request.step,
+            inputs=inputs,
+            outputs=outputs,
+            place_id=place_id,
+            at=request.asked_at,
+            recorded_at=at,
+            signature=signature,
         )
         request.event_id = _event_of(session, made[0])
     session.flush()
@@ -100,6 +110,14 @@ def role_of(session: Session, actor: Actor, request: StepRequest) -> Role:
         raise Forbidden("超过核定出品率或还没有核定的产出只能由县里签字。")
     actor.must(Role.clerk, request.organization_id)
     return Role.clerk
+
+
+def _must_still_work_there(session: Session, request: StepRequest) -> None:
+    """The step goes into the log in the name of whoever asked: not of one who has left since. Raises Conflict."""
+    asker = find_actor(session, request.asked_by)
+    where = {Role.clerk: request.organization_id, Role.packer: request.organization_id, Role.operator: None}
+    if asker is not None and not any(asker.has(role, organization) for role, organization in where.items()):
+        raise Conflict("提出这一步的人已不在本单位经办，请由现在的经办重新提出。")
 
 
 def faults_of(request: StepRequest) -> list[yields.Deviation]:

@@ -85,6 +85,7 @@ def finish(
     at: datetime,
     rules: Sequence[YieldRule] = (),
     signature: Signature | None = None,
+    recorded_at: datetime | None = None,
 ) -> list[Lot]:
     """Take the inputs and write new lots with edges, shares, yields and the one event that says so.
 
@@ -99,12 +100,15 @@ def finish(
     lots = [_make(session, taken[0][0], draft, kind, quantity, place, at) for draft, kind, quantity in made]
     custodies = {lot.custody for lot, _ in taken}
     for lot in lots:
+        lot.created_at = recorded_at or at
         lot.custody = Custody.MASS_BALANCE if Custody.MASS_BALANCE in custodies else Custody.SEGREGATED
     session.add_all(lots)
     session.flush()
     _share(session, taken, lots)
     signed_as = signature.role.value if signature else ""
-    event = describing.say_of_step(session, actor, step=step, place=place, inputs=taken, outputs=lots, at=at, signed_as=signed_as)
+    event = describing.say_of_step(
+        session, actor, step=step, place=place, inputs=taken, outputs=lots, at=at, recorded_at=recorded_at, signed_as=signed_as
+    )
     given_of = yields.totals([draft for draft, _, _ in made])
     for lot, (draft, kind, _) in zip(lots, made, strict=True):
         for parent, quantity in taken:

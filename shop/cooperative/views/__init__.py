@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
 from uuid import UUID
 
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor
-from catalog.parties.models import Role
+from catalog.parties.models import Actor, Role
+from catalog.parties.queries import list_counties_of
 from kernel.quantity import plain
 from traceability.lots.models import HouseholdDelivery
 from traceability.lots.queries import find_capacity_use
@@ -24,6 +26,20 @@ STEP_TEXTS = {
 def own_cooperative() -> UUID:
     """The clerk's cooperative. Raises Forbidden for anybody else."""
     return current_actor().organization_with(Role.clerk)
+
+
+class Scope(TypedDict, total=False):
+    """Whose requests somebody sees."""
+
+    counties: set[str]
+    organization_id: UUID
+
+
+def scope_of(session: Session, actor: Actor) -> Scope:
+    """What was asked of an officer's counties, or by a clerk's cooperative. Raises Forbidden for anybody else."""
+    if actor.has(Role.county_officer):
+        return {"counties": list_counties_of(session, actor)}
+    return {"organization_id": own_cooperative()}
 
 
 def warn_near_cap(session: Session, delivery: HouseholdDelivery) -> str:

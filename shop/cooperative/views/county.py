@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from catalog.parties import surveying
-from catalog.parties.access import Actor, current_actor, require
+from catalog.parties.access import current_actor, require
 from catalog.parties.models import CapacityClaim, ClaimState, Household, Role
 from catalog.parties.queries import (
     get_household,
@@ -34,8 +34,8 @@ from kernel.errors import Invalid, NotFound, Problem
 from kernel.quantity import Quantity, Unit, plain
 from kernel.web import once
 from shop.cooperative import forms
-from shop.cooperative.queries import list_disputes
-from shop.cooperative.views import STEP_TEXTS, own_cooperative
+from shop.cooperative.queries import count_disputes
+from shop.cooperative.views import STEP_TEXTS, Scope, own_cooperative, scope_of
 from traceability.lots import bounding, deciding, signing
 from traceability.lots.models import Asked, CapacityRequest, StepRequest
 from traceability.lots.queries import (
@@ -59,19 +59,6 @@ CLAIM_LABELS = {
 COLOURS = {"open": "warn", "approved": "ok", "confirmed": "ok", "lowered": "", "refused": "bad"}
 
 
-class Scope(TypedDict, total=False):
-    """Whose requests somebody sees."""
-
-    counties: set[str]
-    organization_id: UUID
-
-
-def _scope(session: Session, actor: Actor) -> Scope:
-    if actor.has(Role.county_officer):
-        return {"counties": list_counties_of(session, actor)}
-    return {"organization_id": own_cooperative()}
-
-
 @bp.get("/")
 @require(Role.clerk, Role.county_officer)
 def home() -> ResponseReturnValue:
@@ -81,7 +68,7 @@ def home() -> ResponseReturnValue:
     wanted = [kind for kind in KINDS if request.args.get("kind") in (kind, None, "")] or list(KINDS)
     after = forms.read_uuid(request.args["after"]) if request.args.get("after") and len(wanted) == 1 else None
     with reading() as session:
-        scope = _scope(session, current_actor())
+        scope = scope_of(session, current_actor())
         listed = {kind: _list(session, kind, scope, not everything, after) for kind in wanted}
         more = {
             kind: url_for(".home", kind=kind, after=rows[PAGE - 1]["id"], all=request.args.get("all"))
@@ -95,7 +82,7 @@ def home() -> ResponseReturnValue:
             officer=officer,
             everything=everything,
             first=url_for(".home") if after else None,
-            disputes=list_disputes(session, **scope, limit=20),
+            disputed=count_disputes(session, **scope),
         )
 
 

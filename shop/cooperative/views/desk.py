@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
-from catalog.parties.queries import get_organization, list_counties_of, name_actors
+from catalog.parties.queries import get_organization, name_actors
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Problem
 from kernel.web import once
 from shop.cooperative import asking, forms, queries
-from shop.cooperative.views import RAW, own_cooperative, warn_near_cap
+from shop.cooperative.views import RAW, own_cooperative, scope_of, warn_near_cap
 from shop.cooperative.views.drafts import delivery_choices
 from shop.cooperative.views.photos import Taken, taken_photo
 from shop.cooperative.views.slips import is_clerk_of, own_slip, slip_link, slip_words
@@ -31,6 +31,7 @@ from traceability.lots.states import LotKind
 
 bp = Blueprint("cooperative", __name__, url_prefix="/cooperative", template_folder="../templates")
 bp.context_processor(slip_words)
+PAGE = 50
 
 
 @bp.get("/")
@@ -47,7 +48,7 @@ def home() -> ResponseReturnValue:
             raw=queries.list_open_lots(session, organization_id, RAW, limit=8),
             packs=queries.list_open_lots(session, organization_id, (LotKind.PACK,), limit=8),
             questions=queries.list_questions(session, organization_id=organization_id, limit=5),
-            disputes=queries.list_disputes(session, organization_id=organization_id, limit=20),
+            disputed=queries.count_disputes(session, organization_id=organization_id),
         )
 
 
@@ -128,31 +129,51 @@ def paid(session: Session, code: str) -> ResponseReturnValue:
 @require(Role.clerk, Role.county_officer)
 def questions() -> ResponseReturnValue:
     """Questions to the county: a clerk sees the cooperative's, an officer the county's."""
-    actor = current_actor()
-    officer = actor.has(Role.county_officer)
+    return _questions_page({}, {})
+
+
+def _questions_page(form: Mapping[str, Any], errors: Mapping[str, str]) -> str:
+    after, slips_after = (forms.read_uuid(text) if (text := request.args.get(name)) else None for name in ("after", "slips_after"))
     with reading() as session:
-        if officer:
-            counties = list_counties_of(session, actor)
-            rows, disputes = queries.list_questions(session, counties=counties), queries.list_disputes(session, counties=counties)
-        else:
-            own = own_cooperative()
-            rows = queries.list_questions(session, organization_id=own)
-            disputes = queries.list_disputes(session, organization_id=own)
+        scope = scope_of(session, current_actor())
+        rows = queries.list_questions(session, **scope, after=after, limit=PAGE + 1)
+        disputes = queries.list_disputes(session, **scope, after=slips_after, limit=PAGE + 1)
         names = name_actors(session, [row.asked_by for row in rows])
-    return render_template("cooperative/questions.html", rows=rows, names=names, disputes=disputes, officer=officer)
+        return render_template(
+            "cooperative/questions.html",
+            rows=rows[:PAGE],
+            names=names,
+            disputes=disputes[:PAGE],
+            officer=current_actor().has(Role.county_officer),
+            first=url_for(".questions") if after or slips_after else None,
+            more=url_for(".questions", after=rows[PAGE - 1].id) if len(rows) > PAGE else None,
+            more_slips=url_for(".questions", slips_after=disputes[PAGE - 1].delivery.id) if len(disputes) > PAGE else None,
+            form=form,
+            errors=errors,
+        )
 
 
 @bp.post("/questions")
 @require(Role.clerk)
+def ask() -> ResponseReturnValue:
+    """Ask the county; what cannot be asked comes back with what was typed."""
+    try:
+        return _ask()
+    except Problem as problem:
+        if problem.status != 422:
+            raise
+        return _questions_page(request.form, problem.by_field(_)), problem.status
+
+
 @once
-def ask(session: Session) -> ResponseReturnValue:
-    """Ask the county."""
+def _ask(session: Session) -> ResponseReturnValue:
     asking.ask_county(
         session,
         current_actor(),
         own_cooperative(),
         refusal=request.form.get("refusal", ""),
         question=request.form.get("question", ""),
+        household_id=forms.find_household(session, request.form, own_cooperative()),
         at=clock.now(),
     )
     flash(_("已发给县里，答复会显示在这里。"))

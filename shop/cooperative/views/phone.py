@@ -133,6 +133,14 @@ def ask(session: Session) -> ResponseReturnValue:
             at=clock.now(),
         )
     else:
-        refusal = request.form.get("refusal", "")
-        asking.ask_county(session, current_actor(), organization_id, refusal=refusal, question=question, at=clock.now())
+        number = request.form.get("member_no", "")
+        asking.ask_county(
+            session,
+            current_actor(),
+            organization_id,
+            refusal=request.form.get("refusal", ""),
+            question=question,
+            household_id=queries.find_member(session, organization_id, int(number)) if forms.is_member_no(number) else None,
+            at=clock.now(),
+        )
     return jsonify(asked=True)

@@ -59,7 +59,7 @@ def _number(kind: NumberKind) -> str:
 def _slaughter(teller: Teller, clerk: Browser, page: Page) -> Page:
     page = clerk.submit(
         page, "/processing", step="slaughtering",
-        material0="盐池滩羊胴体", quantity0="747.6", unit0="kg", low0="16", high0="20.5",
+        material0="盐池滩羊肉胴体", quantity0="747.6", unit0="kg", low0="16", high0="20.5",
         material1="皮张", quantity1=SHEEP, unit1="piece", low1="0.9", high1="1", by_product1="1",
     )  # fmt: skip
     page = _add_paper(clerk, page, "meat_inspection", _number(NumberKind.OTHER), "盐池县示例定点屠宰厂")

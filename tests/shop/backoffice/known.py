@@ -18,6 +18,7 @@ from shop.accounts.addressing import add_address
 from shop.cases.claiming import ask_about_order
 from shop.cases.handling import open_case
 from shop.cases.states import CaseKind
+from shop.cooperative.asking import answer_question, ask_county
 from shop.invoices.models import TitleKind
 from shop.notices.notifying import send_notice
 from shop.orders.following import mark_delivered, mark_shipped
@@ -56,6 +57,17 @@ class Known:
             session, self.clerk, household_id=self.household.id, material=APPLES, quantity=kg(9_000_000),
             reason=f"{FARMER}家今年丰收", at=AT,
         )  # fmt: skip
+        for words in (f"{FARMER}家的地怎么算", f"再问{FARMER}家"):
+            question = ask_county(
+                session,
+                self.clerk,
+                cooperative.id,
+                refusal=f"{FARMER}家没有标准",
+                question=words,
+                household_id=self.household.id,
+                at=AT,
+            )
+        answer_question(session, make_actor(session, Role.county_officer), question.id, f"{FARMER}家按三亩算", at=AT)
         mark_paid(session, self.clerk, delivery_id=self.delivery.id, at=AT)
         self.person: Person = signing.sign_up(session, name=PHONE, password="harvest-moon-7", called=BUYER, at=AT)
         signing.open_session(session, self.person.id, at=AT)

@@ -3,31 +3,34 @@ labels; refusals keep what was typed."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from catalog.documents.models import Document, DocumentKind
 from catalog.parties.erasing import SubjectErased, SubjectKind, erase_person
-from catalog.parties.models import ERASURE, SYSTEM, Actor, Household, Organization, OrganizationKind, Role
+from catalog.parties.models import ANONYMOUS, ERASURE, SYSTEM, Actor, Household, Organization, OrganizationKind, Role
 from catalog.parties.registering import register_person
 from catalog.products.models import Product
 from kernel.errors import Conflict, Forbidden, Invalid
 from kernel.quantity import Unit
 from shop.cooperative import asking, enrolling
-from shop.cooperative.erasing import forget_devices
+from shop.cooperative.erasing import forget_devices, forget_questions
 from shop.cooperative.models import CountyQuestion
+from shop.cooperative.views import desk
 from tests.factories.catalog import act_as, form, make_actor, make_household, make_organization, make_product
 from tests.factories.lots import make_capacity
 from tests.shop.backoffice.known import found_in
 from traceability.lots import serialising
+from traceability.lots.confirming import dispute_delivery
 from traceability.lots.models import HouseholdDelivery, Lot, TradeItem
-from traceability.lots.states import ItemState, LotKind
+from traceability.lots.states import DisputeSubject, ItemState, LotKind
 from traceability.scan.qrcodes import cached_svg
 
 
@@ -169,6 +172,89 @@ def test_asking_and_answering_have_their_rules(session: Session, place: Place, a
     asking.answer_question(session, own, row.id, "可以", at=at)
     with pytest.raises(Conflict):
         asking.answer_question(session, own, row.id, "不行", at=at)
+
+
+def test_a_question_knows_whom_it_is_about(client: FlaskClient, place: Place, session: Session) -> None:
+    asked = {"question": "地块怎么算", "member_no": str(place.households[1].member_no)}
+    assert client.post("/cooperative/questions", data=form(**asked)).status_code == 302
+    assert session.scalars(select(CountyQuestion.household_id)).all() == [place.households[1].id]
+    for wrong in ({"member_no": "77"}, {"question": "?"}, {"member_no": "", "household_id": make_household(session).id}):
+        page = client.post("/cooperative/questions", data=form(**(asked | wrong)))
+        assert page.status_code == 422
+        assert (asked | wrong)["question"] in page.text, "what was typed stays"
+    assert "没有社员编号“77”" in client.post("/cooperative/questions", data=form(**(asked | {"member_no": "77"}))).text
+    assert session.scalar(select(func.count()).select_from(CountyQuestion)) == 1
+
+
+def test_what_was_asked_about_a_household_goes_with_it(session: Session, place: Place, at: datetime) -> None:
+    mine, other = place.households
+    rows = [
+        asking.ask_county(
+            session, place.clerk, place.cooperative.id, refusal="", question="欧阳望川的地", household_id=each.id, at=at
+        )
+        for each in (mine, mine, other)
+    ]
+    officer = make_actor(session, Role.county_officer)
+    asking.answer_question(session, officer, rows[1].id, "欧阳望川按三亩算", at=at)
+    forget_questions(session, SubjectErased(SubjectKind.PERSON, mine.id, "request", at))
+    assert session.scalar(select(func.count()).select_from(CountyQuestion)) == 3
+    forget_questions(session, SubjectErased(SubjectKind.HOUSEHOLD, mine.id, "request", at))
+    session.expire_all()
+    kept = {row.id: (row.question, row.answer) for row in session.scalars(select(CountyQuestion))}
+    assert kept == {rows[1].id: ("", ""), rows[2].id: ("欧阳望川的地", None)}
+
+
+def test_questions_and_disputes_come_page_by_page(
+    app: Flask, client: FlaskClient, place: Place, session: Session, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Open ones first, then the newest; disputes the oldest first. Each list turns its own pages, and none is left out or told twice."""
+    monkeypatch.setattr(desk, "PAGE", 2)
+    rows = [
+        asking.ask_county(session, place.clerk, place.cooperative.id, refusal="", question=f"第{number}问来了", at=at)
+        for number in range(5)
+    ]
+    office = make_actor(session, Role.county_officer)
+    for row in (rows[1], rows[4]):
+        asking.answer_question(session, office, row.id, "可以", at=at)
+    slips = []
+    for _ in range(3):
+        deliver(client, place, quantity="1")
+        slips.append(session.scalars(select(HouseholdDelivery).order_by(HouseholdDelivery.id.desc())).first())
+        dispute_delivery(session, ANONYMOUS, slips[-1].id, about=DisputeSubject.OTHER, words="不对", at=at)
+    for actor in (place.clerk, office):
+        act_as(app, actor)
+        assert "3 张凭证农户有异议" in client.get("/county/").text
+        pages, path = [], "/cooperative/questions"
+        while path:
+            page = client.get(path).text
+            pages.append([int(number) for number in re.findall("第([0-9])问来了", page)])
+            found = re.search(r'href="([^"]*[?]after=[^"]*)"', page)
+            path = found.group(1) if found else ""
+        assert pages == [[3, 2], [0, 4], [1]]
+        first = client.get("/cooperative/questions").text
+        more = re.search(r'href="([^"]*[?]slips_after=[^"]*)"', first)
+        assert more is not None
+        assert [slip.slip_code in first for slip in slips] == [True, True, False]
+        second = client.get(more.group(1)).text
+        assert [slip.slip_code in second for slip in slips] == [False, False, True]
+        assert "回到第一页" in second
+
+
+def test_the_days_deliveries_and_the_questions_are_sought_by_index(session: Session, place: Place) -> None:
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    queries_ = [
+        "SELECT id FROM lots_lot WHERE organization_id = :o AND kind = 'delivery' AND produced_on = '2026-11-22' ORDER BY id DESC LIMIT 8",
+        "SELECT id FROM cooperative_county_question WHERE county_code = '640323' AND answered_at IS NOT NULL ORDER BY id DESC LIMIT 51",
+        "SELECT id FROM cooperative_county_question WHERE county_code = '640323' AND answered_at IS NULL ORDER BY id DESC LIMIT 51",
+    ]
+    used = [
+        str(session.execute(text(f"EXPLAIN {each}"), {"o": place.cooperative.id} if ":o" in each else {}).all())
+        for each in queries_
+    ]
+    assert "ix_lots_lot_delivered" in used[0]
+    assert "ix_cooperative_county_question_county_code" in used[1]
+    assert "ix_cooperative_county_question_open" in used[2]
+    assert not any("Sort" in each for each in used)
 
 
 def test_of_a_clerk_who_left_and_was_erased_no_name_stays(session: Session, place: Place, at: datetime) -> None:

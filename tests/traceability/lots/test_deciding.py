@@ -16,13 +16,15 @@ from catalog.parties.erasing import SubjectErased, SubjectKind, erase_household
 from catalog.parties.models import Actor, CapacityClaim, Household, Organization, OrganizationKind, Role
 from kernel.db import work
 from kernel.errors import Conflict, Forbidden, Invalid
+from kernel.money import Money
 from kernel.quantity import Unit
 from tests.factories.catalog import AT, JINGNING, make_actor, make_household, make_organization
 from tests.factories.lots import APPLES, kg, make_capacity, make_delivery
 from traceability.events.queries import list_events_of_lot
-from traceability.lots import bounding, deciding
+from traceability.lots import bounding, correcting, deciding
 from traceability.lots.erasing import forget_requests
-from traceability.lots.models import CapacityRequest, CapacityUse, Lot
+from traceability.lots.harvesting import DeliveryDraft
+from traceability.lots.models import CapacityRequest, CapacityUse, HouseholdDelivery, Lot
 from traceability.lots.queries import find_capacity_use, get_evidence
 from traceability.lots.states import Verdict
 
@@ -68,6 +70,75 @@ def test_refused_asked_granted_and_taken_in(session: Session, orchard: Orchard) 
     assert event.body["shanhai:capacityDecision"] == f"urn:uuid:{request.id}"
     with pytest.raises(bounding.BeyondCapacity, match="最多能交 1200 千克，已交 1200 千克"):
         make_delivery(session, orchard.household, kg(1), actor=orchard.clerk)
+
+
+def decision_of(session: Session, delivery: HouseholdDelivery) -> str | None:
+    (event,) = [e for e in list_events_of_lot(session, session.get_one(Lot, delivery.lot_id).code) if not e.is_declaration]
+    return event.body.get("shanhai:capacityDecision")
+
+
+def test_an_event_names_the_decision_only_when_it_needed_it(session: Session, orchard: Orchard) -> None:
+    request = orchard.decide(session, orchard.ask(session))
+    within, beyond = (make_delivery(session, orchard.household, kg(amount)) for amount in (1000, 200))
+    assert decision_of(session, within) is None
+    assert decision_of(session, beyond) == f"urn:uuid:{request.id}"
+
+
+def correct(session: Session, orchard: Orchard, delivery: HouseholdDelivery, right: int | None, at: datetime = AT) -> None:
+    draft = None
+    if right is not None:
+        draft = DeliveryDraft(orchard.cooperative.id, orchard.household.id, APPLES, kg(right), Money(100))
+    correcting.correct_delivery(session, orchard.clerk, delivery.id, reason="称错了", replacement=draft, at=at)
+
+
+@pytest.mark.parametrize(
+    ("right", "lapsed", "fits", "too_much"),
+    [(None, 200, 1000, 1001), (900, 200, 100, 101), (1000, 200, 0, 1), (1100, 100, 0, 1), (1200, 0, 0, 1)],
+)
+def test_a_grant_ends_with_the_delivery_it_was_given_for(
+    session: Session, orchard: Orchard, right: int | None, lapsed: int, fits: int, too_much: int
+) -> None:
+    """1,000 kg are the cap and 200 were granted for a delivery of 1,200 kg. Whatever it is corrected to, no room is left by the grant."""
+    request = orchard.decide(session, orchard.ask(session))
+    wrong = make_delivery(session, orchard.household, kg(1200))
+    correct(session, orchard, wrong, right)
+    assert (request.granted, request.lapsed) == (200, lapsed)
+    with pytest.raises(bounding.BeyondCapacity), session.begin_nested():
+        make_delivery(session, orchard.household, kg(too_much))
+    if fits:
+        assert decision_of(session, make_delivery(session, orchard.household, kg(fits))) is None
+
+
+def test_a_grant_that_still_waits_shrinks_with_what_was_missing(session: Session, orchard: Orchard) -> None:
+    """600 came, 600 more were announced, 200 granted. The 600 were 550: then only 150 are missing."""
+    first = make_delivery(session, orchard.household, kg(600))
+    request = orchard.decide(session, orchard.ask(session, 600))
+    correct(session, orchard, first, 550)
+    assert request.lapsed == 50
+    with pytest.raises(bounding.BeyondCapacity), session.begin_nested():
+        make_delivery(session, orchard.household, kg(601))
+    make_delivery(session, orchard.household, kg(600))
+
+
+def test_with_the_grant_left_standing_a_correction_would_be_room_for_nothing(
+    session: Session, orchard: Orchard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounding, "lapse_grants", lambda *_: None)
+    orchard.decide(session, orchard.ask(session))
+    correct(session, orchard, make_delivery(session, orchard.household, kg(1200)), None)
+    assert make_delivery(session, orchard.household, kg(1200)).quantity == 1200
+
+
+def test_land_that_shrank_meanwhile_does_not_make_a_correction_impossible(session: Session, orchard: Orchard) -> None:
+    """After 1,200 of 1,000 + 200 the 亩 turns out to be 0.9: the delivery may still be corrected to 1,100, which is all there is room for."""
+    orchard.decide(session, orchard.ask(session))
+    wrong = make_delivery(session, orchard.household, kg(1200))
+    orchard.household.capacity = {"land_mu": "0.9"}
+    session.flush()
+    correct(session, orchard, wrong, 1100)
+    use = find_capacity_use(session, wrong)
+    assert use is not None
+    assert (use.delivered, use.cap) == (1100, 1100)
 
 
 def test_refused_with_a_reason_nothing_changes(session: Session, orchard: Orchard) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,9 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import SYSTEM, Actor, OrganizationKind, Role
+from catalog.parties import registering
+from catalog.parties.models import SYSTEM, Actor, Membership, OrganizationKind, Role
+from kernel import clock
 from kernel.db import work
 from kernel.errors import Conflict, Forbidden, Invalid
 from kernel.quantity import Unit
@@ -87,6 +90,46 @@ def test_above_the_rule_only_the_county_signs(session: Session, house: House) ->
     house.sign(session, house.officer, request)
     lot, kept = made_of(session, request)
     assert (lot.made, kept.signed_as) == (Decimal("240.000001"), "county_officer")
+
+
+def test_the_day_of_the_work_counts_not_that_of_the_signature(session: Session, house: House) -> None:
+    """Slaughtered on the 22nd, signed on the 25th: the event, the lot's age and the rule are those of the 22nd; known since the 25th."""
+    request, later = house.ask(session, "230"), AT + timedelta(days=3)
+    ruling.set_yield_rule(
+        session, SYSTEM, step=Step.SLAUGHTERING, material="胴体", low=Decimal(14), high=Decimal(22), unit=Unit.KG, per_unit=Unit.HEAD,
+        valid_from=clock.today_shanghai(later), county_code=YANCHI,
+    )  # fmt: skip
+    signing.decide_step(session, house.colleague, request_id=request.id, agree=True, decision="在场看过", at=later)
+    lot, kept = made_of(session, request)
+    event = session.get_one(TraceEvent, request.event_id)
+    assert (event.event_time, event.record_time) == (AT, later)
+    assert (lot.produced_on, lot.created_at, kept.rule_high) == (clock.today_shanghai(AT), later, 24)
+
+
+@pytest.mark.parametrize("role", [Role.clerk, Role.packer])
+def test_who_asked_must_still_work_there_when_it_is_signed(session: Session, house: House, role: Role) -> None:
+    asker = make_actor(session, role, house.cooperative)
+    assert asker.person_id is not None
+    asker = replace(asker, label=f"person:{asker.person_id}")
+    request = signing.ask_signature(session, asker, reason="三只检疫不合格", **house.step("100"))
+    membership = session.scalars(select(Membership).where(Membership.person_id == asker.person_id)).one()
+    session.delete(membership)
+    session.flush()
+    with pytest.raises(Conflict, match="已不在本单位经办"), session.begin_nested():
+        house.sign(session, house.colleague, request)
+    session.refresh(request)
+    assert request.verdict is Verdict.OPEN
+    assert house.lot.used == 0
+    registering.add_member(session, SYSTEM, person_id=asker.person_id, organization_id=house.cooperative.id, role=role, at=AT)
+    assert house.sign(session, house.colleague, request).event_id is not None
+
+
+def test_a_step_of_one_who_left_may_still_be_refused(session: Session, house: House) -> None:
+    asker = replace(make_actor(session), label="person:0190f000-0000-7000-8000-000000000000")
+    request = house.ask(session, "100")
+    request.asked_by = f"person:{asker.person_id}"
+    session.flush()
+    assert house.sign(session, house.officer, request, agree=False).verdict is Verdict.REFUSED
 
 
 def test_what_the_county_has_no_rule_for_only_the_county_signs(session: Session, house: House) -> None:

@@ -149,6 +149,11 @@ class Household(Base):
     created_at: Mapped[datetime]
     erased_at: Mapped[datetime | None]
 
+    @property
+    def masked_name(self) -> str:
+        """The name as slips, tables and phones may show it even when they get lost: 王**."""
+        return f"{self.head_name[:1]}**"
+
 
 class ClaimState(enum.StrEnum):
     """What became of a figure a cooperative reported: a lower one counts at once, a higher one waits for the county (待核定)."""

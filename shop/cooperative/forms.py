@@ -17,6 +17,7 @@ from kernel.errors import FieldError, Invalid
 from kernel.money import Money
 from kernel.quantity import Quantity, Unit
 from shop.cooperative.queries import find_member
+from shop.cooperative.syncing import Loss, Mixing
 from traceability.lots.harvesting import DeliveryDraft
 from traceability.lots.processing import OutputDraft
 from traceability.lots.states import Step
@@ -24,6 +25,7 @@ from traceability.lots.states import Step
 T = TypeVar("T")
 OUTPUT_ROWS = 4
 DELIVERY_UNITS = (Unit.KG, Unit.JIN, Unit.HEAD)
+MOST_LOTS = 200  # that are mixed at once
 
 
 class Reading:
@@ -144,6 +146,27 @@ def _read_household(session: Session, reading: Reading, organization_id: UUID) -
     if found is None:
         reading.errors.append(FieldError("member_no", "没有社员编号“%(no)s”。", {"no": number[:20]}))
     return found or UUID(int=0)
+
+
+def read_mixing(form: Mapping[str, str]) -> Mixing:
+    """A mixing as a phone kept it. Raises Invalid with every wrong field."""
+    reading = Reading(form)
+    codes = list(dict.fromkeys(form.get("lots", "").split()))
+    if not 1 <= len(codes) <= MOST_LOTS:
+        reading.errors.append(FieldError("lots", "请先勾选要合并的批次。"))
+    happened_at = reading.read("happened_at", clock.parse_iso, None)
+    reading.done()
+    return Mixing(codes, form.get("averaged") == "1", happened_at)
+
+
+def read_loss(form: Mapping[str, str]) -> Loss:
+    """A loss or a sample as a phone kept it. Raises Invalid with every wrong field."""
+    reading = Reading(form)
+    lot_code, reason = reading.text("lot", "请选择批次。"), reading.text("lost_reason", "请写明损耗原因，例如“腐烂”“抽样送检”。")
+    quantity = read_quantity(reading)
+    happened_at = reading.read("happened_at", clock.parse_iso, None)
+    reading.done()
+    return Loss(lot_code, quantity, reason, form.get("why") == "sample", happened_at)
 
 
 def read_outputs(form: MultiDict[str, str], product_sku: str | None) -> tuple[Step, list[OutputDraft]]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from catalog.parties.models import Actor, Household, Membership, Organization, Person, Role, has_place_in
 from catalog.parties.queries import name_actors
 from catalog.products.models import Product
-from kernel.quantity import Dimension, Quantity, Unit
+from kernel.quantity import Dimension, Quantity, Unit, plain
 from shop.cooperative.models import CountyQuestion, Device
 from traceability.lots.models import ActPhoto, HouseholdDelivery, Lot, SlipWord, TradeItem
 from traceability.lots.queries import get_delivery
@@ -56,7 +56,7 @@ class Slip:
     @property
     def holder(self) -> str:
         """The household as the slip may name it: the family name alone, even where the paper is lost."""
-        return f"{self.household.head_name[:1]}**"
+        return self.household.masked_name
 
     @property
     def amounts(self) -> list[Quantity]:
@@ -157,6 +157,19 @@ def list_open_lots(session: Session, organization_id: UUID, kinds: Collection[Lo
         .order_by(Lot.id.desc())
         .limit(limit)
     ).all()
+
+
+def list_lots_for_phone(
+    session: Session, organization_id: UUID, kinds: Collection[LotKind]
+) -> list[tuple[str, str, str, str, int]]:
+    """Open lots as a phone keeps them: number, material, what is left, its unit, and whose it is by member number (0: several)."""
+    lots = list_open_lots(session, organization_id, kinds)
+    delivered = select(HouseholdDelivery.lot_id, Household.member_no).join(
+        Household, Household.id == HouseholdDelivery.household_id
+    )
+    rows = session.execute(delivered.where(HouseholdDelivery.lot_id.in_([lot.id for lot in lots])))
+    members = {row.lot_id: row.member_no for row in rows}
+    return [(lot.code, lot.material, plain(lot.left.amount), lot.unit.value, members.get(lot.id, 0)) for lot in lots]
 
 
 def list_own_products(session: Session, organization_id: UUID, *, sku: str | None = None) -> Sequence[Product]:

@@ -30,7 +30,7 @@ ASKS_NOTHING = {
 }  # fmt: skip
 """A button is all there is to these: they do what they say when nothing is filled in."""
 PROGRAMS = {
-    "carrier_pushes.push", "coldchain.readings", "payment_webhooks.stripe", "phone.ask", "phone.numbers", "phone.sync",
+    "carrier_pushes.push", "coldchain.readings", "payment_webhooks.stripe", "phone.ask", "phone.numbers", "phone.sync", "phone.sync_loss", "phone.sync_mixing",
     "epcis.capture", "epcis.capture_event", "epcis.end_token", "epcis.name_query", "epcis.delete_query", "epcis.subscribe",
     "epcis.end_subscription",
 }  # fmt: skip

@@ -23,6 +23,7 @@ from traceability.events.vocabulary import Action
 from traceability.lots import describing
 from traceability.lots.gating import find_missing_papers
 from traceability.lots.models import Lot, TradeItem
+from traceability.lots.moments import check_moment
 from traceability.lots.queries import is_blocked
 from traceability.lots.states import ITEM_FLOW, ItemState, LotKind
 
@@ -77,11 +78,14 @@ def record_loss(
     at: datetime,
     serials: Sequence[str] = (),
     sample: bool = False,
+    happened_at: datetime | None = None,
 ) -> Lot:
     """Write off what is spoiled or eaten by the weighing, or taken as a ``sample``. For a pack lot name the boxes, which become void.
 
+    ``happened_at`` is given when it is entered later than it was seen.
     Raises Forbidden, NotFound, Invalid (no reason, wrong unit, boxes not named), Conflict (less is left, box already gone).
     """
+    recorded_at, at = at, check_moment(happened_at, at)
     lot = lock_lots(session, [lot_id])[lot_id]
     actor.must_any({Role.clerk: lot.organization_id, Role.packer: lot.organization_id, Role.operator: None})
     if not reason.strip():
@@ -109,6 +113,7 @@ def record_loss(
         quantity=Quantity(amount, lot.unit),
         items=items,
         facts={"reason": reason.strip()[:200]},
+        recorded_at=recorded_at,
     )
     return lot
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from kernel.quantity import Quantity, Unit, plain
 from traceability.events.vocabulary import Action
 from traceability.lots import bounding, describing
 from traceability.lots.models import ActPhoto, CapacityRequest, EarTag, HouseholdDelivery, Lot, LotShare
+from traceability.lots.moments import check_moment
 from traceability.lots.queries import find_grant
 from traceability.lots.states import LotKind, SlipState
 from traceability.lots.transforming import must_be_made_of
@@ -32,8 +33,6 @@ from traceability.lots.units import in_standard_unit
 
 # 畜禽标识 (农业部令第67号, art. 8): species digit 1 pig, 2 cattle, 3 sheep, six digits of the county, eight of the animal.
 _EAR_TAG = re.compile(r"[123][0-9]{14}")
-LATE = timedelta(days=3)  # a phone without a network keeps entries for two days; a third for the way back
-CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def record_delivery(
     with the cap and what was delivered so far), Conflict (ear tag known).
     """
     actor.must(Role.clerk, draft.organization_id)
-    recorded_at, at = at, _checked_moment(draft, at, min(since or at, at - LATE))
+    recorded_at, at = at, check_moment(draft.happened_at, at, since=since)
     household = get_household(session, draft.household_id)
     if household.cooperative_id != draft.organization_id or household.erased_at is not None:
         raise Invalid("这一户不是本合作社的社员，不能代收。", field="household_id")
@@ -128,16 +127,6 @@ def mark_paid(session: Session, actor: Actor, *, delivery_id: UUID, at: datetime
     delivery.paid_at = at
     session.flush()
     return delivery
-
-
-def _checked_moment(draft: DeliveryDraft, at: datetime, earliest: datetime) -> datetime:
-    """When it was brought: not before ``earliest``, and not later than now, whatever the phone's clock says."""
-    happened = draft.happened_at or at
-    if happened > at + CLOCKS_DIFFER:
-        raise Invalid("交货时间比现在还晚。请校准手机的时间，再重新记这一笔。", field="happened_at")
-    if happened < earliest:
-        raise Invalid("交货时间在 3 天以前，已过补记的期限，请由县里核定。", field="happened_at")
-    return min(happened, at)
 
 
 def _checked_quantity(draft: DeliveryDraft) -> Quantity:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from catalog.parties.roles import Actor
 from kernel.quantity import Quantity
 from traceability.lots.models import Lot
+from traceability.lots.moments import check_moment
 from traceability.lots.states import Custody, LotKind, Step
 from traceability.lots.transforming import Input, OutputDraft, begin, finish
 
@@ -26,16 +27,20 @@ def mix_lots(
     product_sku: str | None = None,
     place_id: UUID | None = None,
     averaged: bool = False,
+    happened_at: datetime | None = None,
+    lot_code: str | None = None,
 ) -> Lot:
     """Pour lots of one county together; the new lot holds exactly what went in. Raises as ``processing.process_lot``.
 
     ``averaged``: into a tank or silo that is never empty, so that what comes out is of these households on average only (mass balance,
-    ISO 22095:2020); pages say so of all that is made from it.
+    ISO 22095:2020); pages say so of all that is made from it. ``happened_at`` and ``lot_code``: it was done, and its
+    number written down, before we heard of it.
     """
+    recorded_at, at = at, check_moment(happened_at, at)
     taken = begin(session, actor, inputs, at)
     whole = Quantity(sum((q.amount for _, q in taken), Decimal(0)), taken[0][1].unit)
-    output = OutputDraft(material, whole, Decimal(1), Decimal(1), product_sku=product_sku)
-    lot = finish(session, actor, Step.MIXING, taken, [(output, LotKind.BULK, whole)], place_id, at)[0]
+    output = OutputDraft(material, whole, Decimal(1), Decimal(1), product_sku=product_sku, lot_code=lot_code)
+    lot = finish(session, actor, Step.MIXING, taken, [(output, LotKind.BULK, whole)], place_id, at, recorded_at=recorded_at)[0]
     if averaged:
         lot.custody = Custody.MASS_BALANCE
         session.flush()

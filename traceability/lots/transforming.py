@@ -42,6 +42,7 @@ class OutputDraft:
     by_product: bool = False
     product_sku: str | None = None
     expires_on: date | None = None
+    lot_code: str | None = None  # when it was written down before we heard of it
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def finish(
 
     ``made`` gives for each output its kind and its quantity in the unit of lots; yields were checked by the caller, by these ``rules``.
     Raises Invalid when an output is for a product that is made of something else.
+    ``recorded_at`` is given when it is entered later than it was done.
     """
     for sku in sorted({draft.product_sku for draft, _, _ in made if draft.product_sku}):
         must_be_made_of(get_product(session, sku), list_raw_materials(session, [lot.id for lot, _ in taken]))
@@ -146,7 +148,7 @@ def _make(
     product = get_product(session, draft.product_sku) if draft.product_sku else None
     return Lot(
         id=uuid7(),
-        code=new_code("LOT"),
+        code=draft.lot_code or new_code("LOT"),
         kind=kind,
         product_sku=draft.product_sku,
         gtin=product.gtin if product else None,

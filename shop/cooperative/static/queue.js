@@ -1,8 +1,9 @@
-// The queue of deliveries. An entry takes a number from the phone's block when it is made, keeps it for ever, and is sent under one key until
+// The queue of entries: deliveries, mixings, losses. An entry takes a number from the phone's block when it is made, keeps it for ever, and is sent under one key until
 // it is answered; the server does it once, however often and from however many tabs it comes.
 import { all, change, find } from "./store.js";
 import { random, seal, unseal } from "./vault.js";
 
+export const DELIVERY = "deliveries", MIXING = "mixings", LOSS = "losses"; // what it is, and the door it is sent to
 export const WAITING = "waiting", DONE = "done", REFUSED = "refused", VOID = "void";
 const KEPT_AFTER = 7 * 86400000; // an entry that was taken in is shown for a week
 const HOME = new URL("../", import.meta.url).href;
@@ -37,7 +38,7 @@ export async function list(key) {
     const mark = row.box.iv.join();
     const [before, entry] = opened.get(row.id) || [];
     if (mark === before) return { ...entry };
-    const found = { ...row, ...(await unseal(key, row.box)) };
+    const found = { ...row, act: DELIVERY, ...(await unseal(key, row.box)) };
     opened.set(row.id, [mark, found]);
     return { ...found };
   }));
@@ -49,15 +50,18 @@ export const forget = () => opened.clear();
 
 const close = async (key, { id, state, at, slip, lot, box, ...rest }) => ({ id, state, at, slip, lot, box: await seal(key, rest) });
 
-/** Put a delivery in the queue under the next free number. In one transaction: no two entries, and no two tabs, get the same one. */
-export async function add(key, fields, at = new Date()) {
-  const entry = { id: newKey(), state: WAITING, at: at.toISOString(), box: await seal(key, { fields }) };
+/** The lots an entry works on, by number. */
+export const named = ({ act, fields }) => (act === MIXING ? fields.lots.split(" ") : act === LOSS ? [fields.lot] : []);
+
+/** Put an entry in the queue under the next free number. In one transaction: no two entries, and no two tabs, get the same one. */
+export async function add(key, act, fields, at = new Date()) {
+  const entry = { id: newKey(), state: WAITING, at: at.toISOString(), box: await seal(key, { act, fields }) };
   return change(["numbers", "entries"], async (numbers, entries, asked) => {
     const [next] = await asked(numbers.getAll(null, 1));
     if (!next) throw new NoNumber();
     numbers.delete(next.slip);
     entries.put({ ...entry, ...next });
-    return { ...entry, ...next, fields };
+    return { ...entry, ...next, act, fields };
   });
 }
 
@@ -81,7 +85,7 @@ async function settle(key, entry) {
 
 async function send(token, lang, entry) {
   const fields = { ...entry.fields, slip: entry.slip, happened_at: entry.at };
-  const { status, body } = await ask(token, lang, "deliveries", fields, entry.id);
+  const { status, body } = await ask(token, lang, entry.act, fields, entry.id);
   if (status === 200 && body.slip === entry.slip) return { state: DONE, doneAt: body.recorded, near: body.near || "", reason: "" };
   if (status >= 400 && status < 500 && status !== 429) {
     const told = (body.errors || []).map((error) => error.detail).join(" ");
@@ -92,16 +96,20 @@ async function send(token, lang, entry) {
 
 /**
  * Send what waits, oldest first, and what was refused because something else was going on. True when all of it was answered.
+ * What works on a lot whose own entry was not answered yet is not sent: the server could only refuse it.
  * Tabs take turns where the browser lets them; where not, the server's once-only keys hold.
  */
 export async function sync(key, token, lang, shown = () => {}) {
   const run = async (lock) => {
     if (lock === null) return true; // another tab is at it
     const waiting = (await list(key)).filter((entry) => entry.state === WAITING || (entry.state === REFUSED && entry.status === 409));
+    const open = new Set(waiting.filter(({ act, state }) => act !== LOSS && state === WAITING).map((entry) => entry.lot));
     let whole = true;
     for (const entry of waiting.reverse()) {
+      if (named(entry).some((lot) => open.has(lot))) continue;
       const result = await send(token, lang, entry);
       if (result) await settle(key, { ...entry, ...result }); else whole = false;
+      if (result) open.delete(entry.lot);
       await shown();
     }
     return whole;
@@ -119,9 +127,13 @@ export const retry = (key, id) => alter(key, id, { state: WAITING, reason: "" })
 export const giveUp = (key, id) => alter(key, id, { state: VOID });
 export const noteAsked = (key, id, question) => alter(key, id, { question });
 
-/** Forget what was taken in more than a week ago. */
-export async function tidy(now = Date.now()) {
-  const old = (await all("entries")).filter((row) => row.state === DONE && Date.parse(row.at) < now - KEPT_AFTER);
+/** The numbers of what was given up: the server is told, so that it hands none of them out again. */
+export const givenUp = async () => (await all("entries")).filter((row) => row.state === VOID).map((row) => row.slip);
+
+/** Forget what is more than a week old and was taken in, or given up under a number the server knows as `spent`. */
+export async function tidy(spent, now = Date.now()) {
+  const over = ({ state, slip }) => state === DONE || (state === VOID && spent.includes(slip));
+  const old = (await all("entries")).filter((row) => over(row) && Date.parse(row.at) < now - KEPT_AFTER);
   await change(["entries"], (entries) => { for (const row of old) entries.delete(row.id); });
 }
 

@@ -7,7 +7,7 @@ const FREE_TRIES = 5;
 const FIRST_WAIT = 30000;
 const LONGEST_WAIT = 3600000;
 const FORMAT = "shanhai-offline/1";
-const subtle = globalThis.crypto && crypto.subtle;
+const subtle = self.crypto && crypto.subtle;
 
 export class WrongPin extends Error {}
 export class Locked extends Error {

@@ -51,7 +51,7 @@ def template() -> ResponseReturnValue:
         organization_id = own_cooperative()
         products = [(each.sku, each.name) for each in queries.list_own_products(session, organization_id)]
         members = [
-            (str(each.member_no), f"{each.head_name[:1]}** {each.village}")
+            (str(each.member_no), f"{each.masked_name} {each.village}")
             for each in list_households(session, organization_id, limit=MEMBERS)
         ]
     book = [

@@ -22,8 +22,8 @@ from kernel.db import reading
 from kernel.errors import Unauthorized
 from kernel.web import csrf, door, once
 from shop.cooperative import asking, forms, numbering, queries, syncing
-from shop.cooperative.models import Device
-from shop.cooperative.views import warn_near_cap
+from shop.cooperative.models import Device, SlipNumber
+from shop.cooperative.views import RAW, warn_near_cap
 from traceability.lots import deciding
 from traceability.lots.bounding import BeyondCapacity
 
@@ -57,7 +57,7 @@ def _device() -> Device:
 @bp.get("/data.json")
 @from_phone
 def data() -> ResponseReturnValue:
-    """What the phone keeps: products, and of each household the number, the masked name, its initials and the mark of its card."""
+    """What the phone keeps: products, open lots, and of each household the number, the masked name, initials and the mark of its card."""
     text = request.args.get("after", "0")
     after = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     device = _device()
@@ -65,23 +65,18 @@ def data() -> ResponseReturnValue:
         organization = get_organization(session, device.organization_id)
         households = list_households(session, device.organization_id, after=after, limit=PAGE)
         products = queries.list_own_products(session, device.organization_id)
+        lots = [] if after else queries.list_lots_for_phone(session, device.organization_id, RAW)
     response = jsonify(
         cooperative=[organization.name, organization.name_en],
         clerk=current_actor().name,
         now=clock.format_iso(clock.now()),
         products=[[product.sku, product.name, product.name_en] for product in products],
-        households=[
-            [row.member_no, mask_name(row.head_name), row.pinyin_initials, mark_card(row.card_token)] for row in households
-        ],
+        households=[[row.member_no, row.masked_name, row.pinyin_initials, mark_card(row.card_token)] for row in households],
+        lots=lots,
         following=households[-1].member_no if len(households) == PAGE else None,
     )
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def mask_name(name: str) -> str:
-    """A name as a phone may keep it: 王**."""
-    return f"{name[:1]}**"
 
 
 def mark_card(token: str | None) -> str:
@@ -93,8 +88,9 @@ def mark_card(token: str | None) -> str:
 @from_phone
 @once
 def numbers(session: Session) -> ResponseReturnValue:
-    """The numbers the phone may still use, filled up to a block."""
-    handed = numbering.hand_out_numbers(session, _device().id, at=clock.now())
+    """The numbers the phone may still use, filled up to a block; it says which of its entries were given up."""
+    spent = request.form.get("spent", "").split()[:1000]
+    handed = numbering.hand_out_numbers(session, _device().id, spent=spent, at=clock.now())
     return jsonify(numbers=[[number.slip_code, number.lot_code] for number in handed])
 
 
@@ -104,15 +100,37 @@ def numbers(session: Session) -> ResponseReturnValue:
 def sync(session: Session) -> ResponseReturnValue:
     """Take in one delivery that was typed on the phone, under the number the phone gave it."""
     draft = forms.read_delivery(session, request.form, _device().organization_id, happened=True)
-    entry = syncing.Entry(
-        draft=draft,
-        slip_code=request.form.get("slip", "").strip(),
-        paid=request.form.get("paid") == "1",
-        key=request.headers.get("Idempotency-Key", ""),
-    )
-    delivery = syncing.sync_delivery(session, current_actor(), entry, at=clock.now())
+    paid = request.form.get("paid") == "1"
+    delivery = syncing.sync_delivery(session, current_actor(), _ticket(), draft, paid=paid, at=clock.now())
     near = warn_near_cap(session, delivery)
     return jsonify(slip=delivery.slip_code, recorded=clock.format_iso(delivery.recorded_at), near=near)
+
+
+def _ticket() -> numbering.Ticket:
+    slip, key = request.form.get("slip", "").strip(), request.headers.get("Idempotency-Key", "")
+    return numbering.Ticket(_device().organization_id, slip, key)
+
+
+@bp.post("/mixings")
+@from_phone
+@once
+def sync_mixing(session: Session) -> ResponseReturnValue:
+    """Take in one mixing; its new lot has the number the phone gave it."""
+    mixing = forms.read_mixing(request.form)
+    return _taken_in(syncing.sync_mixing(session, current_actor(), _ticket(), mixing, at=clock.now()))
+
+
+@bp.post("/losses")
+@from_phone
+@once
+def sync_loss(session: Session) -> ResponseReturnValue:
+    """Take in one loss or sample."""
+    return _taken_in(syncing.sync_loss(session, current_actor(), _ticket(), forms.read_loss(request.form), at=clock.now()))
+
+
+def _taken_in(number: SlipNumber) -> ResponseReturnValue:
+    assert number.used_at is not None
+    return jsonify(slip=number.slip_code, recorded=clock.format_iso(number.used_at), near="")
 
 
 @bp.post("/questions")

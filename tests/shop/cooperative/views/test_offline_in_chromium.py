@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from sqlalchemy import select
 from werkzeug.wsgi import ClosingIterator
 
@@ -25,8 +25,10 @@ from tests.conftest import make_config
 from tests.factories.catalog import make_actor, make_household, make_organization, make_product
 from tests.factories.lots import make_capacity
 from tests.factories.serving import serve
+from traceability.events.models import TraceEvent
 from traceability.lots import deciding
-from traceability.lots.models import CapacityRequest, HouseholdDelivery
+from traceability.lots.models import CapacityRequest, HouseholdDelivery, Lot
+from traceability.lots.states import LotKind
 
 pytestmark = pytest.mark.browser
 PASSWORD, PIN = "harvest-moon-7", "730194"
@@ -138,12 +140,12 @@ def unlock(page: Page) -> None:
 
 
 def deliver(page: Page, household: str, quantity: str, unit: str = "jin") -> None:
-    before = page.locator("#entries > li").count()
+    before, form = page.locator("#entries > li").count(), page.locator("#delivery")
     page.get_by_label("找农户").fill(household)
     page.get_by_label("找农户").press("Enter")
-    expect(page.get_by_label("数量")).to_be_focused()
-    page.get_by_label("数量").fill(quantity)
-    page.get_by_label("计量单位").select_option(unit)
+    expect(form.get_by_label("数量")).to_be_focused()
+    form.get_by_label("数量").fill(quantity)
+    form.get_by_label("计量单位").select_option(unit)
     page.get_by_label("约定价款").fill("350.00")
     page.get_by_role("button", name="记下这笔货").dblclick()
     expect(page.locator("#entries > li")).to_have_count(before + 1)
@@ -172,6 +174,19 @@ def stored() -> list[tuple[str, str]]:
     with reading() as session:
         rows = session.execute(select(HouseholdDelivery.slip_code, HouseholdDelivery.quantity).order_by(HouseholdDelivery.id))
         return [(slip, f"{quantity:f}".rstrip("0").rstrip(".")) for slip, quantity in rows]
+
+
+def ask_county_and_be_granted(refused: Locator) -> None:
+    refused.get_by_text("请县里核定", exact=True).click()
+    refused.get_by_label("要县里核定什么").fill("今年新包了十亩地，请核定。")
+    refused.get_by_role("button", name="发给县里").click()
+    expect(refused.get_by_text("已问县里。")).to_be_visible()
+    with work() as session:
+        asked_for = session.scalars(select(CapacityRequest)).one()
+        officer = make_actor(session, Role.county_officer)
+        deciding.decide_capacity(
+            session, officer, request_id=asked_for.id, granted=Decimal(1), decision="新包的地已核实", at=clock.now()
+        )
 
 
 COUNT = """opened = sealed = 0; const { decrypt, encrypt } = SubtleCrypto.prototype;
@@ -230,16 +245,7 @@ def test_a_day_without_a_network_is_sent_once(page: Page, context: BrowserContex
     assert states(page) == ["done", "refused", "done"]
 
     refused = page.locator("[data-entry=refused]")
-    refused.get_by_text("请县里核定", exact=True).click()
-    refused.get_by_label("要县里核定什么").fill("今年新包了十亩地，请核定。")
-    refused.get_by_role("button", name="发给县里").click()
-    expect(refused.get_by_text("已问县里。")).to_be_visible()
-    with work() as session:
-        asked_for = session.scalars(select(CapacityRequest)).one()
-        officer = make_actor(session, Role.county_officer)
-        deciding.decide_capacity(
-            session, officer, request_id=asked_for.id, granted=Decimal(1), decision="新包的地已核实", at=clock.now()
-        )
+    ask_county_and_be_granted(refused)
     refused.get_by_role("button", name="再试一次").click()
     expect(page.get_by_text("快到上限了")).to_be_visible()
     assert [slip for slip, _ in stored()] == [slips[2], slips[0], slips[1]]
@@ -251,11 +257,81 @@ def test_a_day_without_a_network_is_sent_once(page: Page, context: BrowserContex
     expect(page.locator("[data-entry=void]")).to_have_count(1)
     page.reload()
     unlock(page)
-    expect(page.locator("#numbers")).to_contain_text("199")  # what is given up is not given to another entry
+    expect(page.locator("#numbers")).to_contain_text("200")
     assert states(page) == ["void", "done", "done", "done"]
+    given_up = page.locator("[data-entry=void] [data-slip]").text_content()
+    free = page.evaluate("import('/cooperative/offline/files/store.js').then((store) => store.all('numbers'))")
+    assert given_up not in [number["slip"] for number in free], "what is given up is not given to another entry"
+    tidy = "([spent, days]) => import('/cooperative/offline/files/queue.js').then(({ tidy }) => tidy(spent, Date.now() + days * 864e5))"
+    for spent, days, kept in (([given_up], 6, 4), ([], 8, 1), ([given_up], 8, 0)):
+        page.evaluate(tidy, [spent, days])
+        assert len(page.evaluate("import('/cooperative/offline/files/store.js').then((store) => store.all('entries'))")) == kept
 
     found = context.new_cdp_session(page).send("Page.getInstallabilityErrors")["installabilityErrors"]
     assert {error["errorId"] for error in found} <= {"in-incognito"}, "the browser offers to install it"
+
+
+def mix(page: Page, *texts: str) -> str:
+    """Tick the lots whose lines have these words, put them together, and give what was said of their sum."""
+    if not page.locator("#mixing").is_visible():
+        page.get_by_text("合并批次", exact=True).click()
+    for text in texts:
+        page.locator("#lots").get_by_text(text).click()
+    total = page.locator("#sum").text_content() or ""
+    page.get_by_role("button", name="合并所选批次").dblclick()
+    expect(page.locator("#news")).to_contain_text("新批次号")
+    expect(page.locator("#lots :checked")).to_have_count(0)
+    return total
+
+
+def test_mixing_and_loss_go_in_after_what_they_work_on(page: Page, context: BrowserContext, line: Line) -> None:
+    context.set_offline(True)
+    deliver(page, "7", "200")
+    deliver(page, "8", "6002")  # beyond the cap: to be refused
+    deliver(page, "9", "40", "kg")
+    assert mix(page, "7 王**", "9 赵**") == "2 个批次，一共 140 千克 · 280 斤"
+    page.get_by_text("损耗和抽样", exact=True).click()
+    loss = page.locator("#loss")
+    loss.get_by_label("哪个批次").select_option(page.locator("#f-lot option", has_text="140 千克").get_attribute("value"))
+    loss.get_by_role("button", name="登记").click()
+    expect(loss.get_by_text("请写明原因。")).to_be_visible()
+    loss.get_by_label("数量").fill("5")
+    loss.get_by_label("计量单位").select_option("jin")
+    loss.get_by_label("原因").fill("压坏了")
+    loss.get_by_role("button", name="登记").click()
+    expect(page.locator("#lots")).to_contain_text("137.5 千克 · 275 斤")
+    assert mix(page, "8 李**", "137.5") == "2 个批次，一共 3138.5 千克 · 6277 斤"
+    assert states(page) == ["waiting"] * 6
+    page.reload()
+    unlock(page)
+    assert states(page) == ["waiting"] * 6
+
+    line.portal = "200 OK"
+    context.set_offline(False)
+    sync(page, line, lose=True)
+    assert [quantity for _, quantity in stored()] == ["200", "40"]
+    assert not any(path.endswith(("/mixings", "/losses")) for path in line.asked), "what they work on was not answered yet"
+    line.lose = False
+    page.get_by_role("button", name="现在同步").click()
+    expect(page.locator("#entries .badge.ok")).to_have_count(4)
+    expect(page.locator("[data-entry=refused]")).to_have_count(2)
+    assert states(page) == ["refused", "done", "done", "done", "refused", "done"]
+    refused = page.locator("[data-entry=refused]")
+    expect(refused.nth(0)).to_contain_text("自己的那一笔还没有收下")
+    expect(refused.nth(1)).to_contain_text("最多能交 3000 千克")
+    ask_county_and_be_granted(refused.nth(1))
+    refused.nth(1).get_by_role("button", name="再试一次").click()
+    expect(page.locator("#entries .badge.ok")).to_have_count(6)
+    with reading() as session:
+        lots = session.scalars(select(Lot).order_by(Lot.made)).all()
+        left = [(lot.kind, lot.made, lot.left.amount) for lot in lots]
+        events = session.scalars(select(TraceEvent.biz_step)).all()
+    assert left == [
+        (LotKind.DELIVERY, 40, 0), (LotKind.DELIVERY, 100, 0), (LotKind.BULK, 140, 0), (LotKind.DELIVERY, 3001, 0),
+        (LotKind.BULK, Decimal("3138.5"), Decimal("3138.5")),
+    ]  # fmt: skip
+    assert sorted(filter(None, events)) == ["assembling"] * 2 + ["commissioning"] * 3 + ["destroying"], "each once"
+    expect(page.locator("#lots .tick")).to_have_count(1)
 
 
 CAMERA = """window.BarcodeDetector = class { async detect() { return [{ rawValue: "%s" }]; } };

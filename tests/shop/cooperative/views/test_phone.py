@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -35,6 +36,7 @@ from traceability.events.models import TraceEvent
 from traceability.ledger.queries import find_entry_state
 from traceability.lots import deciding, harvesting
 from traceability.lots.models import CapacityRequest, HouseholdDelivery, Lot
+from traceability.lots.states import Custody
 
 HOME = "/cooperative/offline"
 
@@ -52,7 +54,8 @@ class Phone:
         make_capacity(session, "静宁苹果", Unit.KG, 100)
         self.clerk = make_actor(session, Role.clerk, self.cooperative)
         self.device = self.enrol(self.token)
-        self.numbers = [slip for slip, _lot in self.post("numbers").get_json()["numbers"]]
+        self.lots: dict[str, str] = dict(self.post("numbers").get_json()["numbers"])
+        self.numbers = list(self.lots)
 
     def enrol(self, token: str, **over: Any) -> Device:
         values = {"actor": self.clerk, "organization_id": self.cooperative.id, "name": "示例手机", "at": AT} | over
@@ -92,7 +95,7 @@ def test_the_phone_keeps_masked_names_and_nothing_more(handset: Phone, session: 
     answer = handset.ask("data.json")
     assert answer.get_json()["households"] == [[1, "王**", "wxm", ""], [2, "李**", "lds", ""]]
     assert answer.get_json()["products"] == [[handset.product.sku, "静宁苹果（一级）", ""]]
-    assert set(answer.get_json()) == {"cooperative", "clerk", "now", "products", "households", "following"}
+    assert set(answer.get_json()) == {"cooperative", "clerk", "now", "products", "lots", "households", "following"}
     household = handset.households[0]
     for private in ("王小明", household.village, household.town, str(household.id), handset.cooperative.contact_phone):
         assert private not in answer.text
@@ -154,7 +157,9 @@ def test_when_answers_are_forgotten_the_number_still_knows_the_entry(
     assert handset.post("deliveries", key, **fields).data == first.data
     assert handset.deliveries() == 1
     session.query(ClaimedKey).delete()
-    monkeypatch.setattr(syncing, "use_number", lambda *_a, **_k: SlipNumber(slip_code=new_code("DLV"), lot_code=new_code("LOT")))
+    monkeypatch.setattr(
+        syncing, "use_number", lambda *_a, **_k: (SlipNumber(slip_code=new_code("DLV"), lot_code=new_code("LOT")), False)
+    )
     handset.post("deliveries", key, **fields)
     assert handset.deliveries() == 2, "with that guard off it would be brought twice"
 
@@ -165,18 +170,17 @@ def test_a_number_serves_one_entry(handset: Phone, session: Session, monkeypatch
     assert answer.status_code == 422
     assert "已经用在另一笔上" in answer.text
     session.execute(update(SlipNumber).values(used_at=None, entry_key=None))
-    monkeypatch.setattr(syncing, "select", lambda *_: select(HouseholdDelivery).where(HouseholdDelivery.slip_code == "none"))
     with pytest.raises(IntegrityError, match="lots_lot_code"):  # the database holds it when code forgets
         handset.client.application.config["PROPAGATE_EXCEPTIONS"] = True
-        syncing.sync_delivery(session, handset.clerk, make_entry(handset), at=AT)
+        ticket = numbering.Ticket(handset.cooperative.id, handset.numbers[0], new_code("KEY"))
+        syncing.sync_delivery(session, handset.clerk, ticket, make_draft(handset), paid=False, at=AT)
 
 
-def make_entry(handset: Phone, **over: Any) -> syncing.Entry:
-    draft = harvesting.DeliveryDraft(
+def make_draft(handset: Phone) -> harvesting.DeliveryDraft:
+    return harvesting.DeliveryDraft(
         organization_id=handset.cooperative.id, household_id=handset.households[0].id, material="静宁苹果",
         quantity=Quantity(Decimal(1), Unit.KG), agreed_price=Money(0),
     )  # fmt: skip
-    return syncing.Entry(**({"draft": draft, "slip_code": handset.numbers[0], "paid": False, "key": new_code("KEY")} | over))
 
 
 def test_numbers_of_nobody_and_of_others_are_refused(handset: Phone, session: Session) -> None:
@@ -208,7 +212,7 @@ def test_times_out_of_bounds_are_refused(
     answer = handset.post("deliveries", **fields)
     assert (answer.status_code, says in answer.text) == (422, True)
     assert handset.deliveries() == 0
-    monkeypatch.setattr(harvesting, "_checked_moment", lambda draft, at, _earliest: draft.happened_at or at)
+    monkeypatch.setattr(harvesting, "check_moment", lambda happened, at, **_: happened or at)
     if typed < timedelta(0):
         assert handset.post("deliveries", **fields).status_code == 200, "with that guard off it would go in"
     else:
@@ -293,7 +297,15 @@ def test_another_cooperatives_household_is_not_there_and_its_goods_are_refused(h
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "data.json"), ("POST", "numbers"), ("POST", "deliveries"), ("POST", "questions")]
+    ("method", "path"),
+    [
+        ("GET", "data.json"),
+        ("POST", "numbers"),
+        ("POST", "deliveries"),
+        ("POST", "questions"),
+        ("POST", "mixings"),
+        ("POST", "losses"),
+    ],
 )
 def test_without_its_token_nobody_comes_in(
     handset: Phone, method: str, path: str, app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
@@ -303,7 +315,12 @@ def test_without_its_token_nobody_comes_in(
         answer = handset.ask(path, method=method, headers={"Authorization": header})
         assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
     monkeypatch.setattr(queries, "find_clerk", lambda *_a, **_k: (handset.device, handset.clerk))
-    fields = handset.entry() | {"question": "请核定产能。", "refusal": "超出"}
+    if path in ("mixings", "losses"):
+        handset.post("deliveries", **handset.entry(slip=handset.numbers[1]))
+    lots = handset.lots[handset.numbers[1]]
+    fields = handset.entry(unit="kg", quantity="1") | {
+        "question": "请核定产能。", "refusal": "超出", "lots": lots, "lot": lots, "lost_reason": "腐烂",
+    }  # fmt: skip
     answer = handset.ask(
         path, "x", method=method, data=fields if method == "POST" else None, headers={"Idempotency-Key": new_code("KEY")}
     )
@@ -347,6 +364,136 @@ def test_only_clerks_enrol_a_phone_and_only_their_own_cooperative_ends_it(handse
             enrolling.enrol_device(session, handset.clerk, handset.cooperative.id, name=name, token_hash=token_hash, at=AT)
 
 
+def act(handset: Phone, path: str, number: int, key: str = "", **fields: str) -> Any:
+    """Send a mixing or a loss under the phone's number of that place."""
+    happened = {"slip": handset.numbers[number], "happened_at": clock.format_iso(AT - timedelta(hours=20))}
+    return handset.post(path, key, **happened | fields)
+
+
+def get_lot(session: Session, code: str) -> Lot:
+    session.expire_all()
+    return session.scalars(select(Lot).where(Lot.code == code)).one()
+
+
+def bring(handset: Phone, *members: int) -> list[str]:
+    """100 kg of each member, under the phone's first numbers; the lots."""
+    for place, member in enumerate(members):
+        answer = handset.post("deliveries", **handset.entry(slip=handset.numbers[place], member_no=str(member)))
+        assert answer.status_code == 200, answer.text
+    return [handset.lots[number] for number in handset.numbers[: len(members)]]
+
+
+def test_a_loss_and_a_mixing_are_taken_in_under_their_own_numbers(handset: Phone, session: Session) -> None:
+    first, second = bring(handset, 1, 2)
+    spoilt = act(handset, "losses", 2, lot=first, quantity="20", unit="jin", lost_reason="压坏了", why="loss")
+    assert spoilt.get_json() == {"slip": handset.numbers[2], "recorded": clock.format_iso(AT), "near": ""}
+    mixed = act(handset, "mixings", 3, lots=f"{first} {second} {first}", averaged="1")
+    assert mixed.get_json()["slip"] == handset.numbers[3]
+    lot = get_lot(session, handset.lots[handset.numbers[3]])
+    assert (lot.made, lot.product_sku, lot.custody, lot.created_at) == (190, handset.product.sku, Custody.MASS_BALANCE, AT)
+    assert (get_lot(session, first).lost, get_lot(session, first).left.amount, get_lot(session, second).left.amount) == (10, 0, 0)
+    events = session.scalars(select(TraceEvent).where(TraceEvent.biz_step.in_(["destroying", "assembling"]))).all()
+    assert {(event.event_time, event.record_time) for event in events} == {(AT - timedelta(hours=20), AT)}, (
+        "the phone's time and ours"
+    )
+    assert {event.actor for event in events} == {f"person:{handset.clerk.person_id}"}
+
+
+@pytest.mark.parametrize("path", ["mixings", "losses"])
+def test_sent_again_it_is_done_once_also_when_answers_are_forgotten(
+    handset: Phone, session: Session, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lots = bring(handset, 1, 2)
+    key, fields = new_code("KEY"), {"lots": " ".join(lots), "lot": lots[0], "quantity": "1", "unit": "kg", "lost_reason": "腐烂"}
+    answers = [act(handset, path, 2, key, **fields)]
+    answers.append(act(handset, path, 2, key, **fields))
+    session.query(ClaimedKey).delete()
+    answers.append(act(handset, path, 2, key, **fields))
+    assert {(answer.status_code, answer.data) for answer in answers} == {(200, answers[0].data)}
+    assert act(handset, path, 2, **fields).status_code == 422, "the number serves one entry"
+    events = select(func.count()).select_from(TraceEvent)
+    assert session.scalar(events) == 3
+    known = numbering.use_number
+    monkeypatch.setattr(syncing, "use_number", lambda *a, **k: (known(*a, **k)[0], False))
+    session.query(ClaimedKey).delete()
+    again = act(handset, path, 2, key, **fields)
+    assert (again.status_code, session.scalar(events)) == ((200, 4) if path == "losses" else (422, 3)), "with that guard off"
+
+
+def test_what_works_on_a_lot_that_waits_stays_with_its_reason_and_goes_in_after_it(handset: Phone, session: Session) -> None:
+    waiting = handset.lots[handset.numbers[0]]
+    for path, fields in (
+        ("mixings", {"lots": waiting}),
+        ("losses", {"lot": waiting, "quantity": "1", "unit": "kg", "lost_reason": "腐烂"}),
+    ):
+        told = act(handset, path, 1, **fields)
+        assert (told.status_code, "还没有收下" in told.text, waiting in told.text) == (409, True, True)
+        assert session.get_one(SlipNumber, handset.numbers[1]).used_at is None
+    handset.post("numbers", spent=f"{handset.numbers[3]} {handset.numbers[4]} none")
+    given_up = act(handset, "mixings", 1, lots=handset.lots[handset.numbers[3]])
+    assert (given_up.status_code, "没有批次" in given_up.text) == (422, True)
+    bring(handset, 1)
+    assert act(handset, "mixings", 1, lots=waiting).status_code == 200
+    assert act(handset, "mixings", 2, lots=handset.lots[handset.numbers[1]]).status_code == 200, "a mixing may be mixed again"
+    used_up = act(handset, "mixings", 5, lots=waiting)
+    assert (used_up.status_code, "已经用完了" in used_up.text) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "says"),
+    [
+        ("mixings", {"lots": ""}, "先勾选"),
+        ("mixings", {"lots": "LOT-NONE"}, "没有批次"),
+        ("losses", {"lot": "LOT-NONE", "quantity": "1", "unit": "kg", "lost_reason": "腐烂"}, "没有批次"),
+        ("losses", {"lot": "", "quantity": "x", "unit": "kg", "lost_reason": ""}, "请写明损耗原因"),
+        ("losses", {"lot": "OWN", "quantity": "100.5", "unit": "kg", "lost_reason": "腐烂"}, "只剩 100"),
+        ("losses", {"lot": "OWN", "quantity": "1", "unit": "head", "lost_reason": "腐烂"}, "同类单位"),
+        ("mixings", {"lots": "OWN", "happened_at": clock.format_iso(AT - timedelta(days=4))}, "3 天以前"),
+        ("losses", {"lot": "OWN", "quantity": "1", "unit": "kg", "lost_reason": "腐烂", "happened_at": ""}, "不正确"),
+    ],
+)
+def test_what_cannot_be_taken_in_is_told_and_changes_nothing(
+    handset: Phone, session: Session, path: str, fields: dict[str, str], says: str
+) -> None:
+    (own,) = bring(handset, 1)
+    answer = act(handset, path, 2, **{name: own if value == "OWN" else value for name, value in fields.items()})
+    assert (answer.status_code in (409, 422), says in answer.text) == (True, True), answer.text
+    assert (get_lot(session, own).left.amount, session.get_one(SlipNumber, handset.numbers[2]).used_at) == (100, None)
+
+
+def test_another_cooperatives_lot_is_not_there(handset: Phone, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = make_organization(session)
+    household = make_household(session, elsewhere)
+    draft = replace(make_draft(handset), organization_id=elsewhere.id, household_id=household.id)
+    theirs = session.get_one(Lot, harvesting.record_delivery(session, make_actor(session, Role.clerk, elsewhere), draft, AT).lot_id)
+    assert act(handset, "mixings", 2, lots=theirs.code).status_code == 422
+    assert theirs.code not in handset.ask("data.json").text
+    monkeypatch.setattr(syncing, "_find_lots", lambda *_: [theirs])
+    assert act(handset, "mixings", 2, lots=theirs.code).status_code == 403, "the act itself refuses, should the door forget"
+
+
+def test_the_phone_knows_the_lots_at_hand_and_whose_they_are(handset: Phone, session: Session) -> None:
+    first, second = bring(handset, 1, 2)
+    told = sorted(handset.ask("data.json").get_json()["lots"], key=lambda lot: lot[4])
+    assert told == [[first, "静宁苹果", "100", "kg", 1], [second, "静宁苹果", "100", "kg", 2]]
+    act(handset, "mixings", 2, lots=f"{first} {second}")
+    mixed = handset.lots[handset.numbers[2]]
+    assert handset.ask("data.json").get_json()["lots"] == [[mixed, "静宁苹果", "200", "kg", 0]]
+    assert handset.ask("data.json?after=1").get_json()["lots"] == [], "told once, not with every page of households"
+
+
+def test_numbers_of_what_was_given_up_are_not_handed_out_again(handset: Phone, session: Session) -> None:
+    other = make_actor(session, Role.clerk, handset.cooperative)
+    theirs = numbering.hand_out_numbers(session, handset.enrol("of another", actor=other).id, at=AT)[0].slip_code
+    bring(handset, 1)
+    again = handset.post("numbers", spent=f"{handset.numbers[0]} {handset.numbers[1]} {theirs}").get_json()["numbers"]
+    assert len(again) == numbering.BLOCK
+    assert not {handset.numbers[0], handset.numbers[1]} & {slip for slip, _lot in again}
+    assert session.get_one(SlipNumber, handset.numbers[0]).entry_key != numbering.GIVEN_UP, "what was taken in stays so"
+    assert session.get_one(SlipNumber, theirs).used_at is None
+    assert handset.post("deliveries", **handset.entry(slip=handset.numbers[1])).status_code == 422
+
+
 @pytest.mark.parametrize("locked", [True, False])
 def test_many_at_once_use_a_number_once(database: str, now: datetime, locked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six times one entry and six others under its number, past the door's own guard. Without the row's lock all twelve find it unused."""
@@ -367,7 +514,9 @@ def test_many_at_once_use_a_number_once(database: str, now: datetime, locked: bo
         start.wait(30)
         try:
             with work() as session:
-                return str(syncing.sync_delivery(session, clerk, syncing.Entry(draft, slip, False, key), at=AT).id)
+                return str(
+                    syncing.sync_delivery(session, clerk, numbering.Ticket(place.id, slip, key), draft, paid=False, at=AT).id
+                )
         except (Invalid, IntegrityError) as problem:
             return type(problem).__name__
 

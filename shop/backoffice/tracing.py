@@ -24,6 +24,7 @@ from shop.orders.models import Order, OrderKind
 from shop.reviews.models import Review
 from traceability.ledger.models import SealedField
 from traceability.lots.models import ActPhoto, CapacityRequest, HouseholdDelivery, LotShare, SlipWord
+from traceability.lots.queries import is_photo_of
 from traceability.lots.states import SlipState
 
 WHY_LABELS = {
@@ -136,8 +137,8 @@ def _of_household(session: Session, household_id: UUID) -> Footprint:
             Trace(Term("撤回用的二维码"), _count(session, HouseholdCard, HouseholdCard.household_id == household.id)),
             Trace(Term("日志里的保密内容"), _count(session, SealedField, SealedField.subject_id == household.id)),
             Trace(
-                Term("交货时拍的照片"),
-                _count(session, ActPhoto, ActPhoto.household_id == household.id, ActPhoto.erased_at.is_(None)),
+                Term("交货和加工时拍的照片"),
+                _count(session, ActPhoto, is_photo_of(household.id), ActPhoto.erased_at.is_(None)),
             ),
             Trace(Term("请县里核定时说的话"), _count(session, CapacityRequest, CapacityRequest.household_id == household.id)),
             Trace(Term("在交货凭证上说的话"), _count(session, SlipWord, SlipWord.delivery_id.in_(own))),

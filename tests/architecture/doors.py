@@ -25,13 +25,13 @@ ASKS_NOTHING = {
     "accounts.remove_address", "backoffice.retry", "backoffice.show_review", "backoffice_orders.decide",
     "basket.change", "cards.make_card", "cases.take", "coldchain.retire", "cooperative.paid", "cooperative_consents.issue",
     "invoices.withdraw", "keys.revoke", "offline.end", "orders.cancel",
-    "orders.receive", "packing.another_parcel", "photos.erase", "procurement_money.remove_rule",
+    "orders.receive", "packing.another_parcel", "photos.erase", "photos.erase_of_lot", "procurement_money.remove_rule",
     "withdrawals.withdraw",
 }  # fmt: skip
 """A button is all there is to these: they do what they say when nothing is filled in."""
 PROGRAMS = {
-    "carrier_pushes.push", "coldchain.readings", "payment_webhooks.stripe", "phone.ask", "phone.numbers", "phone.sync", "phone.sync_loss", "phone.sync_mixing",
-    "epcis.capture", "epcis.capture_event", "epcis.end_token", "epcis.name_query", "epcis.delete_query", "epcis.subscribe",
+    "carrier_pushes.push", "coldchain.readings", "payment_webhooks.stripe", "phone.ask", "phone.numbers", "phone.sync",
+    "phone.sync_loss", "phone.sync_mixing", "epcis.capture", "epcis.capture_event", "epcis.end_token", "epcis.name_query", "epcis.delete_query", "epcis.subscribe",
     "epcis.end_subscription",
 }  # fmt: skip
 """Doors for programs: a signature or a key stands in for the form's token."""

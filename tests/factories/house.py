@@ -53,8 +53,9 @@ from tests.factories.payments import make_account, make_captured, make_payment
 from tests.factories.procurement import make_office, make_ordered
 from tests.factories.shop import deliver, make_address, make_goods, make_order
 from traceability.events.models import TraceEvent
+from traceability.lots import photographing
 from traceability.lots.deciding import request_capacity
-from traceability.lots.models import Lot, TradeItem
+from traceability.lots.models import ActPhoto, Lot, TradeItem
 from traceability.lots.signing import ask_signature
 from traceability.lots.states import Step
 from traceability.lots.transforming import OutputDraft
@@ -104,6 +105,10 @@ class House:
         self.serial = session.scalars(select(TradeItem.serial).where(TradeItem.lot_id == self.lot.id)).first()
         self.delivery = make_delivery(session, self.household, at=at)
         self.raw: Lot = session.get_one(Lot, self.delivery.lot_id)
+        made = session.scalars(select(TraceEvent.id).where(TraceEvent.lot_code == self.raw.code)).one()
+        own = {"event_id": made, "household_id": self.household.id, "at": at}
+        photographing.keep_photo(session, SYSTEM, photographing.Photo("0" * 64, False), **own)
+        self.photo = session.scalars(select(ActPhoto)).one()
         self.logger, self.logger_token = make_logger(session, at=at)
         make_carrier(session)
         self.unprinted = make_pack_lot(session, self.goods, boxes=3, activated=False, at=at)
@@ -268,6 +273,8 @@ class House:
             "payments.code": self.payment.code,
             "payments.import_id": self.statement.id,
             "photos.code": self.delivery.slip_code,
+            "photos.lot_code": self.raw.code,
+            "photos.photo_id": self.photo.id,
             "photos.token": slip_links.sign(self.secret_key, self.delivery.slip_code),
             "pictures.digest": digest,
             "prices.sku": self.goods.sku,

@@ -24,6 +24,7 @@ from traceability.lots import describing
 from traceability.lots.gating import find_missing_papers
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.moments import check_moment
+from traceability.lots.photographing import Photo, commit_to, find_owner, keep_photo
 from traceability.lots.queries import is_blocked
 from traceability.lots.states import ITEM_FLOW, ItemState, LotKind
 
@@ -79,6 +80,7 @@ def record_loss(
     serials: Sequence[str] = (),
     sample: bool = False,
     happened_at: datetime | None = None,
+    photo: Photo | None = None,
 ) -> Lot:
     """Write off what is spoiled or eaten by the weighing, or taken as a ``sample``. For a pack lot name the boxes, which become void.
 
@@ -102,7 +104,8 @@ def record_loss(
             move_item(item, (ItemState.MADE, ItemState.PRINTED, ItemState.ACTIVATED), ItemState.VOID)
             item.voided_at = at
     take(session, lot_id, amount, "lost")
-    describing.say_of_lot(
+    owner = find_owner(session, [lot_id]) if photo else None
+    event = describing.say_of_lot(
         session,
         actor,
         lot,
@@ -113,8 +116,10 @@ def record_loss(
         quantity=Quantity(amount, lot.unit),
         items=items,
         facts={"reason": reason.strip()[:200]},
+        private=commit_to(photo, owner),
         recorded_at=recorded_at,
     )
+    keep_photo(session, actor, photo, event_id=event.id, household_id=owner, at=recorded_at)
     return lot
 
 

@@ -101,6 +101,7 @@ def say_of_step(
     inputs: Sequence[tuple[Lot, Quantity]],
     outputs: Sequence[Lot],
     at: datetime,
+    private: Mapping[str, tuple[UUID | None, str]] | None = None,
     recorded_at: datetime | None = None,
     signed_as: str = "",
 ) -> TraceEvent:
@@ -132,7 +133,7 @@ def say_of_step(
         | named_openly
         | public
         | ({"signed_as": signed_as} if signed_as else {}),
-        private=named_closed | hidden,
+        private=named_closed | hidden | dict(private or {}),
         recorded_at=recorded_at,
     )
     return record_event(session, actor, draft)

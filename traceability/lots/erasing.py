@@ -1,4 +1,4 @@
-"""What is personal about an erased household goes: what was said to its slips, and the photographs taken at its deliveries.
+"""What is personal about an erased household goes: what was said to its slips, and the photographs of what it brought.
 
 The answers to a dispute go too, which may name it; that there was a dispute, about what, stays.
 """
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.erasing import SubjectErased, SubjectKind
 from traceability.lots.models import ActPhoto, CapacityRequest, HouseholdDelivery, SlipWord
+from traceability.lots.queries import is_photo_of
 from traceability.lots.states import Verdict
 
 
@@ -39,14 +40,12 @@ def forget_photos(session: Session, event: SubjectErased) -> None:
 
 def erase_photos(session: Session, household_id: UUID, at: datetime) -> None:
     """Hide every photograph of the household from now on and have their files deleted. Twice changes nothing."""
-    own = update(ActPhoto).where(ActPhoto.household_id == household_id, ActPhoto.erased_at.is_(None))
-    session.execute(own.values(erased_at=at))
+    session.execute(update(ActPhoto).where(is_photo_of(household_id), ActPhoto.erased_at.is_(None)).values(erased_at=at))
 
 
-def erase_photo(session: Session, delivery_id: UUID, at: datetime) -> bool:
-    """Hide the photograph of one delivery and have its file deleted; whether there was one. The door has checked who may."""
-    own = update(ActPhoto).where(ActPhoto.delivery_id == delivery_id, ActPhoto.erased_at.is_(None))
-    return session.execute(own.values(erased_at=at).returning(ActPhoto.id)).first() is not None
+def erase_photo(session: Session, photo: ActPhoto, at: datetime) -> None:
+    """Hide one photograph and have its file deleted. The door has checked who may."""
+    session.execute(update(ActPhoto).where(ActPhoto.id == photo.id, ActPhoto.erased_at.is_(None)).values(erased_at=at))
 
 
 def forget_file(session: Session, digest: str) -> None:

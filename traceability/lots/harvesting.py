@@ -22,10 +22,12 @@ from kernel.errors import Conflict, Invalid
 from kernel.ids import new_code, uuid7
 from kernel.money import Money
 from kernel.quantity import Quantity, Unit, plain
+from traceability.events.models import TraceEvent
 from traceability.events.vocabulary import Action
 from traceability.lots import bounding, describing
-from traceability.lots.models import ActPhoto, CapacityRequest, EarTag, HouseholdDelivery, Lot, LotShare
+from traceability.lots.models import CapacityRequest, EarTag, HouseholdDelivery, Lot, LotShare
 from traceability.lots.moments import check_moment
+from traceability.lots.photographing import Photo, commit_to, keep_photo
 from traceability.lots.queries import find_grant
 from traceability.lots.states import LotKind, SlipState
 from traceability.lots.transforming import must_be_made_of
@@ -33,14 +35,6 @@ from traceability.lots.units import in_standard_unit
 
 # 畜禽标识 (农业部令第67号, art. 8): species digit 1 pig, 2 cattle, 3 sheep, six digits of the county, eight of the animal.
 _EAR_TAG = re.compile(r"[123][0-9]{14}")
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A photograph that is in the file store already; ``faces_agreed``: people can be recognised in it and agreed."""
-
-    digest: str
-    faces_agreed: bool
 
 
 @dataclass(frozen=True)
@@ -109,10 +103,10 @@ def record_delivery(
     )
     session.add(delivery)
     session.flush()
-    if draft.photo is not None:
-        session.add(_photo(delivery, draft.photo))
     granted = find_grant(session, household.id, lot.material, season) if room.needs_grant(quantity.amount) else None
-    _say(session, actor, lot, delivery, quantity, draft.photo, granted)
+    event = _say(session, actor, lot, delivery, quantity, commit_to(draft.photo, household.id), granted)
+    own = {"event_id": event.id, "delivery_id": delivery.id, "household_id": household.id}
+    keep_photo(session, actor, draft.photo, **own, at=recorded_at)
     return delivery
 
 
@@ -198,32 +192,19 @@ def find_turns(session: Session, tags: Sequence[str]) -> dict[str, int]:
     return {tag: int(turn) for tag, turn in session.execute(query)}
 
 
-def _photo(delivery: HouseholdDelivery, photo: Photo) -> ActPhoto:
-    return ActPhoto(
-        delivery_id=delivery.id,
-        household_id=delivery.household_id,
-        digest=photo.digest,
-        faces_agreed=photo.faces_agreed,
-        added_by=delivery.typed_by,
-        added_at=delivery.recorded_at,
-    )
-
-
 def _say(
     session: Session,
     actor: Actor,
     lot: Lot,
     delivery: HouseholdDelivery,
     quantity: Quantity,
-    photo: Photo | None,
+    more: dict[str, tuple[UUID | None, str]],
     granted: CapacityRequest | None,
-) -> None:
-    private: dict[str, tuple[UUID | None, str]] = {"household": (delivery.household_id, str(delivery.household_token))}
+) -> TraceEvent:
+    private = more | {"household": (delivery.household_id, str(delivery.household_token))}
     if delivery.ear_tags:
         private["ear_tags"] = (delivery.household_id, " ".join(delivery.ear_tags))
-    if photo is not None:
-        private["photo_sha256"] = (delivery.household_id, photo.digest)
-    describing.say_of_lot(
+    return describing.say_of_lot(
         session,
         actor,
         lot,

@@ -13,6 +13,7 @@ from catalog.parties.roles import Actor
 from kernel.quantity import Quantity
 from traceability.lots.models import Lot
 from traceability.lots.moments import check_moment
+from traceability.lots.photographing import Photo
 from traceability.lots.states import Custody, LotKind, Step
 from traceability.lots.transforming import Input, OutputDraft, begin, finish
 
@@ -29,6 +30,7 @@ def mix_lots(
     averaged: bool = False,
     happened_at: datetime | None = None,
     lot_code: str | None = None,
+    photo: Photo | None = None,
 ) -> Lot:
     """Pour lots of one county together; the new lot holds exactly what went in. Raises as ``processing.process_lot``.
 
@@ -40,7 +42,9 @@ def mix_lots(
     taken = begin(session, actor, inputs, at)
     whole = Quantity(sum((q.amount for _, q in taken), Decimal(0)), taken[0][1].unit)
     output = OutputDraft(material, whole, Decimal(1), Decimal(1), product_sku=product_sku, lot_code=lot_code)
-    lot = finish(session, actor, Step.MIXING, taken, [(output, LotKind.BULK, whole)], place_id, at, recorded_at=recorded_at)[0]
+    lot = finish(
+        session, actor, Step.MIXING, taken, [(output, LotKind.BULK, whole)], place_id, at, recorded_at=recorded_at, photo=photo
+    )[0]
     if averaged:
         lot.custody = Custody.MASS_BALANCE
         session.flush()

@@ -226,8 +226,9 @@ class SlipWord(Base):
 
 
 class ActPhoto(Base):
-    """A photograph taken at a delivery; its SHA-256 stands in the event's entry as a private field of the household.
+    """A photograph taken at an act; its SHA-256 stands in the entry of the act's event as a private field.
 
+    ``household_id`` is the only household behind what was worked on, if it is one alone; of a delivery always.
     ``faces_agreed``: people can be recognised and agreed; else nobody can. ``erased_at`` hides it at once, and ``digest`` is forgotten
     when the file itself is gone.
     """
@@ -235,12 +236,14 @@ class ActPhoto(Base):
     __tablename__ = "lots_act_photo"
     __table_args__ = (
         CheckConstraint("digest IS NOT NULL OR erased_at IS NOT NULL", name="gone"),
+        CheckConstraint("delivery_id IS NULL OR household_id IS NOT NULL", name="owned"),
         Index("ix_lots_act_photo_to_delete", "id", postgresql_where="erased_at IS NOT NULL AND digest IS NOT NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("lots_household_delivery.id"), unique=True)
-    household_id: Mapped[UUID] = mapped_column(ForeignKey("parties_household.id"), index=True)
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("events_trace_event.id"), unique=True)
+    delivery_id: Mapped[UUID | None] = mapped_column(ForeignKey("lots_household_delivery.id"), unique=True)
+    household_id: Mapped[UUID | None] = mapped_column(ForeignKey("parties_household.id"), index=True)
     digest: Mapped[str | None] = mapped_column(unique=True)
     faces_agreed: Mapped[bool]
     added_by: Mapped[str]

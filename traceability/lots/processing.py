@@ -23,6 +23,7 @@ from kernel.ids import new_serial, uuid7
 from kernel.quantity import Quantity, Unit, plain
 from traceability.lots import yields
 from traceability.lots.models import Lot, TradeItem
+from traceability.lots.photographing import Photo
 from traceability.lots.queries import list_yield_rules
 from traceability.lots.states import ItemState, LotKind, Step
 from traceability.lots.transforming import Input, OutputDraft, Signature, begin, finish
@@ -44,6 +45,7 @@ def process_lot(
     at: datetime,
     recorded_at: datetime | None = None,
     signature: Signature | None = None,
+    photo: Photo | None = None,
 ) -> list[Lot]:
     """Turn so much of some lots into new lots, perhaps in another unit; by-products are lots too.
 
@@ -63,7 +65,8 @@ def process_lot(
         raise Forbidden("超过核定出品率或还没有核定的产出只能由县里签字。")
     kinds = [LotKind.BY_PRODUCT if output.by_product else LotKind.PROCESSED for output in outputs]
     made = [(output, kind, in_standard_unit(output.quantity)) for output, kind in zip(outputs, kinds, strict=True)]
-    return finish(session, actor, step, taken, made, place_id, at, rules, signature if deviations else None, recorded_at)
+    given = signature if deviations else None
+    return finish(session, actor, step, taken, made, place_id, at, rules, given, recorded_at=recorded_at, photo=photo)
 
 
 def pack_lot(
@@ -77,6 +80,7 @@ def pack_lot(
     expires_on: date | None,
     at: datetime,
     place_id: UUID | None = None,
+    photo: Photo | None = None,
 ) -> Lot:
     """Pack so many boxes of ``box`` each; every box gets a serial number of its own, its label is not yet printed.
 
@@ -93,7 +97,7 @@ def pack_lot(
     until = _expiry(product, source, expires_on, clock.today_shanghai(at))
     count = Quantity(Decimal(boxes), Unit.BOX)
     output = OutputDraft(product.name, count, Decimal(1), Decimal(1), product_sku=product_sku, expires_on=until)
-    lot = finish(session, actor, Step.PACKING, taken, [(output, LotKind.PACK, count)], place_id, at)[0]
+    lot = finish(session, actor, Step.PACKING, taken, [(output, LotKind.PACK, count)], place_id, at, photo=photo)[0]
     lot.gtin, lot.box_amount, lot.box_unit = product.gtin, box.amount, box.unit
     rows = [
         {"id": uuid7(), "serial": new_serial(), "gtin": product.gtin, "lot_id": lot.id, "state": ItemState.MADE}

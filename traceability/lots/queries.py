@@ -9,13 +9,14 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Numeric, Select, cast, exists, func, select
+from sqlalchemy import ColumnElement, Numeric, Select, and_, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Household
 from kernel.errors import NotFound, Term
 from kernel.periods import valid_on
 from kernel.quantity import Unit
+from traceability.events.models import TraceEvent
 from traceability.lots.models import (
     ActPhoto,
     CapacityRequest,
@@ -83,10 +84,27 @@ def get_delivery(session: Session, slip_code: str) -> HouseholdDelivery:
     return delivery
 
 
-def find_photo(session: Session, delivery_id: UUID) -> str | None:
-    """The digest of a delivery's photograph, or None: there was none, or it was erased."""
-    query = select(ActPhoto.digest).where(ActPhoto.delivery_id == delivery_id, ActPhoto.erased_at.is_(None))
-    return session.scalar(query)
+def find_photo(session: Session, delivery_id: UUID) -> ActPhoto | None:
+    """A delivery's photograph, or None: there was none, or it was erased."""
+    return session.scalar(select(ActPhoto).where(ActPhoto.delivery_id == delivery_id, ActPhoto.erased_at.is_(None)))
+
+
+def list_photos(session: Session, lot: Lot, *, photo_id: UUID | None = None) -> Sequence[tuple[ActPhoto, TraceEvent]]:
+    """Photographs of the acts that made a lot or took from it, with their events, newest first; at most 50, or the one asked for."""
+    made = select(LotEdge.event_id).where(LotEdge.to_lot_id == lot.id)
+    about = select(TraceEvent.id).where(TraceEvent.lot_code == lot.code)
+    query = select(ActPhoto, TraceEvent).join(TraceEvent, TraceEvent.id == ActPhoto.event_id)
+    query = query.where(ActPhoto.event_id.in_(made.union(about)), ActPhoto.erased_at.is_(None))
+    if photo_id is not None:
+        query = query.where(ActPhoto.id == photo_id)
+    return [(photo, event) for photo, event in session.execute(query.order_by(ActPhoto.id.desc()).limit(50))]
+
+
+def is_photo_of(household_id: UUID) -> ColumnElement[bool]:
+    """Photographs that go with a household: of its deliveries and of what is its alone; where it has a share, those with people on them."""
+    shared = select(Lot.code).join(LotShare, LotShare.lot_id == Lot.id).where(LotShare.household_id == household_id)
+    acts = select(TraceEvent.id).where(TraceEvent.lot_code.in_(shared))
+    return or_(ActPhoto.household_id == household_id, and_(ActPhoto.faces_agreed, ActPhoto.event_id.in_(acts)))
 
 
 def list_photos_to_delete(session: Session, *, limit: int = 100) -> Sequence[str]:
@@ -96,7 +114,7 @@ def list_photos_to_delete(session: Session, *, limit: int = 100) -> Sequence[str
 
 
 def list_strange_photos(session: Session, digests: Sequence[str]) -> list[str]:
-    """Those of these files that belong to no delivery."""
+    """Those of these files that belong to no act."""
     known: set[str | None] = set()
     for start in range(0, len(digests), 1000):
         known |= set(session.scalars(select(ActPhoto.digest).where(ActPhoto.digest.in_(digests[start : start + 1000]))))

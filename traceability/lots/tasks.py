@@ -34,7 +34,7 @@ def delete_photos() -> None:
 
 @celery.task(name="lots.clear_photos", max_retries=0)
 def clear_photos() -> None:
-    """Once a day: files whose delivery was never recorded, because the machine stopped in between, are nobody's to erase."""
+    """Once a day: files whose act was never recorded, because the machine stopped in between, are nobody's to erase."""
     old = _store[0].list_older(clock.now() - UNCLAIMED)
     with reading() as session:
         strange = list_strange_photos(session, old)

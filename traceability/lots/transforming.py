@@ -23,6 +23,7 @@ from kernel.quantity import Quantity
 from traceability.lots import describing, shares, yields
 from traceability.lots.balancing import in_unit_of, lock_lots, take
 from traceability.lots.models import Lot, LotEdge, LotShare, LotYield, YieldRule
+from traceability.lots.photographing import Photo, commit_to, find_owner, keep_photo
 from traceability.lots.queries import is_blocked, list_raw_materials, list_upstream_households
 from traceability.lots.states import Custody, LotKind, Step
 
@@ -87,6 +88,7 @@ def finish(
     rules: Sequence[YieldRule] = (),
     signature: Signature | None = None,
     recorded_at: datetime | None = None,
+    photo: Photo | None = None,
 ) -> list[Lot]:
     """Take the inputs and write new lots with edges, shares, yields and the one event that says so.
 
@@ -108,9 +110,20 @@ def finish(
     session.flush()
     _share(session, taken, lots)
     signed_as = signature.role.value if signature else ""
+    owner = find_owner(session, [lot.id for lot, _ in taken]) if photo else None
     event = describing.say_of_step(
-        session, actor, step=step, place=place, inputs=taken, outputs=lots, at=at, recorded_at=recorded_at, signed_as=signed_as
+        session,
+        actor,
+        step=step,
+        place=place,
+        inputs=taken,
+        outputs=lots,
+        at=at,
+        signed_as=signed_as,
+        private=commit_to(photo, owner),
+        recorded_at=recorded_at,
     )
+    keep_photo(session, actor, photo, event_id=event.id, household_id=owner, at=recorded_at or at)
     given_of = yields.totals([draft for draft, _, _ in made])
     for lot, (draft, kind, _) in zip(lots, made, strict=True):
         for parent, quantity in taken:

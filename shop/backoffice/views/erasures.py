@@ -30,7 +30,7 @@ REACTION_LABELS = {
     "erase_logged": "透明日志的密钥和保密内容",
     "forget_slip_words": "在交货凭证上说的话",
     "forget_requests": "请县里核定时说的话",
-    "forget_photos": "交货时拍的照片",
+    "forget_photos": "交货和加工时拍的照片",
     "forget_account": "登录和收货地址",
     "forget_devices": "离线收货手机的名字",
     "forget_basket": "购物车",

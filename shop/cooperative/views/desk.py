@@ -22,7 +22,7 @@ from kernel.web import once
 from shop.cooperative import asking, forms, queries
 from shop.cooperative.views import RAW, own_cooperative, scope_of, warn_near_cap
 from shop.cooperative.views.drafts import delivery_choices
-from shop.cooperative.views.photos import Taken, taken_photo
+from shop.cooperative.views.photos import Taken, allow_photo, taken_photo
 from shop.cooperative.views.slips import is_clerk_of, own_slip, slip_link, slip_words
 from traceability.lots.bounding import BeyondCapacity
 from traceability.lots.harvesting import mark_paid, record_delivery
@@ -31,6 +31,7 @@ from traceability.lots.states import LotKind
 
 bp = Blueprint("cooperative", __name__, url_prefix="/cooperative", template_folder="../templates")
 bp.context_processor(slip_words)
+bp.url_value_preprocessor(allow_photo)
 PAGE = 50
 
 

@@ -23,14 +23,15 @@ from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, NotFound, Problem
 from kernel.quantity import Quantity, plain
-from kernel.web import once
+from kernel.web import kept, once
 from shop.cooperative import forms, queries
 from shop.cooperative.views import RAW, STEP_TEXTS, own_cooperative
+from shop.cooperative.views.photos import Taken, allow_photo, taken_photo
 from traceability.lots import balancing, promising, serialising, signing, splitting
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import Lot
 from traceability.lots.processing import pack_lot, process_lot
-from traceability.lots.queries import get_lot, list_step_requests
+from traceability.lots.queries import get_lot, list_photos, list_step_requests
 from traceability.lots.states import LotKind
 from traceability.lots.yields import Deviation, OffYield
 from traceability.scan.qrcodes import cached_svg
@@ -46,25 +47,43 @@ BASIS_TEXTS = {
 }
 
 
+bp.url_value_preprocessor(allow_photo)
+
+
 @bp.get("")
 @require(Role.clerk)
 def lots() -> ResponseReturnValue:
     """What lies there, and the form that mixes deliveries into one lot."""
+    return _lots_page({})
+
+
+def _lots_page(errors: Mapping[str, str]) -> str:
     with reading() as session:
         return render_template(
             "cooperative/lots.html",
             raw=queries.list_open_lots(session, own_cooperative(), RAW),
             packs=queries.list_open_lots(session, own_cooperative(), (LotKind.PACK,)),
             by_products=queries.list_open_lots(session, own_cooperative(), (LotKind.BY_PRODUCT,)),
+            form=request.form,
+            errors=errors,
             plain=plain,
         )
 
 
 @bp.post("/mixed")
 @require(Role.clerk)
-@once
-def mix(session: Session) -> ResponseReturnValue:
+def mix() -> ResponseReturnValue:
     """Put the chosen lots together, each with all that is left of it."""
+    return kept(_take_and_mix, _lots_page)
+
+
+def _take_and_mix() -> ResponseReturnValue:
+    with taken_photo() as taken:
+        return _mix(taken)
+
+
+@once
+def _mix(session: Session, taken: Taken) -> ResponseReturnValue:
     chosen = [get_lot(session, code) for code in request.form.getlist("lot")[:200]]
     if not chosen:
         raise Invalid("请先勾选要合并的批次。", field="lot")
@@ -75,8 +94,10 @@ def mix(session: Session) -> ResponseReturnValue:
         material=chosen[0].material,
         product_sku=chosen[0].product_sku,
         averaged=request.form.get("averaged") == "1",
+        photo=taken.photo,
         at=clock.now(),
     )
+    taken.used = True
     flash(_("已合并成批次 %(code)s。", code=lot.code))
     return redirect(url_for("cooperative_lots.work", code=lot.code))
 
@@ -111,6 +132,7 @@ def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str], de
             faults=[deviation.text(_) for deviation in deviations],
             county_only=any(deviation.county_only for deviation in deviations),
             certificate=find_standing_promise(session, lot.code),
+            photos=list_photos(session, lot),
             waiting=list_step_requests(session, lot_id=lot.id, open_only=True),
             form=form,
             errors=errors,
@@ -123,7 +145,8 @@ def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str], de
 def act_on_lot(code: str, deed: str) -> ResponseReturnValue:
     """One act on a lot; a refusal comes back on the same page with everything that was typed."""
     try:
-        return _act_on_lot(code, deed)
+        with taken_photo(f"photo_{deed}") as taken:
+            return _act_on_lot(code, deed, taken)
     except Problem as problem:
         if problem.status not in (409, 422):
             raise
@@ -132,23 +155,31 @@ def act_on_lot(code: str, deed: str) -> ResponseReturnValue:
 
 
 @once
-def _act_on_lot(session: Session, code: str, deed: str) -> ResponseReturnValue:
+def _act_on_lot(session: Session, code: str, deed: str, taken: Taken) -> ResponseReturnValue:
     lot = get_lot(session, code)
     if lot.organization_id != own_cooperative():
         raise NotFound("没有这个批次。")
-    return redirect(url_for("cooperative_lots.work", code=_DEEDS[deed](session, lot)))
+    return redirect(url_for("cooperative_lots.work", code=_DEEDS[deed](session, lot, taken)))
 
 
-def _process(session: Session, lot: Lot) -> str:
+def _process(session: Session, lot: Lot, taken: Taken) -> str:
     step, outputs = forms.read_outputs(request.form, lot.product_sku)
     made = process_lot(
-        session, current_actor(), step=step, inputs=[(lot.id, lot.left)], outputs=outputs, place_id=None, at=clock.now()
+        session,
+        current_actor(),
+        step=step,
+        inputs=[(lot.id, lot.left)],
+        outputs=outputs,
+        place_id=None,
+        at=clock.now(),
+        photo=taken.photo,
     )
+    taken.used = True
     flash(_("已记录，产出 %(count)s 个批次。", count=len(made)))
     return made[0].code
 
 
-def _ask_signature(session: Session, lot: Lot) -> str:
+def _ask_signature(session: Session, lot: Lot, _taken: Taken) -> str:
     step, outputs = forms.read_outputs(request.form, lot.product_sku)
     signing.ask_signature(
         session,
@@ -161,10 +192,12 @@ def _ask_signature(session: Session, lot: Lot) -> str:
         at=clock.now(),
     )
     flash(_("已提交，签字后这一步才记录。"))
+    if (given := request.files.get("photo_processing")) and given.filename:
+        flash(_("照片没有留下：等签字的步骤不带照片。"), "warn")
     return lot.code
 
 
-def _pack(session: Session, lot: Lot) -> str:
+def _pack(session: Session, lot: Lot, taken: Taken) -> str:
     read = forms.Reading(request.form)
     sku = read.text("product_sku", _("请选择产品。"))
     boxes = read.read("boxes", int, 0)
@@ -182,19 +215,21 @@ def _pack(session: Session, lot: Lot) -> str:
         box=Quantity(product.pack_amount, product.pack_unit),
         expires_on=expires_on,
         at=clock.now(),
+        photo=taken.photo,
     )
+    taken.used = True
     flash(_("已装 %(count)s 盒，每盒有自己的编号。下一步：打印标签。", count=boxes))
     return packed.code
 
 
-def _split(session: Session, lot: Lot) -> str:
+def _split(session: Session, lot: Lot, _taken: Taken) -> str:
     parts = [Quantity.parse(part, lot.unit, "parts") for part in request.form.get("parts", "").split()]
     made = splitting.split_lot(session, current_actor(), lot_id=lot.id, parts=parts, at=clock.now())
     flash(_("已分出 %(count)s 个批次。", count=len(made)))
     return made[0].code if not lot.left else lot.code
 
 
-def _write_off(session: Session, lot: Lot) -> str:
+def _write_off(session: Session, lot: Lot, taken: Taken) -> str:
     if lot.kind is LotKind.PACK:
         raise Invalid("装盒批次的损耗请在“库存”页登记，货架和批次会一起减少。", field="lost")
     sample = request.form.get("why") == "sample"
@@ -206,12 +241,14 @@ def _write_off(session: Session, lot: Lot) -> str:
         reason=request.form.get("lost_reason", ""),
         sample=sample,
         at=clock.now(),
+        photo=taken.photo,
     )
+    taken.used = True
     flash(_("已登记抽样。") if sample else _("已登记损耗。"))
     return lot.code
 
 
-def _add_paper(session: Session, lot: Lot) -> str:
+def _add_paper(session: Session, lot: Lot, _taken: Taken) -> str:
     read = forms.Reading(request.form)
     kind = read.read("kind", DocumentKind, PAPER_KINDS[0])
     number, issuer = read.text("number"), read.text("issuer")
@@ -237,7 +274,7 @@ def _add_paper(session: Session, lot: Lot) -> str:
     return lot.code
 
 
-def _promise(session: Session, lot: Lot) -> str:
+def _promise(session: Session, lot: Lot, _taken: Taken) -> str:
     bases = [issuing.PromiseBasis(value) for value in request.form.getlist("basis") if value in set(issuing.PromiseBasis)]
     origin = " ".join((request.form.get("origin", "").strip() or get_organization(session, lot.organization_id).name).split())
     promising.promise_lot(session, current_actor(), lot_code=lot.code, basis=bases, origin=origin, at=clock.now())
@@ -268,7 +305,7 @@ def certificate(code: str) -> ResponseReturnValue:
         )
 
 
-def _activate(session: Session, lot: Lot) -> str:
+def _activate(session: Session, lot: Lot, _taken: Taken) -> str:
     serials = queries.list_printed_serials(session, lot.id)
     if not serials:
         raise Invalid("没有待启用的标签，请先打印。", field="activation")

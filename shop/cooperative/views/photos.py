@@ -1,4 +1,4 @@
-"""A photograph of a delivery: taken with the form or not at all, shown to those the slip is shown to, deleted when somebody asks."""
+"""A photograph of an act: taken with its form or not at all, shown to those the act is shown to, deleted when somebody asks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from flask import Blueprint, current_app, flash, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -13,42 +14,50 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from catalog.parties.access import require
+from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Forbidden, Invalid, NotFound
-from kernel.files import MAX_BYTES, FileStore
+from kernel.files import FileStore
 from kernel.pictures import shrink
 from kernel.web import everyone, limiter, once
 from shop.cooperative import links
 from shop.cooperative.views.slips import GUESSES, is_clerk_of, own_slip
 from traceability.lots.erasing import erase_photo
-from traceability.lots.harvesting import Photo
-from traceability.lots.queries import find_photo, get_delivery
+from traceability.lots.models import ActPhoto
+from traceability.lots.photographing import Photo
+from traceability.lots.queries import find_photo, get_delivery, get_lot, list_photos
 
 bp = Blueprint("photos", __name__, template_folder="../templates")
 FACES = {"none": False, "agreed": True}
+MOST_SENT = 32 * 1024 * 1024  # what the best cameras of today write; a phone with JavaScript sends a hundredth of it
+ROOM = 4 * 1024 * 1024  # for what else is in the form
 
 
 @dataclass
 class Taken:
-    """The photograph that came with a form, in the store already; ``used`` once a delivery was recorded with it."""
+    """The photograph that came with a form, in the store already; ``used`` once an act was recorded with it."""
 
     photo: Photo | None
     used: bool = False
 
 
-@contextmanager
-def taken_photo() -> Iterator[Taken]:
-    """Read, shrink and keep what came with the form, before any transaction; without a delivery its file goes again.
+def allow_photo(_endpoint: str | None, _values: dict[str, object] | None) -> None:
+    """For blueprints whose forms take photographs: a large one is made small here, so it may come in, and the form with it."""
+    request.max_content_length = MOST_SENT + ROOM
 
-    Raises Invalid (no picture, or nobody said whether people can be recognised).
+
+@contextmanager
+def taken_photo(field: str = "photo") -> Iterator[Taken]:
+    """Read, shrink and keep what came in this field, before any transaction; without an act its file goes again.
+
+    Raises Invalid (no picture, too large, or nobody said whether people can be recognised).
     """
-    given = request.files.get("photo")
+    given = request.files.get(field)
     taken = Taken(None)
     try:
-        taken.photo = _read(given) if given is not None else None
+        taken.photo = _read(given, field) if given is not None else None
         yield taken
     except BaseException:
         taken.used = False
@@ -60,15 +69,19 @@ def taken_photo() -> Iterator[Taken]:
             given.close()
 
 
-def _read(given: FileStorage) -> Photo | None:
-    content = given.stream.read(MAX_BYTES + 1)
+def _read(given: FileStorage, field: str) -> Photo | None:
+    content = given.stream.read(MOST_SENT + 1)
     if not content and not given.filename:
         return None
     given.stream.seek(0)
-    small = shrink(content)
-    faces = request.form.get("faces", "")
+    if len(content) > MOST_SENT:
+        most = MOST_SENT // (1024 * 1024)
+        raise Invalid("这张照片太大了，最大 %(most)s MB。请在相机里选小一点的尺寸再拍。", params={"most": most}, field=field)
+    small = shrink(content, field)
+    faces_field = field.replace("photo", "faces", 1)
+    faces = request.form.get(faces_field, "")
     if faces not in FACES:
-        raise Invalid("请选一项：照片里有没有能认出来的人。", field="faces")
+        raise Invalid("请选一项：照片里有没有能认出来的人。", field=faces_field)
     return Photo(_store().keep(small).digest, FACES[faces])
 
 
@@ -91,7 +104,8 @@ def _send(digest: str | None) -> ResponseReturnValue:
 def show(code: str) -> ResponseReturnValue:
     """For the clerks of the cooperative and the officers of the county."""
     with reading() as session:
-        digest = find_photo(session, own_slip(session, code).delivery.id)
+        photo = find_photo(session, own_slip(session, code).delivery.id)
+        digest = photo.digest if photo else None
     return _send(digest)
 
 
@@ -102,7 +116,8 @@ def show_own(code: str, token: str) -> ResponseReturnValue:
     """For the household that holds the slip."""
     links.check(current_app.config["SHANHAI"].secret_key, code, token)
     with reading() as session:
-        digest = find_photo(session, get_delivery(session, code).id)
+        photo = find_photo(session, get_delivery(session, code).id)
+        digest = photo.digest if photo else None
     return _send(digest)
 
 
@@ -114,6 +129,35 @@ def erase(session: Session, code: str) -> ResponseReturnValue:
     slip = own_slip(session, code)
     if not is_clerk_of(slip):
         raise Forbidden("只有这个合作社的经办可以删除照片。")
-    if erase_photo(session, slip.delivery.id, clock.now()):
+    if photo := find_photo(session, slip.delivery.id):
+        erase_photo(session, photo, clock.now())
         flash(_("照片已删除。"), "ok")
     return redirect(url_for("cooperative.slip", code=code))
+
+
+def _own_photo(session: Session, code: str, photo_id: UUID) -> ActPhoto:
+    """A photograph of an act on a lot of the clerk's own cooperative. Raises NotFound."""
+    lot = get_lot(session, code)
+    found = list_photos(session, lot, photo_id=photo_id) if current_actor().has(Role.clerk, lot.organization_id) else ()
+    if not found:
+        raise NotFound("没有这张照片，或者已经删除。")
+    return found[0][0]
+
+
+@bp.get("/cooperative/lots/<lot_code>/photos/<uuid:photo_id>.jpg")
+@require(Role.clerk)
+def show_of_lot(lot_code: str, photo_id: UUID) -> ResponseReturnValue:
+    """For the clerks of the lot's cooperative."""
+    with reading() as session:
+        digest = _own_photo(session, lot_code, photo_id).digest
+    return _send(digest)
+
+
+@bp.post("/cooperative/lots/<lot_code>/photos/<uuid:photo_id>/erased")
+@require(Role.clerk)
+@once
+def erase_of_lot(session: Session, lot_code: str, photo_id: UUID) -> ResponseReturnValue:
+    """Delete it because somebody who is on it asks."""
+    erase_photo(session, _own_photo(session, lot_code, photo_id), clock.now())
+    flash(_("照片已删除。"), "ok")
+    return redirect(url_for("cooperative_lots.work", code=lot_code))

@@ -1,4 +1,4 @@
-"""Say in EPCIS words which boxes went into which carton: one AggregationEvent a carton with an SSCC, in the closing transaction."""
+"""Say in EPCIS words what went into which carton: one AggregationEvent a carton with an SSCC, in the closing transaction."""
 
 from __future__ import annotations
 
@@ -13,32 +13,39 @@ from traceability.events import identifiers
 from traceability.events.drafts import Epc, EventDraft
 from traceability.events.recording import record_event
 from traceability.events.vocabulary import Action, EpcRole, EventType
-from traceability.lots.describing import epc_of_item, location_of
+from traceability.lots.describing import location_of
 from traceability.lots.models import TradeItem
+from traceability.pallets.aggregating import send_off
 
 
 def say_of_parcels(session: Session, actor: Actor, shipment: Shipment, at: datetime) -> None:
-    """Record each carton of a shipment and the boxes in it; where it goes is not said."""
+    """Record each carton of a shipment and what stands in it: whole cases as such, other boxes one by one. Where it goes is not said.
+
+    Cases that go whole have left from now on; what goes without the rest of its case is taken out of it first.
+    """
     place = session.get_one(Place, shipment.from_place_id)
-    query = select(Parcel).where(Parcel.shipment_id == shipment.id, Parcel.sscc.is_not(None)).order_by(Parcel.number)
-    for parcel in session.scalars(query).all():
+    parcels = session.scalars(select(Parcel).where(Parcel.shipment_id == shipment.id).order_by(Parcel.number)).all()
+    for parcel in parcels:
         items = session.scalars(
             select(TradeItem).join(ParcelItem, ParcelItem.trade_item_id == TradeItem.id).where(ParcelItem.parcel_id == parcel.id)
         ).all()
-        if items:
-            record_event(session, actor, _draft(place, parcel, sorted(epc_of_item(item) for item in items), at))
+        if not items:
+            continue
+        inside = send_off(session, actor, items, at)
+        if parcel.sscc is not None:
+            record_event(session, actor, _draft(place, parcel, inside, len(items), at))
 
 
-def _draft(place: Place, parcel: Parcel, boxes: list[str], at: datetime) -> EventDraft:
+def _draft(place: Place, parcel: Parcel, inside: list[str], boxes: int, at: datetime) -> EventDraft:
     return EventDraft(
         event_type=EventType.AGGREGATION,
         action=Action.ADD,
         at=at,
         organization_id=place.organization_id,
         county_code=place.county_code,
-        epcs=[Epc(EpcRole.PARENT, f"{identifiers.ROOT}00/{parcel.sscc}"), *(Epc(EpcRole.CHILD, box) for box in boxes)],
+        epcs=[Epc(EpcRole.PARENT, f"{identifiers.ROOT}00/{parcel.sscc}"), *(Epc(EpcRole.CHILD, thing) for thing in inside)],
         biz_step="packing",
         disposition="in_progress",
         read_point=location_of(place),
-        private={"boxes": (None, str(len(boxes)))},  # how much one buyer bought, perhaps of one household
+        private={"boxes": (None, str(boxes))},  # how much one buyer bought, perhaps of one household
     )

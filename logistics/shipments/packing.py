@@ -11,10 +11,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor, Organization, Place, Role
+from catalog.parties.models import Actor, Place, Role
 from catalog.products.models import Product
 from kernel.errors import Conflict
-from kernel.gs1 import make_check
 from kernel.ids import new_code, uuid7
 from kernel.outbox import publish
 from logistics.shipments.describing import say_of_parcels
@@ -26,6 +25,7 @@ from logistics.shipments.states import SHIPMENT_FLOW, ShipmentState
 from logistics.shipments.telling import tell_dispatch
 from logistics.stock.dispatching import dispatch
 from logistics.stock.queries import AllocatedBoxes, list_allocations
+from traceability.pallets.numbering import next_sscc
 
 
 @dataclass(frozen=True)
@@ -135,30 +135,10 @@ def open_shipment(
 
 
 def _add_parcel(session: Session, shipment: Shipment, number: int) -> Parcel:
-    parcel = Parcel(shipment_id=shipment.id, number=number, sscc=_next_sscc(session, shipment.from_place_id))
+    parcel = Parcel(shipment_id=shipment.id, number=number, sscc=next_sscc(session, session.get_one(Place, shipment.from_place_id)))
     session.add(parcel)
     session.flush()
     return parcel
-
-
-def _next_sscc(session: Session, place_id: UUID) -> str | None:
-    """The next Serial Shipping Container Code of a place with a GLN; None without one, or when its 100,000 numbers are used up.
-
-    The twelve digits of a GLN before its check digit begin with the owner's company prefix, so GLN body + four digits is inside the
-    owner's numbers whatever the prefix's length (GS1 General Specifications, section 2.2.1).
-    """
-    place = session.get_one(Place, place_id)
-    gln = place.gln or session.get_one(Organization, place.organization_id).gln
-    if gln is None:
-        return None
-    body = gln[:12]
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"sscc {body}", 0))))
-    for digit in reversed(range(10)):  # the highest number so far stands at the end of the index
-        last = session.scalar(select(func.max(Parcel.sscc)).where(Parcel.sscc.between(f"{digit}{body}", f"{digit}{body}99999")))
-        if last is not None:
-            following = digit * 10_000 + int(last[13:17]) + 1
-            return make_check(f"{following // 10_000}{body}{following % 10_000:04}") if following < 100_000 else None
-    return make_check(f"0{body}0000")
 
 
 def add_parcel(session: Session, actor: Actor, shipment_code: str) -> Parcel:
@@ -189,8 +169,8 @@ def close_shipment(session: Session, actor: Actor, shipment_code: str, at: datet
     serials_by_line: dict[str, list[str]] = defaultdict(list)
     for box in boxes:
         serials_by_line[box.line_code].append(box.serial)
-    say_of_parcels(session, actor, shipment, at)
     dispatch(session, actor, shipment.from_place_id, serials_by_line, at, reference=shipment.code)
+    say_of_parcels(session, actor, shipment, at)  # after it: cases are locked after their boxes
     SHIPMENT_FLOW.check(shipment.state, ShipmentState.PACKED)
     shipment.state, shipment.packed_at = ShipmentState.PACKED, at
     publish(session, ItemsDispatched(shipment.order_code, shipment.code, tuple(boxes), at), at=at)

@@ -19,6 +19,7 @@ from logistics.shipments.states import MovementState, ShipmentState
 from logistics.stock.models import StockLot
 from traceability.lots.models import Lot
 from traceability.lots.states import RecallState
+from traceability.pallets.models import Container, Content
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,18 @@ def list_boxes(session: Session, shipment_id: UUID) -> list[PackedBox]:
         .order_by(ParcelItem.id)
     )
     return [PackedBox(*row) for row in session.execute(query)]
+
+
+def map_cases(session: Session, shipment_id: UUID) -> dict[str, str]:
+    """The closed cases that boxes of a shipment are in: label of the case by serial of the box."""
+    query = (
+        select(ParcelItem.serial, func.coalesce(Container.sscc, Container.code))
+        .join(PackingTask, PackingTask.id == ParcelItem.task_id)
+        .join(Content, Content.item_id == ParcelItem.trade_item_id)
+        .join(Container, Container.id == Content.parent_id)
+        .where(PackingTask.shipment_id == shipment_id, Content.taken_out_at.is_(None))
+    )
+    return dict(session.execute(query).all())
 
 
 def list_shipments_of_lots(session: Session, lot_ids: Collection[UUID], *, after: str = "", limit: int = 100) -> Sequence[Shipment]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -17,17 +18,14 @@ from kernel.errors import Invalid
 from kernel.tasks import send
 from kernel.web import once
 from logistics.coldchain.queries import find_summary
-from logistics.shipments import queries, tasks
+from logistics.shipments import queries, scanning, tasks
 from logistics.shipments.carriers import looks_odd
 from logistics.shipments.models import CarrierRequest
 from logistics.shipments.packing import add_parcel
 from logistics.shipments.requesting import retry_request, send_off
-from logistics.shipments.scanning import remove_item, scan_item
 from logistics.shipments.states import REQUEST_FLOW, SHIPMENT_FLOW, ShipmentState
 
-bp = Blueprint(
-    "packing", __name__, url_prefix="/packing", template_folder="templates", static_folder="static", static_url_path="/static"
-)
+bp = Blueprint("packing", __name__, url_prefix="/packing", template_folder="templates")
 
 PAGE = 30
 SHOWN = {
@@ -62,6 +60,7 @@ def shipment(code: str) -> ResponseReturnValue:
         row = queries.get_shipment(session, code)
         current_actor().must(Role.packer, session.get_one(Place, row.from_place_id).organization_id)
         progress = queries.list_progress(session, row.id)
+        cases = queries.map_cases(session, row.id)
         content = {
             "boxes": queries.list_boxes(session, row.id),
             "parcels": queries.list_parcels(session, row.id),
@@ -74,6 +73,8 @@ def shipment(code: str) -> ResponseReturnValue:
     return render_template(
         "shipments/shipment.html",
         shipment=row,
+        cases=cases,
+        whole=Counter(cases.values()),
         progress=progress,
         **content,
         state_label=SHIPMENT_FLOW.label(row.state),
@@ -86,9 +87,14 @@ def shipment(code: str) -> ResponseReturnValue:
 @require(Role.packer)
 @once
 def scan(session: Session, code: str) -> ResponseReturnValue:
-    """One box goes into the parcel."""
-    item = scan_item(session, current_actor(), code, request.form.get("code", ""), clock.now())
-    flash(_("已装入：%(serial)s", serial=item.serial), "ok")
+    """A box, or all boxes of a case, go into the parcel."""
+    scanned = scanning.scan(session, current_actor(), code, request.form.get("code", ""), clock.now())
+    if scanned.again:
+        flash(_("这一箱已经装入了：%(code)s", code=scanned.name), "info")
+    elif scanned.boxes == 1:
+        flash(_("已装入：%(serial)s", serial=scanned.name), "ok")
+    else:
+        flash(_("整箱装入 %(boxes)s 盒：%(code)s", boxes=scanned.boxes, code=scanned.name), "ok")
     return redirect(url_for("packing.shipment", code=code))
 
 
@@ -96,9 +102,9 @@ def scan(session: Session, code: str) -> ResponseReturnValue:
 @require(Role.packer)
 @once
 def remove(session: Session, code: str) -> ResponseReturnValue:
-    """A box comes out of the parcel again."""
-    remove_item(session, current_actor(), code, request.form.get("serial", ""))
-    flash(_("已取出。"), "ok")
+    """A box, or a whole case, comes out of the parcel again."""
+    boxes = scanning.remove(session, current_actor(), code, request.form.get("serial", ""))
+    flash(_("已取出。") if boxes == 1 else _("已取出 %(boxes)s 盒。", boxes=boxes), "ok")
     return redirect(url_for("packing.shipment", code=code))
 
 

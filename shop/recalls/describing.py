@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from catalog.documents.models import KIND_LABELS, SubjectKind
 from catalog.documents.queries import list_documents_of
 from catalog.parties.queries import list_households_by_id, visible_household_names
+from kernel.clock import to_shanghai
 from kernel.errors import Gettext
 from kernel.quantity import Quantity
 from kernel.workbook import Table
@@ -20,6 +21,9 @@ from shop.orders.states import STATES
 from shop.recalls.queries import Reach, each_reached_order
 from traceability.lots.models import Lot
 from traceability.lots.queries import list_edges_among
+from traceability.pallets.models import Container
+from traceability.pallets.queries import list_containers_of_lots
+from traceability.pallets.states import KIND_LABELS as CONTAINER_LABELS
 
 
 def describe_tables(session: Session, reach: Reach, gettext: Gettext) -> list[Table]:
@@ -39,6 +43,14 @@ def describe_tables(session: Session, reach: Reach, gettext: Gettext) -> list[Ta
         Table(_("往上来源农户"), [_("农户"), _("份额")], [(names[key], str(share)) for key, share in shares.items()]),
         Table(
             _("库存"), [_("批次"), _("在库盒数"), _("已分配盒数")], [(s.lot_code, s.on_hand, s.allocated) for s in reach.shelves]
+        ),
+        Table(
+            _("箱和托盘"),
+            [_("箱码"), _("类别"), _("盒数"), _("装箱时间"), _("发出时间")],
+            [
+                (c.name, _(CONTAINER_LABELS[c.kind]), boxes, f"{to_shanghai(c.closed_at):%Y-%m-%d %H:%M}", _left(c))
+                for c, boxes in each_container(session, reach)
+            ],
         ),
         Table(
             _("发货单"),
@@ -78,6 +90,18 @@ def _papers(session: Session, lot_codes: Sequence[str], gettext: Gettext) -> Tab
     )
 
 
+def _left(container: Container) -> str:
+    return f"{to_shanghai(container.left_at):%Y-%m-%d %H:%M}" if container.left_at else ""
+
+
+def each_container(session: Session, reach: Reach) -> Iterator[tuple[Container, int]]:
+    """Every case and pallet that holds boxes of the lots, here or gone, with how many."""
+    after = None
+    while page := list_containers_of_lots(session, reach.lot_ids, after=after, limit=1000):
+        yield from ((held.container, held.boxes) for held in page)
+        after = page[-1].container.id
+
+
 def each_shipment(session: Session, reach: Reach) -> Iterator[Shipment]:
     """Every shipment that holds boxes of the lots, by code."""
     after = ""
@@ -100,6 +124,7 @@ def describe_plain(session: Session, reach: Reach) -> dict[str, Any]:
         "counts": reach.counts,
         "lots": [lot.code for lot in reach.lots],
         "left_out": [lot.code for lot in reach.left_out],
+        "containers": [{"code": container.name, "boxes": boxes} for container, boxes in each_container(session, reach)],
         "shipments": [
             {"code": row.code, "order": row.order_code, "state": row.state.value} for row in each_shipment(session, reach)
         ],

@@ -26,6 +26,8 @@ from shop.recalls import deciding, describing
 from shop.recalls.queries import get_recall, list_reached_orders, list_recalls, may_decide, must_decide, trace_reach
 from traceability.lots.queries import get_lot, list_marked_lots, list_marks
 from traceability.lots.queries import get_mark as get_lot_mark
+from traceability.pallets.queries import list_containers_of_lots
+from traceability.pallets.states import KIND_LABELS as CONTAINER_LABELS
 
 bp = Blueprint("recalls", __name__, url_prefix="/recalls", template_folder="templates")
 PAGE, SHOWN = 50, 100
@@ -80,6 +82,8 @@ def _dry_run(code: str, only: Sequence[str], errors: dict[str, str]) -> str:
             orders=orders[:SHOWN],
             more=url_for(".dry_run", code=lot.code, lots=list(only), after=orders[SHOWN - 1].code) if len(orders) > SHOWN else None,
             first=url_for(".dry_run", code=lot.code, lots=list(only)) if after else None,
+            containers=list_containers_of_lots(session, reach.lot_ids, limit=SHOWN + 1),
+            container_labels=CONTAINER_LABELS,
             shipments=list_shipments_of_lots(session, reach.lot_ids, limit=SHOWN),
             names=map_organizations(session, {order.organization_id for order in orders if order.organization_id}),
             standing=[mark for mark in list_marks(session, lot.id) if mark.lifted_at is None],

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 ORDER = [
     "kernel",
     "areas", "parties", "documents", "products", "prices",
-    "ledger", "events", "lots", "epcis", "scan",
+    "ledger", "events", "lots", "pallets", "epcis", "scan",
     "stock", "coldchain", "shipments",
     "accounts", "payments", "orders", "invoices", "reviews",
     "cases", "basket", "procurement", "assistance", "notices",

@@ -56,9 +56,11 @@ from traceability.events.models import TraceEvent
 from traceability.lots import photographing
 from traceability.lots.deciding import request_capacity
 from traceability.lots.models import ActPhoto, Lot, TradeItem
+from traceability.lots.queries import list_items
 from traceability.lots.signing import ask_signature
 from traceability.lots.states import Step
 from traceability.lots.transforming import OutputDraft
+from traceability.pallets.aggregating import close_case
 from traceability.scan.labelling import ask_labels
 from traceability.scan.models import LabelJob
 from traceability.scan.states import Sheet
@@ -116,6 +118,9 @@ class House:
             session, SYSTEM, lot_code=self.unprinted.code, count=1, sheet=next(iter(Sheet)), public_url="https://shop.example",
             demo=True, at=at,
         )  # fmt: skip
+        boxes = list_items(session, self.lot.id)
+        self.unpacked = boxes[-2].serial
+        self.container = close_case(session, SYSTEM, place_id=self.stock.place_id, serials=[boxes[-1].serial], at=at)
         self.event = session.scalars(select(TraceEvent)).first()
 
     def _office(self, session: Session) -> None:
@@ -227,6 +232,8 @@ class House:
             "cases.order": self.order.code,
             "cases.line": self.order.lines[0].code,
             "coldchain.code": self.logger.code,
+            "containers.code": self.container.code,
+            "pallets.code": self.container.code,
             "cooperative.question_id": self.question.id,
             "county.request_id": self.beyond.id,
             "signatures.request_id": self.step.id,
@@ -264,7 +271,6 @@ class House:
             "organizations.code": self.cooperative.code,
             "organizations.person_id": self.operator.person_id,
             "packing.code": self.shipment.code,
-            "packing.filename": "nothing.js",
             "pages.slug": "privacy",
             "pairings.pairing_id": self.pairing.id,
             "pay.code": self.transfer.code,
@@ -308,6 +314,7 @@ class House:
             "static.filename": "nothing.js",
             "withdrawals.token": self.card,
             "withdrawals.version": CURRENT,
+            "stock.filename": "nothing.js",
             "stock.stock_lot_id": self.stock.id,
             "stock.job_id": nobody,
             "storefront.code": "640323",
@@ -336,6 +343,7 @@ class House:
             "payment": self.payment.code,
             "address": self.address.id,
             "serial": self.serial,
+            "codes": self.unpacked,
             "list": "retail",
             "subject_kind": "organization",
             "subject_code": self.cooperative.code,

@@ -17,7 +17,7 @@ from logistics.coldchain.models import Logger
 from logistics.shipments.connecting import connect_carrier
 from logistics.shipments.models import Shipment
 from logistics.shipments.packing import Destination, open_shipments
-from logistics.shipments.scanning import scan_item
+from logistics.shipments.scanning import scan
 from logistics.stock.models import Allocation, StockLot
 from logistics.stock.receiving import receive_pack_lot
 from logistics.stock.reserving import allocate
@@ -82,7 +82,7 @@ def fill_shipment(session: Session, shipment: Shipment, stock: StockLot, quantit
     packer = make_packer(session, session.get_one(Place, shipment.from_place_id), at=at)
     serials = make_serials(session, stock, quantity)
     for serial in serials:
-        scan_item(session, packer, shipment.code, serial, at)
+        scan(session, packer, shipment.code, serial, at)
     return serials
 
 

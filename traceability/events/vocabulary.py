@@ -67,6 +67,7 @@ STEP_LABELS = {
     "disassembling": "分割",
     "assembling": "合并批次",
     "packing": "装盒",
+    "unpacking": "拆箱",
     "storing": "入库",
     "shipping": "发出",
     "receiving": "收货",

@@ -14,6 +14,7 @@ from catalog.products.queries import find_product_by_gtin
 from kernel.errors import NotFound
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import LotKind
+from traceability.pallets.queries import find_container
 from traceability.scan import linkset
 from traceability.scan.digital_link import DigitalLink
 from traceability.scan.linkset import Level, Target
@@ -41,6 +42,12 @@ def resolve(session: Session, link: DigitalLink) -> Resolution:
         if place is not None:
             anchor = link.levels[-1].path
             return Resolution([Level(anchor, place.name, _own(f"/t/place/{link.key[1]}", place.name) + stored[anchor])])
+    if link.key[0] == "00":
+        container = find_container(session, link.key[1])
+        if container is not None:
+            anchor, title = link.levels[-1].path, f"SSCC {container.sscc}"
+            page = f"/t/case/{container.sscc}"
+            return Resolution([Level(anchor, title, [*_own(page, title), Target("traceability", page, title), *stored[anchor]])])
     known = [Level(anchor, anchor, stored[anchor]) for anchor in anchors if stored[anchor]]
     if not known:
         raise NotFound("我们没有登记过这个编码。请核对后再试。")

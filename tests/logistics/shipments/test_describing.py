@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from kernel.gs1 import make_gln
 from logistics.shipments.models import Parcel
 from logistics.shipments.packing import add_parcel, close_shipment
-from logistics.shipments.scanning import scan_item
+from logistics.shipments.scanning import scan
 from tests.factories.logistics import ADDRESS, fill_shipment, make_hub, make_packer, make_serials, make_shipment, make_stock
 from traceability.events.models import TraceEvent
 from traceability.events.vocabulary import EventType
+from traceability.pallets.aggregating import close_case, epc_of_container
 
 
 def test_each_carton_says_what_is_in_it(session: Session, at: datetime) -> None:
@@ -22,9 +23,9 @@ def test_each_carton_says_what_is_in_it(session: Session, at: datetime) -> None:
     shipment, packer = make_shipment(session, stock, 3), make_packer(session, hub)
     serials = make_serials(session, stock, 3)
     for serial in serials[:2]:
-        scan_item(session, packer, shipment.code, serial, at)
+        scan(session, packer, shipment.code, serial, at)
     add_parcel(session, packer, shipment.code)
-    scan_item(session, packer, shipment.code, serials[2], at)
+    scan(session, packer, shipment.code, serials[2], at)
     close_shipment(session, packer, shipment.code, at)
     events = session.scalars(select(TraceEvent).where(TraceEvent.event_type == EventType.AGGREGATION).order_by(TraceEvent.id)).all()
     parcels = session.scalars(select(Parcel).order_by(Parcel.number)).all()
@@ -49,3 +50,20 @@ def test_a_place_without_a_gln_has_no_carton_numbers(session: Session, at: datet
     close_shipment(session, make_packer(session, session.get_one(type(make_hub(session)), stock.place_id)), shipment.code, at)
     new = session.scalars(select(TraceEvent).where(TraceEvent.id.not_in(before))).all()
     assert EventType.AGGREGATION not in {event.event_type for event in new}
+
+
+def test_a_whole_case_stands_in_its_carton_as_one(session: Session, at: datetime) -> None:
+    hub = make_hub(session, gln=str(make_gln("952", 4712)))
+    stock = make_stock(session, place=hub)
+    shipment, packer = make_shipment(session, stock, 4), make_packer(session, hub)
+    serials = make_serials(session, stock, 5)
+    whole, part = (close_case(session, packer, place_id=hub.id, serials=serials[n : n + 2], at=at) for n in (0, 3))
+    for code in (whole.name, *serials[2:4]):
+        scan(session, packer, shipment.code, code, at)
+    close_shipment(session, packer, shipment.code, at)
+    said = session.scalars(select(TraceEvent).where(TraceEvent.event_type == EventType.AGGREGATION).order_by(TraceEvent.id)).all()
+    taken, carton = said[-2:]
+    assert (taken.action, taken.body["parentID"], len(taken.body["childEPCs"])) == ("DELETE", epc_of_container(part), 1)
+    assert carton.body["childEPCs"][0] == epc_of_container(whole)
+    assert [epc[-16:] for epc in carton.body["childEPCs"][1:]] == sorted(serials[2:4])
+    assert (whole.left_at, part.standing) == (at, True)

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import SYSTEM, Actor, Place, Role
 from catalog.products.models import Temperature
 from kernel.errors import Conflict, Forbidden
-from kernel.gs1 import make_check, make_gln, parse_sscc
+from kernel.gs1 import make_gln, parse_sscc
 from logistics.shipments import packing
 from logistics.shipments.events import ItemsDispatched
 from logistics.shipments.models import PackingTask, Parcel, ParcelItem
 from logistics.shipments.packing import add_parcel, cancel_shipments, close_shipment, open_shipments
 from logistics.shipments.queries import list_boxes, list_shipments, list_shipments_of_lots
-from logistics.shipments.scanning import scan_item
+from logistics.shipments.scanning import scan
 from logistics.shipments.states import ShipmentState
 from logistics.stock.reserving import allocate
 from tests.factories.catalog import make_actor, make_product
@@ -120,9 +120,9 @@ def test_a_cancelled_order_frees_its_boxes_for_others(session: Session, at: date
     serials = fill_shipment(session, shipment, stock)
     assert cancel_shipments(session, shipment.order_code) == 1
     assert cancel_shipments(session, shipment.order_code) == 0
-    scan_item(session, packer_of(session, stock.place_id), other.code, serials[0], at)
+    scan(session, packer_of(session, stock.place_id), other.code, serials[0], at)
     with pytest.raises(Conflict):
-        scan_item(session, packer_of(session, stock.place_id), shipment.code, serials[1], at)
+        scan(session, packer_of(session, stock.place_id), shipment.code, serials[1], at)
 
 
 def test_what_is_closed_is_not_cancelled(session: Session, at: datetime) -> None:
@@ -140,32 +140,14 @@ def test_cartons_get_numbers_of_the_place(session: Session, at: datetime) -> Non
     shipment = make_shipment(session, stock, 4)
     packer = make_packer(session, hub)
     serials = make_serials(session, stock, 4)
-    scan_item(session, packer, shipment.code, serials[0], at)
+    scan(session, packer, shipment.code, serials[0], at)
     add_parcel(session, packer, shipment.code)
-    scan_item(session, packer, shipment.code, serials[1], at)
+    scan(session, packer, shipment.code, serials[1], at)
     parcels = session.scalars(select(Parcel).order_by(Parcel.number)).all()
     assert [parse_sscc(parcel.sscc or "")[1:13] for parcel in parcels] == [hub.gln[:12]] * 2  # type: ignore[index]
     assert parcels[0].sscc != parcels[1].sscc
     assert [item.parcel_id for item in session.scalars(select(ParcelItem).order_by(ParcelItem.id))] == [p.id for p in parcels]
     assert [box.serial for box in list_boxes(session, shipment.id)] == serials[:2]
-
-
-def test_the_numbers_of_a_place_go_on_and_end(session: Session) -> None:
-    hub = make_hub(session, gln=str(make_gln("952", 4712)))
-    shipment = make_shipment(session, make_stock(session, place=hub, boxes=4))
-    packer, body = make_packer(session, hub), (hub.gln or "")[:12]
-
-    def add(last: str) -> str | None:
-        """The number of the next carton after one with the reference ``last``."""
-        session.add(Parcel(shipment_id=shipment.id, number=int(last) + 100, sscc=make_check(f"{last[0]}{body}{last[1:]}")))
-        session.flush()
-        found = add_parcel(session, packer, shipment.code).sscc
-        return found and found[0] + found[13:17]
-
-    assert add("00041") == "00042"
-    assert add("09999") == "10000"
-    assert add("99998") == "99999"
-    assert add_parcel(session, packer, shipment.code).sscc is None
 
 
 def test_only_packers_of_the_place(session: Session, at: datetime) -> None:

@@ -153,6 +153,6 @@ def test_no_such_shipment(client: FlaskClient, table: Table) -> None:
 
 def test_the_camera_script_is_a_file_of_its_own(client: FlaskClient, table: Table) -> None:
     page = client.get(table.url).text
-    assert 'src="/packing/static/scanner.js"' in page
-    with client.get("/packing/static/scanner.js") as script:
+    assert 'src="/stock/static/scanner.js"' in page
+    with client.get("/stock/static/scanner.js") as script:
         assert script.status_code == 200

@@ -13,7 +13,7 @@ from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.quantity import Quantity
 from logistics.shipments import requesting
 from logistics.shipments.packing import close_shipment
-from logistics.shipments.scanning import scan_item
+from logistics.shipments.scanning import scan
 from logistics.stock.models import StockLot
 from logistics.stock.queries import available
 from logistics.stock.reserving import OutOfStock
@@ -192,14 +192,14 @@ def test_parcels_that_have_not_left_stay_here(session: Session, sold: Sold, monk
     serials = iter(make_serials(session, stock, 6))
     for shipment in (packed, typed):
         for _ in range(2):
-            scan_item(session, packer, shipment.code, next(serials), AT)
+            scan(session, packer, shipment.code, next(serials), AT)
     request = requesting.send_off(session, packer, packed.code, "fake", "", AT)
     close_shipment(session, packer, typed.code, AT)
     counts = trace_reach(session, sold.lot).counts
     assert (counts["shipments_here"], counts["shipments_on_way"]) == (counts["shipments"], 0)
     recall = confirm(session, sold)
     with pytest.raises(Conflict):
-        scan_item(session, packer, waiting.code, next(serials), AT)
+        scan(session, packer, waiting.code, next(serials), AT)
     with pytest.raises(Conflict, match="召回"):
         requesting.type_waybill(session, packer, typed.code, "fake", "SF12345678", AT)
     assert requesting.list_due(session, AT) == []

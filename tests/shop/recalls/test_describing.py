@@ -6,13 +6,18 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from catalog.parties.models import Role
+from kernel.gs1 import make_gln
 from shop.recalls.describing import describe_plain, describe_tables
 from shop.recalls.queries import trace_reach
-from tests.factories.catalog import make_household
+from tests.factories.catalog import AT, act_as, make_actor, make_household, make_place
 from tests.factories.lots import make_chain
 from tests.shop.recalls.test_deciding import Sold
+from traceability.pallets.aggregating import close_case, open_container, stack_pallet
 
 
 def test_tables_and_plain_values_agree(session: Session) -> None:
@@ -38,6 +43,21 @@ def test_the_papers_of_every_lot_in_reach_are_listed(session: Session) -> None:
     part = {t.name: t for t in describe_tables(session, trace_reach(session, chain.carcass, [chain.pack.code]), lambda text: text)}
     assert [row[0] for row in part["往下涉及批次"].rows] == [chain.pack.code]
     assert chain.carcass.code in {row[0] for row in part["没有放进召回的批次"].rows}
+
+
+def test_cases_and_pallets_that_hold_boxes_of_the_lots_are_listed(session: Session, client: FlaskClient, app: Flask) -> None:
+    chain = make_chain(session, boxes=4)
+    place = make_place(session, chain.cooperative, gln=str(make_gln("952", 4717)))
+    first, second = (close_case(session, chain.clerk, place_id=place.id, serials=chain.serials[n : n + 2], at=AT) for n in (0, 2))
+    pallet = stack_pallet(session, chain.clerk, place_id=place.id, codes=[first.name], at=AT)
+    open_container(session, chain.clerk, second.name, AT)
+    reach = trace_reach(session, chain.carcass)
+    tables = {table.name: table for table in describe_tables(session, reach, lambda text: text)}
+    assert [row[:3] for row in tables["箱和托盘"].rows] == [(first.name, "整箱", 2), (pallet.name, "托盘", 2)]
+    assert describe_plain(session, reach)["containers"] == [{"code": first.name, "boxes": 2}, {"code": pallet.name, "boxes": 2}]
+    act_as(app, make_actor(session, Role.operator))
+    page = client.get(f"/recalls/lots/{chain.carcass.code}").text
+    assert (first.name in page, pallet.name in page, second.name in page) == (True, True, False)
 
 
 def test_more_households_do_not_mean_more_queries(session: Session, count_queries: Any) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kernel.errors import Invalid
-from logistics.shipments.box_codes import BoxCode, read_box_code
+from kernel.gs1 import make_sscc
+from kernel.ids import new_code
+from traceability.scan.box_codes import BoxCode, read_box_code, read_code
 
 SERIAL = "7K3M9QXT2B0W1HDM"
 GTIN = "09520000000011"
@@ -47,3 +49,31 @@ def test_digital_links(stem: str) -> None:
 def test_what_is_no_box(text: str) -> None:
     with pytest.raises(Invalid):
         read_box_code(text)
+
+
+SSCC = str(make_sscc("952", 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SSCC,
+        f"(00) {SSCC}",
+        f"00{SSCC}",
+        f"]C100{SSCC}",
+        f"https://shop.example.cn/00/{SSCC}?x=1",
+        f"/00/{SSCC}",
+        f"{SSCC[:9]} {SSCC[9:]}",
+    ],
+)
+def test_the_number_of_a_case_as_scanners_and_people_give_it(text: str) -> None:
+    assert read_code(text) == SSCC
+
+
+def test_a_case_without_a_number_is_read_by_its_code() -> None:
+    code = new_code("CTN")
+    assert read_code(code.lower().replace("-", " ")) == code
+    assert read_code(SERIAL) == BoxCode(SERIAL)
+    for wrong in (code[:-1] + ("0" if code[-1] != "0" else "1"), SSCC[:-1] + "5", f"/00/{SSCC[:-1]}5"):
+        with pytest.raises(Invalid):
+            read_code(wrong)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
-from catalog.parties.models import Actor, Place, Role
+from catalog.parties.models import Role
 from kernel import clock
 from kernel.db import after_commit, reading
 from kernel.errors import Invalid, NotFound
@@ -22,6 +20,7 @@ from kernel.tasks import send
 from kernel.web import once
 from logistics.stock import queries
 from logistics.stock.receiving import discard_boxes, open_boxes, receive_pack_lot, take_back_boxes
+from logistics.stock.views import list_places_of, organizations_of, parse_id
 from traceability.lots.models import Lot
 from traceability.lots.states import ItemState
 from traceability.scan.labelling import MOST_LABELS, ask_labels, get_job
@@ -29,7 +28,9 @@ from traceability.scan.queries import count_items, find_public_url, list_label_j
 from traceability.scan.states import JOB_FLOW, SHEET_LABELS, Sheet
 from traceability.scan.tasks import draw_labels
 
-bp = Blueprint("stock", __name__, url_prefix="/stock", template_folder="templates")
+bp = Blueprint(
+    "stock", __name__, url_prefix="/stock", template_folder="../templates", static_folder="../static", static_url_path="/static"
+)
 
 PAGE = 50
 
@@ -42,7 +43,7 @@ def shelf() -> ResponseReturnValue:
     with reading() as session:
         rows = queries.list_shelf(session, mine, parse_id(request.args.get("after"), "after"), PAGE)
         arriving = queries.list_arriving(session, mine)
-        places = _places(session, mine)
+        places = list_places_of(session, mine)
     following = rows[-1].stock.id if len(rows) == PAGE else None
     return render_template(
         "stock/shelf.html",
@@ -169,32 +170,8 @@ def label_sheet(stock_lot_id: UUID, job_id: UUID) -> ResponseReturnValue:
     return send_file(sheet, mimetype="application/pdf", as_attachment=True, download_name=f"{row.lot_code}-labels.pdf")
 
 
-def organizations_of(actor: Actor) -> list[UUID] | None:
-    """Whose shelves the actor may see; None means all."""
-    if actor.has(Role.operator):
-        return None
-    return sorted({*actor.organizations_with(Role.packer), *actor.organizations_with(Role.clerk)})
-
-
-def parse_id(text: str | None, field: str) -> UUID | None:
-    """A key from a form or query; None when empty. Raises Invalid."""
-    if not text:
-        return None
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Invalid("这个选项已经失效，请刷新页面后重新选择。", field=field) from error
-
-
 def parse_boxes(text: str) -> int:
     """A count of boxes from a form. Raises Invalid."""
     if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) > 0):
         raise Invalid("数量请填写大于 0 的整数。", field="boxes")
     return int(text)
-
-
-def _places(session: Session, organization_ids: Sequence[UUID] | None) -> Sequence[Place]:
-    query = select(Place).order_by(Place.name, Place.id).limit(200)
-    if organization_ids is not None:
-        query = query.where(Place.organization_id.in_(organization_ids))
-    return session.scalars(query).all()

@@ -1,0 +1,45 @@
+"""What the code on a case leads to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import SYSTEM
+from kernel.gs1 import make_gln, make_sscc
+from tests.factories.catalog import make_place
+from tests.factories.lots import make_chain
+from traceability.lots.recalling import mark_lots
+from traceability.pallets.aggregating import close_case, open_container
+from traceability.pallets.states import KIND_LABELS
+
+
+def test_a_scanned_case_tells_its_lots_and_no_serial(session: Session, client: FlaskClient, at: datetime) -> None:
+    chain = make_chain(session, boxes=3)
+    place = make_place(session, chain.cooperative, gln=str(make_gln("952", 4716)))
+    case = close_case(session, chain.clerk, place_id=place.id, serials=chain.serials[:2], at=at)
+    link = client.get(f"/00/{case.sscc}")
+    assert (link.status_code, link.location) == (307, f"/t/case/{case.sscc}")
+    page = client.get(link.location)
+    assert page.status_code == 200
+    assert f"/t/{chain.pack.code}" in page.text
+    assert "2 盒" in page.text
+    assert KIND_LABELS[case.kind] in page.text
+    assert [serial for serial in chain.serials if serial in page.text] == []
+    assert "停止流通" not in page.text
+    levels = client.get(f"/00/{case.sscc}?linkType=linkset").get_json(force=True)["linkset"]
+    assert levels[0]["anchor"].endswith(f"/00/{case.sscc}")
+    mark_lots(session, SYSTEM, chain.pack.code, "抽检不合格", at)
+    open_container(session, chain.clerk, case.name, at)
+    page = client.get(link.location)
+    assert "停止流通" in page.text
+    assert "已经拆开" in page.text
+
+
+def test_a_number_nobody_gave_out(client: FlaskClient) -> None:
+    unknown = make_sscc("952", 77)
+    assert client.get(f"/00/{unknown}").status_code == 404
+    assert client.get(f"/t/case/{unknown}").status_code == 404
+    assert client.get(f"/00/{unknown[:-1]}{(int(unknown[-1]) + 1) % 10}").status_code == 400

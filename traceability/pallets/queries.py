@@ -1,0 +1,161 @@
+"""Cases and pallets, and what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from kernel.errors import NotFound
+from traceability.lots.models import Lot, TradeItem
+from traceability.lots.states import ItemState
+from traceability.pallets.models import Container, Content
+
+Shown = Literal["standing", "opened", "gone"]
+_SHOWN: dict[Shown, ColumnElement[bool]] = {
+    "standing": Container.opened_at.is_(None) & Container.left_at.is_(None),
+    "opened": Container.opened_at.is_not(None),
+    "gone": Container.left_at.is_not(None),
+}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A container with how many things are (or were) in it."""
+
+    container: Container
+    things: int
+
+
+@dataclass(frozen=True)
+class BoxInside:
+    """A box in a case."""
+
+    serial: str
+    material: str
+    lot_code: str
+    state: ItemState
+    taken_out: bool
+
+
+@dataclass(frozen=True)
+class LotInside:
+    """How many boxes of a pack lot are in a container."""
+
+    lot: Lot
+    boxes: int
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A container with how many boxes of some lots it holds, itself or in its cases."""
+
+    container: Container
+    boxes: int
+
+
+def find_container(session: Session, code: str) -> Container | None:
+    """The case or pallet with this SSCC or code, or None."""
+    return session.scalar(select(Container).where((Container.sscc if code.isdigit() else Container.code) == code))
+
+
+def get_container(session: Session, code: str) -> Container:
+    """The case or pallet with this SSCC or code. Raises NotFound."""
+    container = find_container(session, code)
+    if container is None:
+        raise NotFound("没有箱码为“%(code)s”的箱子或托盘，请核对标签。", params={"code": code[:40]})
+    return container
+
+
+def list_containers(
+    session: Session,
+    organization_ids: Collection[UUID] | None,
+    shown: Shown,
+    *,
+    after: UUID | None = None,
+    limit: int = 50,
+) -> list[Listed]:
+    """Cases and pallets of these organisations (None: of all), newest first, before the one with key ``after``."""
+    things = select(func.count()).where(Content.parent_id == Container.id).correlate(Container).scalar_subquery()
+    query = select(Container, things).where(_SHOWN[shown]).order_by(Container.id.desc()).limit(limit)
+    if organization_ids is not None:
+        query = query.where(Container.organization_id.in_(organization_ids))
+    if after is not None:
+        query = query.where(Container.id < after)
+    return [Listed(container, int(count)) for container, count in session.execute(query)]
+
+
+def list_boxes_inside(session: Session, case_id: UUID) -> list[BoxInside]:
+    """The boxes of a case, those taken out too, in the order in which they were put in."""
+    query = (
+        select(TradeItem.serial, Lot.material, Lot.code, TradeItem.state, Content.taken_out_at.is_not(None))
+        .join(Content, Content.item_id == TradeItem.id)
+        .join(Lot, Lot.id == TradeItem.lot_id)
+        .where(Content.parent_id == case_id)
+        .order_by(Content.id)
+    )
+    return [BoxInside(*row) for row in session.execute(query)]
+
+
+def list_cases_inside(session: Session, pallet_id: UUID) -> Sequence[Container]:
+    """The cases on a pallet now, or, once it was opened, those that stood on it."""
+    query = select(Container).join(Content, Content.container_id == Container.id).where(Content.parent_id == pallet_id)
+    return session.scalars(query.order_by(Content.id)).all()
+
+
+def find_pallet_of(session: Session, case_id: UUID) -> Container | None:
+    """The pallet a case stands on, or None."""
+    query = select(Container).join(Content, Content.parent_id == Container.id)
+    return session.scalar(query.where(Content.container_id == case_id, Content.taken_out_at.is_(None)))
+
+
+def list_items_inside(session: Session, container_id: UUID) -> Sequence[TradeItem]:
+    """Every box in a case, or in the cases of a pallet, by key."""
+    cases = select(Content.container_id).where(Content.parent_id == container_id, Content.taken_out_at.is_(None))
+    query = select(TradeItem).join(Content, Content.item_id == TradeItem.id).where(Content.taken_out_at.is_(None))
+    return session.scalars(
+        query.where(or_(Content.parent_id == container_id, Content.parent_id.in_(cases))).order_by(TradeItem.id)
+    ).all()
+
+
+def count_lots_inside(session: Session, container_id: UUID) -> list[LotInside]:
+    """How many boxes of which lots were put into a container (or into the cases of a pallet), by lot code."""
+    cases = select(Content.container_id).where(Content.parent_id == container_id)
+    query = (
+        select(Lot, func.count())
+        .join(TradeItem, TradeItem.lot_id == Lot.id)
+        .join(Content, Content.item_id == TradeItem.id)
+        .where(or_(Content.parent_id == container_id, Content.parent_id.in_(cases)))
+        .group_by(Lot.id)
+        .order_by(Lot.code)
+    )
+    return [LotInside(lot, int(count)) for lot, count in session.execute(query)]
+
+
+def list_containers_of_lots(
+    session: Session, lot_ids: Collection[UUID], *, after: UUID | None = None, limit: int = 100
+) -> list[Holding]:
+    """Cases, here or gone, that hold boxes of these lots, and the pallets they stand on; oldest first, after the key ``after``."""
+    above = aliased(Content)
+    boxes = (
+        select(Content.parent_id.label("case_id"), func.count().label("boxes"))
+        .join(TradeItem, TradeItem.id == Content.item_id)
+        .where(TradeItem.lot_id.in_(lot_ids), Content.taken_out_at.is_(None))
+        .group_by(Content.parent_id)
+        .cte("held")
+    )
+    pallets = (
+        select(above.parent_id, func.sum(boxes.c.boxes))
+        .join(boxes, boxes.c.case_id == above.container_id)
+        .where(above.taken_out_at.is_(None))
+        .group_by(above.parent_id)
+    )
+    held = select(boxes.c.case_id, boxes.c.boxes).union_all(pallets).subquery()
+    query = select(Container, held.c.boxes).join(held, held.c.case_id == Container.id)
+    if after is not None:
+        query = query.where(Container.id > after)
+    return [Holding(container, int(count)) for container, count in session.execute(query.order_by(Container.id).limit(limit))]

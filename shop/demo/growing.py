@@ -32,9 +32,13 @@ from traceability.lots.mixing import mix_lots
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.processing import OutputDraft, pack_lot, process_lot
 from traceability.lots.states import Step
+from traceability.pallets.aggregating import close_case, stack_pallet
 
 BOXES = 36
 FULL_BOXES = 60
+CASE_BOXES = 12
+STACKED = ("P001", "P002", "P003")
+"""Products of which some boxes lie in cases on a pallet."""
 STEPS = {
     "茶叶": Step.ROASTING, "代用茶": Step.DRYING, "咖啡": Step.ROASTING, "食用油": Step.PRESSING, "食用菌": Step.DRYING,
     "干货": Step.DRYING, "调味香料": Step.DRYING, "坚果": Step.DRYING, "粮食": Step.MILLING, "杂粮": Step.MILLING,
@@ -263,8 +267,17 @@ def _pack(session: Session, plan: Plan, bulk: Lot) -> Lot:
         expires_on=None,
         at=at,
     )
-    serials = list(session.scalars(select(TradeItem.serial).where(TradeItem.lot_id == lot.id)))
+    serials = list(session.scalars(select(TradeItem.serial).where(TradeItem.lot_id == lot.id).order_by(TradeItem.id)))
     serialising.mark_printed(session, plan.actor, lot_id=lot.id, serials=serials, at=at + timedelta(minutes=20))
     serialising.activate_items(session, plan.actor, lot_id=lot.id, serials=serials, at=at + timedelta(minutes=50))
     receive_pack_lot(session, SYSTEM, lot.id, plan.hub.id, plan.boxes, at + timedelta(hours=8))
+    if plan.sample.sku in STACKED:
+        _stack(session, plan, serials[-2 * CASE_BOXES :], at + timedelta(hours=9))
     return lot
+
+
+def _stack(session: Session, plan: Plan, serials: Sequence[str], at: datetime) -> None:
+    """Two cases on a pallet, of the boxes that are sold last."""
+    parts = (serials[:CASE_BOXES], serials[CASE_BOXES:])
+    cases = [close_case(session, SYSTEM, place_id=plan.hub.id, serials=part, at=at).name for part in parts]
+    stack_pallet(session, SYSTEM, place_id=plan.hub.id, codes=cases, at=at)

@@ -89,6 +89,25 @@ def list_containers(
     return [Listed(container, int(count)) for container, count in session.execute(query)]
 
 
+def map_materials(session: Session, container_ids: Collection[UUID]) -> dict[UUID, list[str]]:
+    """What is (or was) in each of these cases and pallets, in words, each word once."""
+    above = aliased(Content)
+    query = (
+        select(Content.parent_id, above.parent_id, Lot.material)
+        .join(TradeItem, TradeItem.id == Content.item_id)
+        .join(Lot, Lot.id == TradeItem.lot_id)
+        .outerjoin(above, above.container_id == Content.parent_id)
+        .where(or_(Content.parent_id.in_(container_ids), above.parent_id.in_(container_ids)))
+        .distinct()
+    )
+    found: dict[UUID, set[str]] = {container_id: set() for container_id in container_ids}
+    for case_id, pallet_id, material in session.execute(query):
+        for container_id in (case_id, pallet_id):
+            if container_id in found:
+                found[container_id].add(material)
+    return {container_id: sorted(materials) for container_id, materials in found.items()}
+
+
 def list_boxes_inside(session: Session, case_id: UUID) -> list[BoxInside]:
     """The boxes of a case, those taken out too, in the order in which they were put in."""
     query = (

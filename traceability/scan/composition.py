@@ -14,6 +14,7 @@ from catalog.documents.models import Document, SubjectKind
 from catalog.parties.models import Organization, Place
 from catalog.products.models import Product, Temperature
 from kernel.quantity import Quantity
+from traceability.events.vocabulary import EventType
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import ItemState, RecallState
 from traceability.scan.states import PartState, Payee
@@ -74,6 +75,7 @@ def happened_of(row: Row[*tuple[Any, ...]], organizations: Mapping[Any, Organiza
         id=row.id,
         uri=row.event_uri,
         is_declaration=row.is_declaration,
+        aggregates=row.event_type is EventType.AGGREGATION,
         biz_step=row.biz_step or "",
         disposition=row.disposition or "",
         at=row.event_time,

@@ -210,6 +210,7 @@ def _list_events(session: Session, subject: Subject, lineage: Lineage) -> Sequen
         TraceEvent.id,
         TraceEvent.event_uri,
         TraceEvent.is_declaration,
+        TraceEvent.event_type,
         TraceEvent.biz_step,
         TraceEvent.disposition,
         TraceEvent.event_time,

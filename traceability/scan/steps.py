@@ -18,6 +18,7 @@ from traceability.scan.story import Key, Name, Paper, Proof, Stage, Step, Vouch
 STEP_TEXTS = {
     "delivery": "农户交货",
     "label": "贴标启用",
+    "case": "装入外箱",
     "other": "其他环节",
     "recalled": "召回",
     "held": "暂停流通",
@@ -57,6 +58,7 @@ class Happened:
     id: UUID
     uri: str
     is_declaration: bool
+    aggregates: bool
     biz_step: str
     disposition: str
     at: datetime
@@ -142,6 +144,8 @@ def _what(event: Happened, by_code: Mapping[str, Made]) -> str:
         return STEP_TEXTS["delivery"]
     if event.biz_step == "commissioning" and _kind(event, by_code) is LotKind.PACK:
         return STEP_TEXTS["label"]
+    if event.aggregates and event.biz_step == "packing":
+        return STEP_TEXTS["case"]
     if event.biz_step == "holding":
         return STEP_TEXTS["recalled" if event.disposition == "recalled" else "held"]
     if (event.biz_step, event.disposition) == ("other", "sellable_not_accessible"):

@@ -30,7 +30,7 @@ from traceability.scan.queries import find_public_url
 
 bp = Blueprint("containers", __name__, url_prefix="/containers", template_folder="../templates")
 
-PAGE = 50
+PAGE = 30
 WORKERS = (Role.packer, Role.clerk, Role.operator)
 SHOWN: tuple[queries.Shown, ...] = get_args(queries.Shown)
 
@@ -45,8 +45,11 @@ def index() -> ResponseReturnValue:
     after = parse_id(request.args.get("after"), "after")
     with reading() as session:
         rows = queries.list_containers(session, organizations_of(current_actor()), shown, after=after, limit=PAGE + 1)
+        materials = queries.map_materials(session, [row.container.id for row in rows])
     more = url_for(".index", show=shown, after=rows[PAGE - 1].container.id) if len(rows) > PAGE else None
-    return render_template("stock/containers.html", rows=rows[:PAGE], shown=shown, more=more, after=after, kinds=KIND_LABELS)
+    return render_template(
+        "stock/containers.html", rows=rows[:PAGE], materials=materials, shown=shown, more=more, after=after, kinds=KIND_LABELS
+    )
 
 
 @bp.get("/new")

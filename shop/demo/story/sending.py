@@ -17,6 +17,8 @@ from shop.demo.story.teller import Teller, see
 from traceability.lots.models import TradeItem
 from traceability.lots.states import ItemState
 
+A_CASE = 4
+
 
 def tell(teller: Teller) -> None:
     """From a packing task to a signed-for parcel."""
@@ -40,8 +42,8 @@ def ship(teller: Teller, order_code: str, *, measure: bool = False) -> tuple[str
     for code in codes:
         page = packer.get(f"/packing/{code}")
         boxes = read_boxes(order_code)
-        for serial in boxes:
-            page = packer.submit(page, "/scans", code=serial)
+        for code_text in [_close_case(teller, packer, boxes)] if len(boxes) >= A_CASE else boxes:
+            page = packer.submit(page, "/scans", code=code_text)
         serials += boxes
         if measure:
             teller.tick("打包员逐盒扫码装箱，系统不替人选编号", see(page, boxes[0]))
@@ -50,6 +52,14 @@ def ship(teller: Teller, order_code: str, *, measure: bool = False) -> tuple[str
         if measure:
             teller.tick("封箱，承运商上门取件", page)
     return codes[-1], serials
+
+
+def _close_case(teller: Teller, packer: Browser, boxes: list[str]) -> str:
+    """Put the boxes of a big order into one case; returns the number on its label."""
+    form = packer.get("/containers/new")
+    case = packer.submit(form, "/containers/", codes="\n".join(boxes))
+    teller.tick(f"{len(boxes)} 盒装成一箱，打印箱码；扫一次箱码，整箱装入", see(case, boxes[0]))
+    return case.url.rsplit("/", 1)[1]
 
 
 def _tasks(packer: Browser, order_code: str) -> list[str]:

@@ -43,3 +43,14 @@ def test_a_number_nobody_gave_out(client: FlaskClient) -> None:
     assert client.get(f"/00/{unknown}").status_code == 404
     assert client.get(f"/t/case/{unknown}").status_code == 404
     assert client.get(f"/00/{unknown[:-1]}{(int(unknown[-1]) + 1) % 10}").status_code == 400
+
+
+def test_the_story_of_a_box_tells_its_case_apart_from_its_packing(session: Session, client: FlaskClient, at: datetime) -> None:
+    chain = make_chain(session, boxes=2)
+    place = make_place(session, chain.cooperative)
+    before = client.get(f"/t/{chain.serials[0]}").text
+    close_case(session, chain.clerk, place_id=place.id, serials=chain.serials[:1], at=at)
+    after = client.get(f"/t/{chain.serials[0]}").text
+    assert ("装入外箱" in before, "装入外箱" in after) == (False, True)
+    assert after.count("装盒") == before.count("装盒")
+    assert "装入外箱" not in client.get(f"/t/{chain.serials[1]}").text

@@ -56,10 +56,11 @@ def test_boxes_to_case_to_pallet_and_open_again(session: Session, client: FlaskC
     assert names[0] in client.get(pallet).text
     assert pallet.rsplit("/", 1)[1] in client.get(first).text
     label = client.get(f"{first}/label").text
-    assert f"(00) {names[0][0]} {names[0][1:9]}" in label
+    assert f"(00) {names[0][:9]}" in label
     assert "<svg" in label
     listed = client.get("/containers/").text
     assert all(path in listed for path in (first, second, pallet))
+    assert listed.count(f">{lot_of(session, stock).material}</a>") == 3
     assert client.post(f"{first}/openings", data=form()).status_code == 302
     assert "已拆开" in client.get(first).text
     assert first in client.get("/containers/?show=opened").text

@@ -1,9 +1,13 @@
-"""Outgoing messages: SMTP in the field, a folder of files on a developer's machine (the mail sink, 收件箱)."""
+"""Outgoing messages: SMTP and a text-message gateway in the field, folders of files on a developer's machine (the sink, 收件箱)."""
 
 from __future__ import annotations
 
+import base64
 import os
 import smtplib
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -85,6 +89,62 @@ class SmtpMailer:
             raise Unavailable("邮件服务暂时连不上，稍后会自动重发。") from error
 
 
-def open_mailer(url: str) -> Mailer:
-    """The mailer for ``MAIL_URL``: ``smtp(s)://…`` or ``file:///folder``."""
-    return FolderMailer(Path(urlsplit(url).path)) if url.startswith("file:") else SmtpMailer(url)
+class GatewayTexter:
+    """Hands text messages to a gateway: POST of JSON ``{key, to, text}`` to ``url``, with basic authentication when it names a user.
+
+    What a telecom provider wants beyond that (signature, template) is the gateway's part. 2xx means taken; 400, 404 and 422 that nobody
+    can be reached there.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self._headers = {"Content-Type": "application/json"}
+        if parts.username:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+    def send(self, letter: Letter, *, at: datetime) -> None:
+        body = orjson.dumps({"key": letter.key, "to": letter.to, "text": letter.text, "at": at.isoformat()})
+        request = urllib.request.Request(self._url, data=body, headers=self._headers)  # noqa: S310 - the operator's own setting
+        try:
+            with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+                return
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code in (400, 404, 422):
+                    raise NoAddress("短信网关不接受这个号码。") from error
+            raise Unavailable("短信服务暂时连不上，稍后会自动重发。") from error
+        except OSError as error:
+            raise Unavailable("短信服务暂时连不上，稍后会自动重发。") from error
+
+
+class PostRoom:
+    """Sends what goes to an e-mail address by ``mailer``, everything else by ``texter``."""
+
+    def __init__(self, mailer: Mailer, texter: Mailer | None) -> None:
+        self._mailer, self._texter = mailer, texter
+
+    def send(self, letter: Letter, *, at: datetime) -> None:
+        way = self._mailer if "@" in letter.to else self._texter
+        if way is None or not letter.to:
+            raise NoAddress("没有可用的邮箱地址。")
+        way.send(letter, at=at)
+
+
+def open_mailer(mail_url: str, sms_url: str = "") -> Mailer:
+    """For ``MAIL_URL`` (``smtp(s)://…``) and ``SMS_URL`` (``https://…``, may be missing); ``file:///folder`` is a sink for either."""
+    mailer: Mailer = FolderMailer(_folder(mail_url)) if mail_url.startswith("file:") else SmtpMailer(mail_url)
+    if not sms_url:
+        return PostRoom(mailer, None)
+    return PostRoom(mailer, FolderMailer(_folder(sms_url)) if sms_url.startswith("file:") else GatewayTexter(sms_url))
+
+
+def _folder(url: str) -> Path:
+    return Path(urlsplit(url).path)
+
+
+def list_sunk(urls: Iterable[str], limit: int) -> list[dict[str, str]]:
+    """What lies in the sinks among ``urls``, the newest first."""
+    letters = [letter for url in urls if url.startswith("file:") for letter in FolderMailer(_folder(url)).list_letters(limit)]
+    return sorted(letters, key=lambda letter: letter["at"], reverse=True)[:limit]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import configure_mappers
 
 from kernel import web
 from shop import health, wiring
-from shop.accounts.views import know_the_actor
+from shop.accounts.views.actor import know_the_actor
 from shop.config import Config
 from shop.rooms import DOOR_MODULES, import_all, import_models
 

@@ -28,7 +28,7 @@ SETTINGS = {
     "DATA_KEY": "encrypts personal data, 32 bytes as base64",
     "LOG_KEY_FILE": "file with the log's Ed25519 signing key",
     "MAIL_URL": "smtp://user:password@host:587?from=shop@example.cn",
-    "SMS_URL": "address of a text-message gateway; kept for later",
+    "SMS_URL": "text-message gateway, https://user:password@host/path; without it people sign in by e-mail only",
 }
 
 

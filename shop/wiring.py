@@ -10,6 +10,7 @@ from logistics.coldchain.recording import TemperatureChanged
 from logistics.shipments.events import ItemsDispatched, ShipmentDelivered, ShipmentDispatched
 from logistics.shipments.moving import mark_received
 from logistics.shipments.telling import tell_temperature
+from shop.accounts.confirming import CodeAsked
 from shop.accounts.erasing import forget_account
 from shop.assistance.crediting import credit_order, debit_refund
 from shop.assistance.sharing import tell_shares
@@ -20,7 +21,7 @@ from shop.cooperative.erasing import forget_devices, forget_questions
 from shop.invoices.erasing import forget_address
 from shop.notices.erasing import forget_notices
 from shop.notices.following_orders import tell_closed, tell_confirmed, tell_delivered, tell_paid, tell_refunded, tell_shipped
-from shop.notices.telling import tell_person
+from shop.notices.telling import tell_code, tell_person
 from shop.orders.erasing import forget_buyer
 from shop.orders.following import follow_delivered, follow_dispatched
 from shop.orders.forwarding import forward_confirmed, forward_paid
@@ -68,6 +69,7 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (OrderRefunded, tell_refunded),
     (RequestApproved, place_approved),
     (PersonTold, tell_person),
+    (CodeAsked, tell_code),
     (OrderDelivered, ask_inspectors),
     (OrderClosed, return_closed),
     (OrderRefunded, return_refund),

@@ -17,6 +17,7 @@ BEAT = {
     "labels": {"task": "scan.draw_waiting", "schedule": 10.0},
     "old-news": {"task": "kernel.forget", "schedule": 86_400.0},
     "old-sessions": {"task": "accounts.forget", "schedule": 86_400.0},
+    "old-notices": {"task": "notices.forget", "schedule": 86_400.0},
     "old-baskets": {"task": "basket.forget", "schedule": 86_400.0},
     "old-scans": {"task": "scan.forget", "schedule": 86_400.0},
     "orders": {"task": "orders.expire", "schedule": 30.0},
@@ -46,7 +47,7 @@ def create_worker(config: Config) -> Celery:
     """The configured Celery app with every task module imported."""
     from shop import wiring
     from shop.cases import tasks as cases_tasks
-    from shop.notices.tasks import use_mailer
+    from shop.notices.tasks import use_mailer, use_secret_key
     from shop.payments.cashier import open_cashier
     from shop.payments.tasks import use_cashier
     from shop.rooms import TASK_MODULES, import_all
@@ -56,7 +57,8 @@ def create_worker(config: Config) -> Celery:
     import_all(TASK_MODULES)
     configure_mappers()  # once, before the pool forks
     celery = create_clock(config)
-    use_mailer(mail.open_mailer(config.mail_url))
+    use_mailer(mail.open_mailer(config.mail_url, config.sms_url))
+    use_secret_key(config.secret_key)
     use_cashier(open_cashier(config))
     use_store(FileStore(config.files_dir))
     cases_tasks.use_store(FileStore(config.files_dir))

@@ -267,7 +267,7 @@ def sign_in(session: Session, at: datetime) -> Any:
     """Sign a client in as a person: ``sign_in(client, person)``; returns the client."""
     from kernel import clock
     from shop.accounts.signing import open_session
-    from shop.accounts.views import COOKIE_KEY
+    from shop.accounts.views.actor import COOKIE_KEY
 
     def enter(client: FlaskClient, person: Any) -> FlaskClient:
         token = open_session(session, person.id, at=clock.now())

@@ -1,11 +1,11 @@
-"""Logins, sign-in sessions and addresses of a person."""
+"""Logins, one-time codes, sign-in sessions and addresses of a person."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base
@@ -22,6 +22,30 @@ class Login(Base):
     name: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
     created_at: Mapped[datetime]
+
+
+class SignInCode(Base):
+    """One code that was asked for. Its digits stand nowhere: ``one_time_code`` works them out of the row and a secret."""
+
+    __tablename__ = "accounts_code"
+    __table_args__ = (Index("ix_accounts_code_contact", "contact", "id"), CheckConstraint("tries >= 0", name="tries"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    contact: Mapped[str]
+    asked_at: Mapped[datetime] = mapped_column(index=True)
+    expires_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    used_at: Mapped[datetime | None]
+
+
+class Agreement(Base):
+    """That a person agreed to terms and privacy policy, as those pages stood at ``agreed_at``: each version of them is kept."""
+
+    __tablename__ = "accounts_agreement"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"), index=True)
+    agreed_at: Mapped[datetime]
 
 
 class SignInSession(Base):

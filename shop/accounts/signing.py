@@ -1,4 +1,4 @@
-"""Signing up, in and out.
+"""Signing in and out, and the password that some people like to have.
 
 A wrong name and a wrong password give the same sentence and cost the same time, so the door does not tell who has an account.
 """
@@ -6,27 +6,25 @@ A wrong name and a wrong password give the same sentence and cost the same time,
 from __future__ import annotations
 
 import hashlib
-import re
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Person
-from kernel.errors import Conflict, FieldError, Invalid
+from catalog.parties.queries import get_person
+from kernel.errors import Conflict, Invalid
 from kernel.ids import new_token
 from shop.accounts.models import Login, SignInSession
 
 STAYS = timedelta(days=30)
 MIN_PASSWORD = 10
-TAKEN = "这个手机号或邮箱已经注册过，请直接登录。"
+TAKEN = "这个登录名已经有人用了。"
+FRESH = timedelta(minutes=30)
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP password storage, argon2id minimum
 _NOBODY = _hasher.hash("nobody-has-this-password")
-_PHONE = re.compile(r"^1[3-9][0-9]{9}$")
-_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 
 
 def normalise_login(name: str) -> str:
@@ -47,38 +45,10 @@ def add_login(session: Session, person_id: UUID, name: str, password: str, *, at
     return login
 
 
-def sign_up(session: Session, *, name: str, password: str, called: str, at: datetime) -> Person:
-    """Open a consumer's account under a mainland mobile number or an e-mail address. Raises Invalid with every wrong field."""
-    wanted = normalise_login(name)
-    errors = []
-    if not _PHONE.match(wanted) and not _EMAIL.match(wanted):
-        errors.append(FieldError("name", "请填写 11 位手机号或邮箱地址。"))
-    if not called.strip():
-        errors.append(FieldError("called", "请填写怎么称呼您。"))
-    if len(password) < MIN_PASSWORD:
-        errors.append(FieldError("password", "密码至少要 %(count)s 个字符。", {"count": MIN_PASSWORD}))
-    if errors:
-        raise Invalid("有几处需要改一下。", errors=errors)
-    if session.scalar(select(Person.id).where(or_(Person.phone == wanted, Person.email == wanted))):
-        raise Conflict(TAKEN, field="name")
-    is_phone = bool(_PHONE.match(wanted))
-    person = Person(
-        name=called.strip(), phone=wanted if is_phone else None, email=None if is_phone else wanted, is_demo=False, created_at=at
-    )
-    session.add(person)
-    session.flush()
-    add_login(session, person.id, wanted, password, at=at)
-    return person
-
-
 def sign_in(session: Session, *, name: str, password: str, at: datetime) -> str:
     """A fresh session token for the right name and password. Raises Invalid otherwise."""
     login = session.scalar(select(Login).where(Login.name == normalise_login(name)))
-    try:
-        _hasher.verify(login.password_hash if login else _NOBODY, password)
-    except (VerifyMismatchError, InvalidHashError):
-        login = None
-    if login is None:
+    if not _matches(login, password) or login is None:
         raise Invalid("账号或密码不对，请检查后再试。", field="password")
     return open_session(session, login.person_id, at=at)
 
@@ -89,6 +59,71 @@ def open_session(session: Session, person_id: UUID, *, at: datetime) -> str:
     session.add(SignInSession(token_hash=hash_token(token), person_id=person_id, created_at=at, expires_at=at + STAYS))
     session.flush()
     return token
+
+
+def set_password(session: Session, person_id: UUID, *, token: str, current: str, new: str, at: datetime) -> None:
+    """Set or change the password; every other browser is signed out. Raises what ``check_owner`` does, Invalid, Conflict."""
+    check_owner(session, person_id, token=token, current=current, at=at)
+    if len(new) < MIN_PASSWORD:
+        raise Invalid("密码至少要 %(count)s 个字符。", params={"count": MIN_PASSWORD}, field="password")
+    if has_password(session, person_id):
+        session.execute(update(Login).where(Login.person_id == person_id).values(password_hash=_hasher.hash(new)))
+    else:
+        person = get_person(session, person_id)
+        name = person.phone or person.email
+        if name is None:
+            raise Conflict("请先用手机号或邮箱登录一次，再设密码。", field="password")
+        add_login(session, person_id, name, new, at=at)
+    end_sessions(session, person_id, but=token)
+
+
+def remove_password(session: Session, person_id: UUID, *, token: str, current: str, at: datetime) -> None:
+    """Sign in by code only from now on. Raises what ``check_owner`` does, Conflict for somebody no code reaches."""
+    check_owner(session, person_id, token=token, current=current, at=at)
+    person = get_person(session, person_id)
+    if person.phone is None and person.email is None:
+        raise Conflict("您的账号没有手机号和邮箱，去掉密码就登录不了了。", field="current")
+    session.execute(delete(Login).where(Login.person_id == person_id))
+
+
+def has_password(session: Session, person_id: UUID) -> bool:
+    """Whether the person can sign in with one."""
+    return session.scalar(select(Login.id).where(Login.person_id == person_id).limit(1)) is not None
+
+
+def check_owner(session: Session, person_id: UUID, *, token: str, current: str, at: datetime) -> None:
+    """Whether it is the person and not somebody who found the signed-in phone: by a sign-in just now, else by the password they have.
+
+    Raises Invalid for a wrong password, Conflict when there is none and the sign-in is older than ``FRESH``.
+    """
+    if is_fresh(session, token, at=at):
+        return
+    login = session.scalar(select(Login).where(Login.person_id == person_id).limit(1))
+    if login is None:
+        raise Conflict("为了安全，请先退出，用验证码重新登录，再做这一步。", field="current")
+    if not _matches(login, current):
+        raise Invalid("现在的密码不对，请检查后再试。", field="current")
+
+
+def is_fresh(session: Session, token: str, *, at: datetime) -> bool:
+    """Whether the person signed in within ``FRESH``."""
+    since = session.scalar(select(SignInSession.created_at).where(SignInSession.token_hash == hash_token(token)))
+    return since is not None and since > at - FRESH
+
+
+def _matches(login: Login | None, password: str) -> bool:
+    """Whether the password is right; takes the same time when there is nobody to compare with."""
+    try:
+        _hasher.verify(login.password_hash if login else _NOBODY, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+    return login is not None
+
+
+def end_sessions(session: Session, person_id: UUID, *, but: str | None = None) -> None:
+    """Sign the person out everywhere, save the browser with the token ``but``."""
+    ended = delete(SignInSession).where(SignInSession.person_id == person_id)
+    session.execute(ended.where(SignInSession.token_hash != hash_token(but)) if but else ended)
 
 
 def sign_out(session: Session, token: str) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from kernel.errors import NotFound
-from kernel.mail import FolderMailer
+from kernel.mail import list_sunk
 from kernel.web import everyone
 from shop.config import Config
 from shop.demo.keys import list_doors
@@ -34,6 +32,6 @@ def tour() -> ResponseReturnValue:
 @bp.get("/mail")
 @everyone
 def mail() -> ResponseReturnValue:
-    url = _demo().mail_url
-    letters = FolderMailer(Path(urlsplit(url).path)).list_letters(limit=60) if url.startswith("file:") else []
+    config = _demo()
+    letters = list_sunk((config.mail_url, config.sms_url), limit=60)
     return render_template("demo/mail.html", letters=[letter | {"at": datetime.fromisoformat(letter["at"])} for letter in letters])

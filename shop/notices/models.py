@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, choice
@@ -24,17 +24,22 @@ class NoticeState(enum.StrEnum):
 
 
 class Notice(Base):
-    """A message. ``kind`` and ``params`` give the words in the reader's language; ``key`` is unique, so each thing is told once."""
+    """A message. ``kind`` and ``params`` give the words in the reader's language; ``key`` is unique, so each thing is told once.
+
+    It goes to ``person_id``, or to ``address`` (phone or e-mail) where nobody is known yet.
+    """
 
     __tablename__ = "notices_notice"
     __table_args__ = (
+        CheckConstraint("(person_id IS NULL) <> (address IS NULL)", name="addressee"),
         Index("ix_notices_notice_person", "person_id", "id"),
         Index("ix_notices_notice_unsent", "not_before", postgresql_where="state IN ('queued', 'sending')"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     key: Mapped[str] = mapped_column(unique=True)
-    person_id: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"))
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("parties_person.id"))
+    address: Mapped[str | None]
     kind: Mapped[str]
     params: Mapped[dict[str, Any]]
     order_code: Mapped[str | None] = mapped_column(index=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,13 +28,14 @@ def send_notice(
 
 @dataclass(frozen=True)
 class NoticeDraft:
-    """A message to be queued, as ``send_notice`` takes it."""
+    """A message to be queued, as ``send_notice`` takes it; ``address`` in place of a person where nobody is known yet."""
 
-    person_id: UUID
+    person_id: UUID | None
     kind: str
     key: str
     params: Mapping[str, str]
     order_code: str | None
+    address: str | None = None
 
 
 def send_notices(session: Session, drafts: Sequence[NoticeDraft], *, at: datetime) -> None:
@@ -44,8 +45,9 @@ def send_notices(session: Session, drafts: Sequence[NoticeDraft], *, at: datetim
         return
     rows = [
         {
-            "id": uuid7(), "key": draft.key, "person_id": draft.person_id, "kind": draft.kind, "params": dict(draft.params),
-            "order_code": draft.order_code, "state": NoticeState.QUEUED, "tries": 0, "created_at": at, "not_before": at,
+            "id": uuid7(), "key": draft.key, "person_id": draft.person_id, "address": draft.address, "kind": draft.kind,
+            "params": dict(draft.params), "order_code": draft.order_code, "state": NoticeState.QUEUED, "tries": 0, "created_at": at,
+            "not_before": at,
         }
         for draft in drafts
     ]  # fmt: skip
@@ -98,3 +100,8 @@ def note_failed(session: Session, notice_id: UUID, error: str, *, at: datetime, 
 def mark_read(session: Session, person_id: UUID, *, at: datetime) -> None:
     """The person has seen their messages."""
     session.execute(update(Notice).where(Notice.person_id == person_id, Notice.read_at.is_(None)).values(read_at=at))
+
+
+def forget_unknown(session: Session, *, before: datetime) -> None:
+    """Delete what was sent to nobody known: it has done its work, and the address is all that is left of it."""
+    session.execute(delete(Notice).where(Notice.address.is_not(None), Notice.created_at < before))

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Person
+from catalog.parties.queries import get_person
 from kernel import clock, mail
 from kernel.db import reading, work
 from kernel.errors import Problem
 from kernel.tasks import celery
+from shop.accounts.confirming import LASTS
+from shop.accounts.models import SignInCode
+from shop.accounts.one_time_code import derive
 from shop.notices import notifying
 from shop.notices.models import Notice
-from shop.notices.wording import words_of
+from shop.notices.wording import SIGN_IN_CODE, words_of
 
 _mailer: list[mail.Mailer] = []
+_secret: list[str] = []
+UNKNOWN_KEPT = timedelta(days=1)
 
 
 def use_mailer(mailer: mail.Mailer) -> None:
     """Set where letters go; called once per process."""
     _mailer[:] = [mailer]
+
+
+def use_secret_key(secret_key: str) -> None:
+    """Set what one-time codes are worked out from; called once per process."""
+    _secret[:] = [secret_key]
+
+
+@celery.task(name="notices.forget")
+def forget() -> None:
+    """Once a day."""
+    with work() as session:
+        notifying.forget_unknown(session, before=clock.now() - UNKNOWN_KEPT)
 
 
 @celery.task(name="notices.send_due")
@@ -36,9 +54,12 @@ def send_one(notice_id: UUID) -> bool:
     """Send one message; False when it could not be sent or somebody else has it."""
     with work() as session:
         notice = notifying.claim_notice(session, notice_id, at=clock.now())
-        letter = _letter(session, notice) if notice is not None else None
-    if letter is None:
-        return False
+        if notice is None:
+            return False
+        letter = _letter(session, notice)
+        if letter is None:
+            notifying.note_failed(session, notice_id, "too late", at=clock.now(), final=True)
+            return False
     try:
         _mailer[0].send(letter, at=clock.now())
     except Exception as error:  # whatever it is, it is this letter's trouble and not the next one's
@@ -51,8 +72,21 @@ def send_one(notice_id: UUID) -> bool:
     return True
 
 
-def _letter(session: Session, notice: Notice) -> mail.Letter:
-    person = session.get(Person, notice.person_id)
-    assert person is not None
-    subject, text = words_of(notice.kind, notice.params, lambda sentence: sentence)
-    return mail.Letter(key=f"notice-{notice.id}", to=person.email or person.phone or "", subject=f"【山海集】{subject}", text=text)
+def _letter(session: Session, notice: Notice) -> mail.Letter | None:
+    """The message in words; None when there is no use in it any more."""
+    params = dict(notice.params)
+    if notice.kind == SIGN_IN_CODE:
+        code = session.get(SignInCode, UUID(params["code_id"]))
+        if code is None or code.used_at is not None or code.expires_at <= clock.now():
+            return None
+        params |= {"code": derive(_secret[0], code.id, code.contact), "minutes": int(LASTS.total_seconds()) // 60}
+    subject, text = words_of(notice.kind, params, lambda sentence: sentence)
+    return mail.Letter(key=f"notice-{notice.id}", to=_reach(session, notice), subject=f"【山海集】{subject}", text=text)
+
+
+def _reach(session: Session, notice: Notice) -> str:
+    """Where it goes: an e-mail address or a phone number."""
+    if notice.person_id is None:
+        return notice.address or ""
+    person = get_person(session, notice.person_id)
+    return person.email or person.phone or ""

@@ -1,4 +1,4 @@
-"""Tell a person what another room has to say to them."""
+"""Tell a person, or whoever is at an address, what another room has to say to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from shop.notices.notifying import send_notice
+from shop.accounts.confirming import CodeAsked
+from shop.accounts.models import SignInCode
+from shop.notices.notifying import NoticeDraft, send_notice, send_notices
+from shop.notices.wording import SIGN_IN_CODE
 
 
 class ForAPerson(Protocol):
@@ -40,3 +43,12 @@ def tell_person(session: Session, event: ForAPerson) -> None:
         order_code=event.order_code,
         at=event.at,
     )
+
+
+def tell_code(session: Session, event: CodeAsked) -> None:
+    """Reaction: queue the one-time code. The row names it; its digits are worked out when it is sent."""
+    code = session.get(SignInCode, event.code_id)
+    if code is None:
+        return
+    draft = NoticeDraft(None, SIGN_IN_CODE, f"{SIGN_IN_CODE}:{code.id}", {"code_id": str(code.id)}, None, code.contact)
+    send_notices(session, [draft], at=event.at)

@@ -212,7 +212,7 @@ class House:
         """`blueprint.parameter` or `endpoint.parameter` → the code of something that is here."""
         digest, nobody = "0" * 64, str(uuid4())
         found: dict[str, object] = {
-            "accounts.address_id": self.address.id,
+            "addresses.address_id": self.address.id,
             "areas.code": "640323",
             "backoffice.review_id": self.review.id,
             "backoffice.row_id": self.parked.id,

@@ -102,7 +102,7 @@ def readers(browser: Browser, running: Running, login: str) -> tuple[Reader, Rea
     if login:
         page.fill("main [name=name]", login)
         page.fill("main [name=password]", running.password(login))
-        page.click("main button")
+        page.click("main form[action='/sign-in'] button")
     state = context.storage_state()
     context.close()
     found = []

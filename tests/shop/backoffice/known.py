@@ -15,6 +15,7 @@ from kernel.db import Base
 from shop import wiring
 from shop.accounts import signing
 from shop.accounts.addressing import add_address
+from shop.accounts.confirming import enter_account
 from shop.cases.claiming import ask_about_order
 from shop.cases.handling import open_case
 from shop.cases.states import CaseKind
@@ -69,7 +70,9 @@ class Known:
             )
         answer_question(session, make_actor(session, Role.county_officer), question.id, f"{FARMER}家按三亩算", at=AT)
         mark_paid(session, self.clerk, delivery_id=self.delivery.id, at=AT)
-        self.person: Person = signing.sign_up(session, name=PHONE, password="harvest-moon-7", called=BUYER, at=AT)
+        self.person: Person = enter_account(session, PHONE, at=AT)
+        self.person.name = BUYER
+        signing.add_login(session, self.person.id, PHONE, "harvest-moon-7", at=AT)
         signing.open_session(session, self.person.id, at=AT)
         self.buyer = get_actor(session, self.person.id)
         self._shop(session)

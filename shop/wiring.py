@@ -10,6 +10,7 @@ from logistics.coldchain.recording import TemperatureChanged
 from logistics.shipments.events import ItemsDispatched, ShipmentDelivered, ShipmentDispatched
 from logistics.shipments.moving import mark_received
 from logistics.shipments.telling import tell_temperature
+from shop.accounts.claiming import GuestClaimed
 from shop.accounts.confirming import CodeAsked
 from shop.accounts.erasing import forget_account
 from shop.assistance.crediting import credit_order, debit_refund
@@ -35,6 +36,7 @@ from shop.procurement.models.requests import PersonTold, RequestApproved
 from shop.procurement.ordering import place_approved, return_closed
 from shop.procurement.settling import settle_payment
 from shop.rooms import import_models
+from shop.storefront.adopting import adopt_guest
 from traceability.epcis import destinations
 from traceability.epcis.capturing import DocumentReceived, PartnerEventsStored, store_document
 from traceability.epcis.following import follow_partner
@@ -70,6 +72,7 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (RequestApproved, place_approved),
     (PersonTold, tell_person),
     (CodeAsked, tell_code),
+    (GuestClaimed, adopt_guest),
     (OrderDelivered, ask_inspectors),
     (OrderClosed, return_closed),
     (OrderRefunded, return_refund),

@@ -19,6 +19,7 @@ BEAT = {
     "old-sessions": {"task": "accounts.forget", "schedule": 86_400.0},
     "old-notices": {"task": "notices.forget", "schedule": 86_400.0},
     "old-baskets": {"task": "basket.forget", "schedule": 86_400.0},
+    "old-guests": {"task": "storefront.forget_guests", "schedule": 86_400.0},
     "old-scans": {"task": "scan.forget", "schedule": 86_400.0},
     "orders": {"task": "orders.expire", "schedule": 30.0},
     "refunds": {"task": "payments.send_refunds", "schedule": 5.0, "options": {"expires": 30}},

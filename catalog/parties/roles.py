@@ -48,7 +48,8 @@ PLATFORM_ROLES = frozenset({Role.operator, Role.auditor})
 class Actor:
     """The one who acts: a person with roles by organisation id, an API key of an organisation, or the system itself.
 
-    ``operator`` is membership in the platform's own organisation; ``label`` is what audit records keep.
+    ``operator`` is membership in the platform's own organisation; ``label`` is what audit records keep; a ``guest`` is a person who buys
+    without an account.
     """
 
     person_id: UUID | None
@@ -57,6 +58,7 @@ class Actor:
     operator: bool = False
     label: str = ""
     system: bool = False
+    guest: bool = False
 
     @property
     def signed_in(self) -> bool:

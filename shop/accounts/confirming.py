@@ -17,6 +17,7 @@ from catalog.parties.models import Person
 from catalog.parties.queries import find_person
 from kernel.errors import Problem
 from kernel.outbox import Event, publish
+from shop.accounts.claiming import claim_guests
 from shop.accounts.contact import is_phone, mask_contact
 from shop.accounts.models import Agreement, SignInCode
 from shop.accounts.one_time_code import derive, is_right
@@ -85,9 +86,16 @@ def enter_account(session: Session, contact: str, *, at: datetime) -> Person:
         person = Person(name=mask_contact(contact), phone=phone, email=email, is_demo=False, created_at=at)
         session.add(person)
         session.flush()
-    session.add(Agreement(person_id=person.id, agreed_at=at))
-    session.flush()
+    agree(session, person.id, at=at)
+    if phone is not None:
+        claim_guests(session, person.id, phone, at=at)
     return person
+
+
+def agree(session: Session, person_id: UUID, *, at: datetime) -> None:
+    """Record that the person ticked terms and privacy policy."""
+    session.add(Agreement(person_id=person_id, agreed_at=at))
+    session.flush()
 
 
 def forget_codes(session: Session, *, at: datetime) -> None:

@@ -48,6 +48,19 @@ class Agreement(Base):
     agreed_at: Mapped[datetime]
 
 
+class Guest(Base):
+    """A person who buys without an account: known by nothing but a browser's session and the ``phone`` their orders are asked after by.
+
+    The row goes when somebody confirms the phone and takes the orders into an account, or when the person is erased.
+    """
+
+    __tablename__ = "accounts_guest"
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"), primary_key=True)
+    phone: Mapped[str] = mapped_column(index=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class SignInSession(Base):
     """One signed-in browser. Only the SHA-256 of its token is kept, so the table opens no door."""
 

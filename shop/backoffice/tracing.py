@@ -14,7 +14,7 @@ from catalog.parties.erasing import SubjectKind
 from catalog.parties.models import Consent, Household, HouseholdCard, Membership, Organization, Person
 from kernel.errors import NotFound, Term
 from kernel.ids import normalise_code
-from shop.accounts.models import Address, Login, SignInSession
+from shop.accounts.models import Address, Guest, Login, SignInSession
 from shop.basket.models import Basket
 from shop.cases.models import Case
 from shop.invoices.models import InvoiceRequest
@@ -92,6 +92,7 @@ def find_subject(session: Session, text: str) -> tuple[SubjectKind, UUID] | None
             select(Order.buyer_person_id).where(Order.code == normalise_code(typed), Order.kind == OrderKind.CONSUMER),
         ),
         (SubjectKind.PERSON, select(Person.id).where(Person.phone == typed)),
+        (SubjectKind.PERSON, select(Guest.person_id).where(Guest.phone == typed)),
         (SubjectKind.PERSON, select(Person.id).where(Person.email == typed.lower())),
     ]
     if number.isascii() and number.isdigit() and len(number) < 10:

@@ -48,9 +48,9 @@ def take_out(session: Session, owner: Owner, skus: list[str]) -> None:
         _remove(session, basket, list(ids))
 
 
-def merge_on_sign_in(session: Session, person_id: UUID, token: str, *, at: datetime) -> None:
-    """Move a browser's basket into the person's: of a product in both, the larger number stays, so merging twice changes nothing."""
-    guest = find_basket(session, Owner(token=token), lock=True)
+def merge_on_sign_in(session: Session, person_id: UUID, owner: Owner, *, at: datetime) -> None:
+    """Move a browser's or a guest's basket into the person's: of a product in both, the larger number stays, so twice changes nothing."""
+    guest = find_basket(session, owner, lock=True)
     if guest is None:
         return
     basket = _open_basket(session, Owner(person_id=person_id), at)

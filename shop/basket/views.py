@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -14,6 +16,7 @@ from kernel.errors import Invalid
 from kernel.ids import new_token
 from kernel.web import everyone, local_target, once
 from shop.accounts.queries import list_addresses
+from shop.accounts.views.actor import GUEST
 from shop.basket import filling
 from shop.basket.models import MOST_BOXES
 from shop.basket.queries import Owner, count_boxes, view_basket
@@ -36,10 +39,12 @@ def take_over() -> None:
         return
     if request.endpoint and request.endpoint.endswith("static"):
         return
-    token = session.pop(TOKEN, None)
+    token, guest = session.pop(TOKEN, None), session.pop(GUEST, None)
     with work() as open_session:
         if token:
-            filling.merge_on_sign_in(open_session, person_id, token, at=clock.now())
+            filling.merge_on_sign_in(open_session, person_id, Owner(token=token), at=clock.now())
+        if guest:
+            filling.merge_on_sign_in(open_session, person_id, Owner(person_id=UUID(guest)), at=clock.now())
         session[COUNT] = count_boxes(open_session, Owner(person_id=person_id))
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from catalog.parties.queries import get_person
 from kernel import clock, mail
 from kernel.db import reading, work
 from kernel.errors import Problem
@@ -15,6 +14,7 @@ from kernel.tasks import celery
 from shop.accounts.confirming import LASTS
 from shop.accounts.models import SignInCode
 from shop.accounts.one_time_code import derive
+from shop.accounts.queries import find_reach
 from shop.notices import notifying
 from shop.notices.models import Notice
 from shop.notices.wording import SIGN_IN_CODE, words_of
@@ -86,7 +86,4 @@ def _letter(session: Session, notice: Notice) -> mail.Letter | None:
 
 def _reach(session: Session, notice: Notice) -> str:
     """Where it goes: an e-mail address or a phone number."""
-    if notice.person_id is None:
-        return notice.address or ""
-    person = get_person(session, notice.person_id)
-    return person.email or person.phone or ""
+    return find_reach(session, notice.person_id) if notice.person_id is not None else notice.address or ""

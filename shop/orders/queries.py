@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from catalog.parties.models import Actor
 from kernel.errors import NotFound
+from shop.accounts.models import Guest
 from shop.orders.cancelling import check_buyer
 from shop.orders.models import Order, SubOrder
 from shop.orders.states import OrderState
@@ -25,6 +27,19 @@ def get_order(session: Session, code: str, actor: Actor | None = None) -> Order:
     if actor is not None:
         check_buyer(order, actor)
     return order
+
+
+def find_guest_order(session: Session, code: str) -> tuple[Order, str] | None:
+    """An order bought without an account, with the phone it is asked after by; None for any other, whoever asks."""
+    query = select(Order, Guest.phone).join(Guest, Guest.person_id == Order.buyer_person_id).where(Order.code == code)
+    row = session.execute(query.options(_WHOLE)).one_or_none()
+    return (row[0], row[1]) if row is not None else None
+
+
+def knows_phone(order: Order, phone: str, tail: str) -> bool:
+    """Whether ``tail`` are the last four digits of the buyer's or the recipient's phone."""
+    known = [phone[-4:], str(order.address["phone"])[-4:]]
+    return len(tail) == 4 and any(hmac.compare_digest(digits.encode(), tail.encode("utf-8", "replace")) for digits in known)
 
 
 def list_orders_of(

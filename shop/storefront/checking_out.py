@@ -20,6 +20,7 @@ from shop.basket.filling import take_out
 from shop.basket.queries import Owner
 from shop.orders.models import Order
 from shop.orders.placing import OrderDraft, place_order
+from shop.storefront.rationing import ration_guests
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def check_out(session: Session, actor: Actor, checkout: Checkout, *, at: datetim
 
     The same page sent again gives the same order.
     """
-    assert actor.person_id is not None, "the door asks people to sign in"
+    assert actor.person_id is not None, "the door makes a guest of whoever did not sign in"
     address = get_own_address(session, actor.person_id, checkout.address_id)
     if not checkout.no_return_agreed and must_agree(session, list(checkout.lines)):
         raise Invalid("请先勾选：我知道生鲜商品不支持七天无理由退货。", field="no_return")
@@ -50,6 +51,7 @@ def check_out(session: Session, actor: Actor, checkout: Checkout, *, at: datetim
         no_return_agreed=checkout.no_return_agreed,
     )
     order = place_order(session, actor, draft, at=at)
+    ration_guests(session, actor, order, at=at)
     take_out(session, Owner(person_id=actor.person_id), list(checkout.lines))
     return order
 

@@ -253,6 +253,7 @@ class House:
             "epcis.query_name": "nothing",
             "epcis.subscription_id": nobody,
             "events.event_id": self.event.id if self.event else nobody,
+            "found.code": self.order.code,
             "households.household_id": self.household.id if self.household else nobody,
             "imports.import_id": nobody,
             "invoices.code": self.invoice.code,

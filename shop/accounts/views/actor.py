@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, g, request, session
 
+from catalog.parties.access import current_actor
 from catalog.parties.models import ANONYMOUS
 from kernel import clock
 from kernel.db import reading, work
@@ -15,6 +16,8 @@ from shop.accounts.queries import find_actor
 from shop.accounts.workplaces import list_workplaces
 
 COOKIE_KEY = "sid"
+GUEST = "guest_before"
+"""Cookie: the guest this browser was until somebody signed in, whose basket goes along."""
 
 
 def know_the_actor(app: Flask) -> None:
@@ -47,12 +50,14 @@ def begin(token: str) -> None:
 
     The session this browser had before ends on the server too.
     """
-    before = session.get(COOKIE_KEY)
+    before, actor = session.get(COOKIE_KEY), current_actor()
     if before:
         with work() as open_session:
             signing.sign_out(open_session, before)
     kept = {name: session[name] for name in ("lang", "basket") if name in session}
     session.clear()
     session.update(kept)
+    if actor.guest:
+        session[GUEST] = str(actor.person_id)
     session[COOKIE_KEY] = token
     session.permanent = True

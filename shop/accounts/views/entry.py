@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from kernel.errors import Invalid, Problem
 from kernel.web import everyone, limiter, local_target, once
 from shop.accounts import confirming, signing
 from shop.accounts.contact import is_phone, mask_contact, parse_contact
+from shop.accounts.queries import has_guests
 from shop.accounts.views.actor import COOKIE_KEY, begin
 
 bp = Blueprint("accounts", __name__, template_folder="../templates")
@@ -127,12 +128,15 @@ def confirm_code() -> ResponseReturnValue:
     with work() as open_session:
         at, secret = clock.now(), current_app.config["SHANHAI"].secret_key
         right = confirming.use_code(open_session, secret, contact, request.form.get("code", "")[:20], at=at)
-        token = (
-            signing.open_session(open_session, confirming.enter_account(open_session, contact, at=at).id, at=at) if right else ""
-        )
-    if not token:
+        if right:
+            claimed = has_guests(open_session, contact)
+            person = confirming.enter_account(open_session, contact, at=at)
+            token = signing.open_session(open_session, person.id, at=at)
+    if not right:
         return _code_page({"code": _("验证码不对或过期了。请核对后再试，或重新获取。")}), Invalid.status
     begin(token)
+    if claimed:
+        flash(_("没登录时用这个号码买的，正在存进账号，几秒后刷新就能看到。"), "ok")
     return redirect(local_target(target))
 
 

@@ -15,15 +15,18 @@ from catalog.parties.models import Role
 from catalog.parties.queries import map_organizations
 from catalog.products.models import ReturnClass
 from kernel import clock
-from kernel.db import reading
+from kernel.db import reading, work
 from kernel.errors import Invalid, Problem
 from kernel.ids import new_token
 from kernel.money import Money
-from kernel.web import once
-from shop.accounts import addressing
+from kernel.web import everyone, limiter, once
+from shop.accounts import addressing, signing
+from shop.accounts.claiming import open_guest
+from shop.accounts.confirming import agree
 from shop.accounts.queries import list_addresses
+from shop.accounts.views.actor import begin
 from shop.basket.queries import Owner, count_boxes, view_basket
-from shop.basket.views import COUNT
+from shop.basket.views import COUNT, current_owner
 from shop.orders.placing import MAX_LINES, PAY_WITHIN, TRANSFER_WITHIN, PriceChanged
 from shop.payments.queries import takes_online
 from shop.storefront.checking_out import Checkout, check_out
@@ -33,22 +36,21 @@ bp = Blueprint("checkout", __name__, template_folder="../templates")
 
 
 @bp.get("/checkout")
-@require(Role.consumer)
+@everyone
 def show() -> ResponseReturnValue:
-    """Where to, what, and what it comes to (``?address=`` picks one of several)."""
+    """Where to, what, and what it comes to (``?address=`` picks one of several); a stranger gives an address and becomes a guest."""
     return _page(_uuid(request.args.get("address")), {}, {}) or redirect(url_for("basket.show"))
 
 
 def _page(picked: UUID | None, form: object, errors: object, *, changed: PriceChanged | None = None) -> str | None:
     """The page; None when nothing in the basket can be bought."""
     actor, at = current_actor(), clock.now()
-    assert actor.person_id is not None
     with reading() as open_session:
-        addresses = list_addresses(open_session, actor.person_id)
+        addresses = list_addresses(open_session, actor.person_id) if actor.person_id else []
         address = next((row for row in addresses if row.id == picked), addresses[0] if addresses else None)
         view = view_basket(
             open_session,
-            Owner(person_id=actor.person_id),
+            current_owner(),
             province_code=address.province_code if address else None,
             at=at,
             gettext=_,
@@ -71,6 +73,7 @@ def _page(picked: UUID | None, form: object, errors: object, *, changed: PriceCh
             errors=errors,
             changed=changed,
             adding=bool(request.args.get("new")) or not addresses,
+            stranger=not actor.signed_in,
         )
 
 
@@ -82,12 +85,18 @@ def _again(page: str | None, problem: Problem) -> ResponseReturnValue:
     return redirect(url_for("basket.show"))
 
 
+def _of_strangers() -> bool:
+    """Only they are held to a few new guests; whoever has a name adds addresses as they like."""
+    return current_actor().signed_in
+
+
 @bp.post("/checkout/address")
-@require(Role.consumer)
+@everyone
+@limiter.limit("10 per minute; 60 per hour", exempt_when=_of_strangers)
 def add_address() -> ResponseReturnValue:
-    """A new address, then back to the checkout with it."""
+    """A new address, then back to the checkout with it. A stranger becomes a guest by it (form: agree, contact_phone if another)."""
     try:
-        return _add_address()
+        return _add_address() if current_actor().signed_in else _begin_as_guest()
     except Invalid as problem:
         return _again(_page(None, request.form, problem.by_field(_)), problem)
 
@@ -97,6 +106,22 @@ def _add_address(open_session: Session) -> ResponseReturnValue:
     person_id = current_actor().person_id
     assert person_id is not None
     address = addressing.add_address(open_session, person_id, request.form, at=clock.now())
+    session[PROVINCE] = address.province_code
+    return redirect(url_for(".show", address=address.id))
+
+
+def _begin_as_guest() -> ResponseReturnValue:
+    if request.form.get("agree") != "1":
+        raise Invalid("请先看过用户协议和隐私政策，同意后勾选。", field="agree")
+    with work() as open_session:
+        at = clock.now()
+        phone = request.form.get("contact_phone", "").strip()[:40] or request.form.get("phone", "")[:40]
+        typed = addressing.check_address(open_session, request.form)
+        guest = open_guest(open_session, phone, at=at)
+        agree(open_session, guest.id, at=at)
+        address = addressing.add_address(open_session, guest.id, typed, at=at)
+        token = signing.open_session(open_session, guest.id, at=at)
+    begin(token)
     session[PROVINCE] = address.province_code
     return redirect(url_for(".show", address=address.id))
 

@@ -79,7 +79,9 @@ def robots() -> ResponseReturnValue:
     if current_app.config["SHANHAI"].demo:
         lines.append("Disallow: /")
     else:
-        lines += [f"Disallow: {path}" for path in ("/basket", "/checkout", "/orders", "/account", "/sign-in", "/pay")]
+        lines += [
+            f"Disallow: {path}" for path in ("/basket", "/checkout", "/orders", "/account", "/sign-in", "/find-order", "/pay")
+        ]
         lines.append(f"Sitemap: {url_for('.sitemap', _external=True)}")
     return Response("\n".join(lines) + "\n", mimetype="text/plain")
 

@@ -79,7 +79,7 @@ def test_signing_in_keeps_the_basket(session: Session, at: datetime) -> None:
     add_boxes(session, GUEST, both.sku, 3, at=at)
     add_boxes(session, GUEST, guests.sku, 2, at=at)
     for _ in range(2):
-        merge_on_sign_in(session, person.id, GUEST.token or "", at=at)
+        merge_on_sign_in(session, person.id, GUEST, at=at)
     assert contents(session, mine) == {both.sku: 3, guests.sku: 2}
     assert session.scalar(select(func.count()).select_from(Basket)) == 1, "the browser's is gone"
 
@@ -89,7 +89,7 @@ def test_merging_never_makes_fewer(session: Session, at: datetime) -> None:
     mine = Owner(person_id=person.id)
     add_boxes(session, mine, product.sku, 5, at=at)
     add_boxes(session, GUEST, product.sku, 3, at=at)
-    merge_on_sign_in(session, person.id, GUEST.token or "", at=at)
+    merge_on_sign_in(session, person.id, GUEST, at=at)
     assert contents(session, mine) == {product.sku: 5}
 
 

@@ -1,0 +1,84 @@
+"""An order bought without an account, found by its code and the end of a phone number: to be read, and nothing more.
+
+Four digits are no password. What can be guessed shows no street and lets nobody pay, cancel or complain: for that the phone is confirmed.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from catalog.areas.queries import list_areas
+from catalog.parties.queries import map_organizations
+from kernel import clock
+from kernel.db import reading
+from kernel.errors import Invalid
+from kernel.ids import normalise_code
+from kernel.web import everyone, language, limiter
+from logistics.shipments.queries import get_tracking
+from logistics.shipments.states import SHIPMENT_FLOW
+from shop.orders.queries import find_guest_order, knows_phone
+from shop.orders.states import STATES
+from shop.storefront.timeline import tell_order
+
+bp = Blueprint("found", __name__, template_folder="../templates")
+FOUND = "found"
+"""Cookie: the order this browser may read, and until when."""
+MAY_READ = 3600  # seconds
+
+
+@bp.get("/find-order")
+@everyone
+def ask() -> ResponseReturnValue:
+    """The form (code, tail)."""
+    return _form({})
+
+
+def _form(errors: dict[str, str], code: str = "") -> str:
+    return render_template("storefront/find_order.html", form=request.form or {"code": code[:40]}, errors=errors)
+
+
+def _code_tried() -> str:
+    """Guessing the digits of one order is slowed down wherever it comes from."""
+    return f"find-order:{normalise_code(request.form.get('code', '')[:40])}"
+
+
+@bp.post("/find-order")
+@everyone
+@limiter.limit("10 per minute; 60 per hour")
+@limiter.limit("10 per hour; 30 per day", key_func=_code_tried)
+def find() -> ResponseReturnValue:
+    """The same sentence for an order that is not there, that somebody with an account bought, and for the wrong digits."""
+    code, tail = normalise_code(request.form.get("code", "")[:40]), request.form.get("tail", "").strip()[:10]
+    with reading() as open_session:
+        bought = find_guest_order(open_session, code)
+    if bought is None or not knows_phone(*bought, tail):
+        return _form({"code": _("没有找到这张订单。请核对订单号和手机号后四位；登录后买的，请登录查看。")}), Invalid.status
+    session[FOUND] = [code, int(clock.now().timestamp()) + MAY_READ]
+    return redirect(url_for(".show", code=code))
+
+
+@bp.get("/find-order/<code>")
+@everyone
+def show(code: str) -> ResponseReturnValue:
+    """The order, for an hour after it was found; otherwise the form again, whether or not there is such an order."""
+    found, until = session.get(FOUND, ("", 0))
+    if found != code or until < clock.now().timestamp():
+        return _form({}, code), 404
+    with reading() as open_session:
+        bought = find_guest_order(open_session, code)
+        if bought is None:  # it went into an account meanwhile
+            return _form({}, code), 404
+        order = bought[0]
+        tracking = get_tracking(open_session, order.code)
+        return render_template(
+            "storefront/found.html",
+            order=order,
+            sellers=map_organizations(open_session, [part.seller_id for part in order.sub_orders]),
+            province=list_areas(open_session, [order.province_code]).get(order.province_code),
+            state=STATES.label(order.state),
+            timeline=tell_order(order, tracking, _, english=language() == "en"),
+            tracking=tracking,
+            shipment_labels=SHIPMENT_FLOW.labels,
+        )

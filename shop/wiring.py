@@ -15,6 +15,7 @@ from shop.accounts.confirming import CodeAsked
 from shop.accounts.erasing import forget_account
 from shop.assistance.crediting import credit_order, debit_refund
 from shop.assistance.sharing import tell_shares
+from shop.basket.couponing import return_coupon
 from shop.basket.erasing import forget_basket
 from shop.cases.erasing import forget_words
 from shop.config import Config, is_public
@@ -56,6 +57,7 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (PaymentRefunded, settle_refund),
     (MoneyToReturn, return_money),
     (OrderClosed, refund_closed),
+    (OrderClosed, return_coupon),
     (ItemsDispatched, tell_shares),
     (OrderPaid, credit_order),
     (OrderRefunded, debit_refund),

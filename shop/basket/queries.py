@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from catalog.parties.models import Actor, Organization
 from catalog.prices.queries import find_prices
 from catalog.prices.quoting import NotDeliverable, Quote, SellerQuote
 from catalog.products.listing import why_not_on_sale_many
@@ -18,7 +19,8 @@ from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import Gettext
 from logistics.stock.queries import available
-from shop.basket.models import Basket, BasketLine
+from shop.basket.couponing import find_discount
+from shop.basket.models import Basket, BasketLine, Coupon, CouponUse
 from shop.orders.pricing import PricedOrder, price_lines
 
 
@@ -146,6 +148,17 @@ def view_basket(session: Session, owner: Owner, *, province_code: str | None, at
     return BasketView(rows, apart, priced, trouble)
 
 
+def with_coupon(
+    session: Session, view: BasketView, actor: Actor, code: str, *, province_code: str | None, at: datetime
+) -> BasketView:
+    """The same basket less a coupon. Raises NotFound, Forbidden, CouponRefused with the reason."""
+    if view.priced is None:
+        return view
+    discount = find_discount(session, actor, code, view.priced.quote, view.priced.sellers, at=at)
+    where = None if view.trouble else province_code
+    return replace(view, priced=price_lines(session, view.wants, province_code=where, at=at, discounts=[discount]))
+
+
 def _why_not(
     session: Session, lines: Sequence[tuple[Product, int]], at: datetime, gettext: Gettext
 ) -> Mapping[UUID, Sequence[str]]:
@@ -166,3 +179,41 @@ def _price(
         return price_lines(session, wants, province_code=province_code, at=at), None
     except NotDeliverable as problem:
         return price_lines(session, wants, province_code=None, at=at), problem.text(gettext)
+
+
+@dataclass(frozen=True)
+class IssuedCoupon:
+    """A coupon as its seller sees it; ``uses`` counts the orders that keep it."""
+
+    coupon: Coupon
+    seller: Organization
+    uses: int
+
+    def state(self, on: date) -> str:
+        """What can be done with it on that day: a key of COUPON_STATE_LABELS."""
+        coupon = self.coupon
+        if coupon.ended_at is not None or (coupon.valid_to is not None and coupon.valid_to < on):
+            return "over"
+        if coupon.valid_from > on:
+            return "ahead"
+        return "open" if coupon.spent_fen + coupon.off_fen <= coupon.budget_fen else "spent"
+
+
+def list_coupons(
+    session: Session, seller_ids: Collection[UUID] | None, *, after: UUID | None = None, limit: int = 50
+) -> list[IssuedCoupon]:
+    """Coupons of these sellers (None: of all), newest first; ``after`` is the key of the last one shown."""
+    uses = select(func.count()).where(CouponUse.coupon_id == Coupon.id, CouponUse.returned_at.is_(None)).correlate(Coupon)
+    query = select(Coupon, Organization, uses.scalar_subquery()).join(Organization, Organization.id == Coupon.seller_id)
+    if seller_ids is not None:
+        query = query.where(Coupon.seller_id.in_(seller_ids))
+    if after is not None:
+        query = query.where(Coupon.id < after)
+    return [IssuedCoupon(*row) for row in session.execute(query.order_by(Coupon.id.desc()).limit(limit))]
+
+
+def list_sellers(session: Session, among: Collection[UUID] | None, *, limit: int = 300) -> Sequence[Organization]:
+    """Organisations that sell something (of these, None: of all), by code."""
+    sells = exists().where(Product.seller_id == Organization.id)
+    query = select(Organization).where(sells).order_by(Organization.code).limit(limit)
+    return session.scalars(query if among is None else query.where(Organization.id.in_(among))).all()

@@ -1,7 +1,8 @@
-"""The doors of the basket. Works without JavaScript: each line is a form of its own."""
+"""The doors of the basket and of coupons. Works without JavaScript: each line is a form of its own."""
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
@@ -9,20 +10,25 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from catalog.parties.access import current_actor
+from catalog.parties.access import current_actor, require
+from catalog.parties.models import Role
+from catalog.parties.queries import get_organization_by_code
 from kernel import clock
 from kernel.db import reading, work
-from kernel.errors import Invalid
+from kernel.errors import FieldError, Invalid
 from kernel.ids import new_token
-from kernel.web import everyone, local_target, once
+from kernel.money import Money
+from kernel.web import everyone, kept, local_target, named, once
 from shop.accounts.queries import list_addresses
 from shop.accounts.views.actor import GUEST
-from shop.basket import filling
-from shop.basket.models import MOST_BOXES
-from shop.basket.queries import Owner, count_boxes, view_basket
+from shop.basket import couponing, filling
+from shop.basket.couponing import CouponDraft
+from shop.basket.models import COUPON_STATE_LABELS, MOST_BOXES
+from shop.basket.queries import Owner, count_boxes, list_coupons, list_sellers, view_basket
 
 bp = Blueprint("basket", __name__, template_folder="templates")
 TOKEN, COUNT = "basket", "basket_boxes"
+PAGE = 50
 
 
 def current_owner() -> Owner:
@@ -99,6 +105,88 @@ def change(open_session: Session, sku: str) -> ResponseReturnValue:
     filling.set_boxes(open_session, _owner(), sku, boxes, at=clock.now())
     session[COUNT] = count_boxes(open_session, current_owner())
     return redirect(url_for(".show"))
+
+
+@bp.get("/coupons/")
+@require(Role.clerk, Role.operator)
+def coupons() -> ResponseReturnValue:
+    """The coupons of one's own sellers, and a form for the next."""
+    return _coupons_page({}, {})
+
+
+def _coupons_page(form: object, errors: object) -> str:
+    actor, on = current_actor(), clock.today_shanghai(clock.now())
+    after = request.args.get("after", type=UUID)
+    with reading() as open_session:
+        mine = None if actor.operator else actor.organizations_with(Role.clerk)
+        rows = list_coupons(open_session, mine, after=after, limit=PAGE + 1)
+        return render_template(
+            "basket/coupons.html",
+            rows=rows[:PAGE],
+            more=url_for(".coupons", after=rows[PAGE - 1].coupon.id) if len(rows) > PAGE else None,
+            first=url_for(".coupons") if after else None,
+            sellers=[(seller.code, named(seller)) for seller in list_sellers(open_session, mine)],
+            states=COUPON_STATE_LABELS,
+            on=on,
+            form=form,
+            errors=errors,
+        )
+
+
+@bp.post("/coupons/")
+@require(Role.clerk, Role.operator)
+def issue_coupon() -> ResponseReturnValue:
+    """Issue a coupon (form: seller, code, off, at_least, budget, per_person, valid_from, valid_to)."""
+    return kept(_issue_coupon, lambda errors: _coupons_page(request.form, errors))
+
+
+@once
+def _issue_coupon(open_session: Session) -> ResponseReturnValue:
+    form, errors = request.form, list[FieldError]()
+    amounts = {name: _money(name, errors) for name in ("off", "at_least", "budget")}
+    days = {name: _day(name, errors) for name in ("valid_from", "valid_to")}
+    seller = get_organization_by_code(open_session, form.get("seller", "")[:40])
+    if errors:
+        raise Invalid("有几处需要改一下。", errors=errors)
+    draft = CouponDraft(
+        code=form.get("code", ""),
+        off=amounts["off"],
+        at_least=amounts["at_least"],
+        budget=amounts["budget"],
+        per_person=_number("per_person", default=1),
+        valid_from=days["valid_from"] or clock.today_shanghai(clock.now()),
+        valid_to=days["valid_to"],
+    )
+    coupon = couponing.issue_coupon(open_session, current_actor(), seller.id, draft, at=clock.now())
+    flash(_("优惠码 %(code)s 可以用了。", code=coupon.code), "ok")
+    return redirect(url_for(".coupons"))
+
+
+@bp.post("/coupons/<code>/end")
+@require(Role.clerk, Role.operator)
+@once
+def end_coupon(open_session: Session, code: str) -> ResponseReturnValue:
+    """No further order may use it."""
+    coupon = couponing.end_coupon(open_session, current_actor(), code, at=clock.now())
+    flash(_("优惠码 %(code)s 已停用，用过的订单不受影响。", code=coupon.code), "ok")
+    return redirect(url_for(".coupons"))
+
+
+def _money(name: str, errors: list[FieldError]) -> Money:
+    try:
+        return Money.parse(request.form.get(name, "").strip(), field=name)
+    except Invalid as problem:
+        errors.extend(problem.errors or [FieldError(name, problem.message, problem.params)])
+        return Money(0)
+
+
+def _day(name: str, errors: list[FieldError]) -> date | None:
+    text = request.form.get(name, "").strip()
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        errors.append(FieldError(name, "日期看不懂，请重新选。"))
+        return None
 
 
 def _owner() -> Owner:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor
-from catalog.prices.quoting import QuotedLine
+from catalog.prices.quoting import Discount, QuotedLine
 from catalog.products.models import Product
 from kernel.errors import Conflict, FieldError, Forbidden, Invalid
 from kernel.ids import new_code
@@ -47,7 +47,8 @@ class PriceChanged(Conflict):
 
 @dataclass(frozen=True)
 class OrderDraft:
-    """What a buyer wants: ``lines`` maps SKU to boxes; ``expected_total`` is what they were shown; ``holder`` has boxes on hold.
+    """What a buyer wants: ``lines`` maps SKU to boxes; ``expected_total`` is what they were shown; ``holder`` has boxes on hold;
+    ``discounts`` were granted by the caller, who books them with the order.
 
     ``no_return_agreed`` says that the buyer ticked that fresh goods are not returned without cause (消费者权益保护法 art. 25).
     """
@@ -63,12 +64,12 @@ class OrderDraft:
     holder: str | None = None
     reference: str = ""
     no_return_agreed: bool = False
+    discounts: Sequence[Discount] = ()
 
 
 def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: datetime) -> Order:
     """Place ``draft`` for ``actor``. Raises Invalid, PriceChanged, Conflict (papers), OutOfStock; nothing is written then."""
-    lock_checkout(session, draft.checkout_key)
-    earlier = session.scalar(select(Order).where(Order.checkout_key == draft.checkout_key))
+    earlier = find_placed(session, draft.checkout_key)
     if earlier is not None:
         return _same_buyer(earlier, actor, draft)
     _check(draft)
@@ -78,6 +79,7 @@ def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: dateti
         province_code=draft.address["province_code"],
         at=at,
         organization_id=draft.buyer_organization_id,
+        discounts=draft.discounts,
     )
     if draft.expected_total is not None and draft.expected_total != priced.quote.total:
         raise PriceChanged(priced.quote.total)
@@ -86,6 +88,12 @@ def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: dateti
     reserving.allocate(session, order.code, lines, at, from_holder=draft.holder)
     publish(session, OrderPlaced(order.code, at))
     return order
+
+
+def find_placed(session: Session, checkout_key: str) -> Order | None:
+    """The order this checkout was placed as before; equal checkouts wait here for each other until the transaction ends."""
+    lock_checkout(session, checkout_key)
+    return session.scalar(select(Order).where(Order.checkout_key == checkout_key))
 
 
 def lock_checkout(session: Session, checkout_key: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Organization
 from catalog.prices.models import RETAIL
 from catalog.prices.queries import NoPrice, find_price_list_for, find_prices, list_freight
-from catalog.prices.quoting import Quote, QuoteLine, quote
+from catalog.prices.quoting import Discount, Quote, QuoteLine, quote
 from catalog.products.listing import must_be_on_sale
 from catalog.products.models import Product, Temperature
 from kernel.clock import today_shanghai
@@ -30,9 +30,15 @@ class PricedOrder:
 
 
 def price_lines(
-    session: Session, wants: Mapping[str, int], *, province_code: str | None, at: datetime, organization_id: UUID | None = None
+    session: Session,
+    wants: Mapping[str, int],
+    *,
+    province_code: str | None,
+    at: datetime,
+    organization_id: UUID | None = None,
+    discounts: Sequence[Discount] = (),
 ) -> PricedOrder:
-    """Price ``wants`` (SKU → boxes) for a province (None: freight not known yet) in a fixed number of queries.
+    """Price ``wants`` (SKU → boxes) for a province (None: freight not known yet), less ``discounts``, in a fixed number of queries.
 
     Raises NotFound (no such product), NotForSale (papers, with every reason), NoPrice, NotDeliverable.
     """
@@ -66,7 +72,7 @@ def price_lines(
             )
         )
     rules = list_freight(session, sellers.values(), province_code, on) if province_code else []
-    return PricedOrder(quote(lines, rules, province_code=province_code), products, sellers)
+    return PricedOrder(quote(lines, rules, province_code=province_code, discounts=discounts), products, sellers)
 
 
 def find_wanted(session: Session, wants: Mapping[str, int]) -> dict[str, Product]:

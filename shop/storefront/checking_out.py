@@ -16,10 +16,12 @@ from kernel.errors import Invalid, NotFound
 from kernel.money import Money
 from shop.accounts import addressing
 from shop.accounts.models import Address
+from shop.basket.couponing import find_discount, use_coupon
 from shop.basket.filling import take_out
 from shop.basket.queries import Owner
 from shop.orders.models import Order
-from shop.orders.placing import OrderDraft, place_order
+from shop.orders.placing import OrderDraft, find_placed, place_order
+from shop.orders.pricing import price_lines
 from shop.storefront.rationing import ration_guests
 
 
@@ -32,25 +34,34 @@ class Checkout:
     expected_total: Money
     key: str
     no_return_agreed: bool
+    coupon: str = ""
 
 
 def check_out(session: Session, actor: Actor, checkout: Checkout, *, at: datetime) -> Order:
     """Place the order and empty the basket of it. Raises what ``place_order`` does, and Invalid for a missing address or tick.
 
-    The same page sent again gives the same order.
+    A coupon is booked in the same transaction; CouponRefused says why one does not apply. The same page sent again gives the same order.
     """
     assert actor.person_id is not None, "the door makes a guest of whoever did not sign in"
     address = get_own_address(session, actor.person_id, checkout.address_id)
     if not checkout.no_return_agreed and must_agree(session, list(checkout.lines)):
         raise Invalid("请先勾选：我知道生鲜商品不支持七天无理由退货。", field="no_return")
+    key = f"{actor.person_id}:{checkout.key}"
+    discounts = []
+    if checkout.coupon and find_placed(session, key) is None:
+        priced = price_lines(session, checkout.lines, province_code=None, at=at)
+        discounts = [find_discount(session, actor, checkout.coupon, priced.quote, priced.sellers, at=at)]
     draft = OrderDraft(
         lines=checkout.lines,
         address={name: getattr(address, name) for name in addressing.FIELDS},
-        checkout_key=f"{actor.person_id}:{checkout.key}",
+        checkout_key=key,
         expected_total=checkout.expected_total,
         no_return_agreed=checkout.no_return_agreed,
+        discounts=discounts,
     )
     order = place_order(session, actor, draft, at=at)
+    for discount in discounts:
+        use_coupon(session, actor.person_id, order.code, discount, at=at)
     ration_guests(session, actor, order, at=at)
     take_out(session, Owner(person_id=actor.person_id), list(checkout.lines))
     return order

@@ -25,7 +25,7 @@ from shop.accounts.claiming import open_guest
 from shop.accounts.confirming import agree
 from shop.accounts.queries import list_addresses
 from shop.accounts.views.actor import begin
-from shop.basket.queries import Owner, count_boxes, view_basket
+from shop.basket.queries import Owner, count_boxes, view_basket, with_coupon
 from shop.basket.views import COUNT, current_owner
 from shop.orders.placing import MAX_LINES, PAY_WITHIN, TRANSFER_WITHIN, PriceChanged
 from shop.payments.queries import takes_online
@@ -57,6 +57,13 @@ def _page(picked: UUID | None, form: object, errors: object, *, changed: PriceCh
         )
         if not view.rows:
             return None
+        coupon, refused = _coupon(), ""
+        if coupon and view.priced:
+            try:
+                where = address.province_code if address else None
+                view = with_coupon(open_session, view, actor, coupon, province_code=where, at=at)
+            except Problem as problem:
+                refused = problem.text(_)
         sellers = set(view.priced.sellers.values()) if view.priced else set()
         by_transfer = map_organizations(open_session, sellers - takes_online(open_session, sellers))
         return render_template(
@@ -72,9 +79,16 @@ def _page(picked: UUID | None, form: object, errors: object, *, changed: PriceCh
             form=form,
             errors=errors,
             changed=changed,
+            coupon=coupon,
+            coupon_refused=refused,
             adding=bool(request.args.get("new")) or not addresses,
             stranger=not actor.signed_in,
         )
+
+
+def _coupon() -> str:
+    """The code typed on the page, or sent with its form."""
+    return request.values.get("coupon", "").strip()[:40]
 
 
 def _again(page: str | None, problem: Problem) -> ResponseReturnValue:
@@ -146,6 +160,7 @@ def _place(open_session: Session) -> ResponseReturnValue:
         expected_total=_read_total(),
         key=request.form.get("checkout_key", "")[:80],
         no_return_agreed=request.form.get("no_return") == "1",
+        coupon=_coupon(),
     )
     order = check_out(open_session, actor, checkout, at=clock.now())
     session[COUNT] = count_boxes(open_session, Owner(person_id=actor.person_id))

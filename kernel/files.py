@@ -60,6 +60,8 @@ class FileStore:
                 out.flush()
                 os.fsync(out.fileno())
             draft.replace(path)
+        else:
+            path.touch()  # kept anew: what goes by age goes by this one
         return StoredFile(digest, sniff(content), len(content))
 
     def open(self, digest: str) -> IO[bytes]:

@@ -84,6 +84,11 @@ class Config:
         return Path(self.data_dir) / "photos"
 
     @property
+    def sheets_dir(self) -> Path:
+        """Folder of uploaded tables of deliveries that wait to be mended: apart from other files, since what lies here goes in a week."""
+        return Path(self.data_dir) / "sheets"
+
+    @property
     def log_dir(self) -> Path:
         """Folder the log's tiles and checkpoint are published to."""
         return Path(self.data_dir) / "log"

@@ -19,7 +19,7 @@ from shop.basket.couponing import return_coupon
 from shop.basket.erasing import forget_basket
 from shop.cases.erasing import forget_words
 from shop.config import Config, is_public
-from shop.cooperative.erasing import forget_devices, forget_questions
+from shop.cooperative.erasing import forget_devices, forget_questions, forget_tables
 from shop.invoices.erasing import forget_address
 from shop.notices.erasing import forget_notices
 from shop.notices.following_orders import tell_closed, tell_confirmed, tell_delivered, tell_paid, tell_refunded, tell_shipped
@@ -86,6 +86,7 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (SubjectErased, forget_account),
     (SubjectErased, forget_devices),
     (SubjectErased, forget_questions),
+    (SubjectErased, forget_tables),
     (SubjectErased, forget_basket),
     (SubjectErased, forget_notices),
     (SubjectErased, forget_buyer),

@@ -28,6 +28,7 @@ BEAT = {
     "holds": {"task": "stock.release_expired", "schedule": 30.0},
     "photos": {"task": "lots.delete_photos", "schedule": 60.0, "options": {"expires": 60}},
     "strange-photos": {"task": "lots.clear_photos", "schedule": 86_400.0},
+    "old-sheets": {"task": "cooperative.clear_sheets", "schedule": 3600.0, "options": {"expires": 600}},
     "case-photos": {"task": "cases.delete_photos", "schedule": 60.0, "options": {"expires": 60}},
     "scrubs": {"task": "ledger.scrub", "schedule": 60.0, "options": {"expires": 60}},
     "subscribers": {"task": "epcis.sweep", "schedule": 2.0, "options": {"expires": 10}},
@@ -48,6 +49,7 @@ def create_worker(config: Config) -> Celery:
     """The configured Celery app with every task module imported."""
     from shop import wiring
     from shop.cases import tasks as cases_tasks
+    from shop.cooperative import tasks as cooperative_tasks
     from shop.notices.tasks import use_mailer, use_secret_key
     from shop.payments.cashier import open_cashier
     from shop.payments.tasks import use_cashier
@@ -63,6 +65,7 @@ def create_worker(config: Config) -> Celery:
     use_cashier(open_cashier(config))
     use_store(FileStore(config.files_dir))
     cases_tasks.use_store(FileStore(config.files_dir))
+    cooperative_tasks.use_store(FileStore(config.sheets_dir))
     lots_tasks.use_store(FileStore(config.photos_dir))
     worker_ready.connect(_look_at_once, weak=False)
     worker_process_init.connect(lambda **_: wiring.connect(config, pool_size=2), weak=False)

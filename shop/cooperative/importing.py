@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Household, Role
@@ -33,32 +33,74 @@ class _Row:
     digest: str
 
 
-def import_deliveries(
-    session: Session, actor: Actor, organization_id: UUID, sheet: Sheet, *, digest: str, file_name: str, at: datetime
-) -> DaySheet:
-    """Record every row of ``sheet`` that is new, unless anything in it is wrong: then only the faults are kept.
+class FaultySheet(Invalid):
+    """Something in the table is wrong, so nothing of it was taken in: every fault of it."""
 
-    ``sheet`` was read before the transaction began; ``digest`` is the stored file. A clerk may. Raises Forbidden.
+    type = "faulty-sheet"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        found = sorted(faults, key=lambda fault: fault.row)
+        super().__init__(
+            "表格里有 %(count)s 处问题，一行也没有导入。",
+            params={"count": len(found)},
+            errors=[FieldError(f"row {fault.row}", fault.message, fault.params) for fault in found],
+        )
+        self.faults = found
+
+
+def import_deliveries(
+    session: Session, actor: Actor, organization_id: UUID, sheet: Sheet, *, file_name: str, at: datetime
+) -> DaySheet:
+    """Record every row of ``sheet`` that is new. ``sheet`` was read before the transaction began.
+
+    A clerk may. Raises Forbidden, FaultySheet when anything in it is wrong: whoever opened the transaction takes it all back.
     """
     actor.must(Role.clerk, organization_id)
     # Two imports of one cooperative go one after the other, so that the second sees the rows of the first.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"day sheets {organization_id}", 0))))
     rows, faults = _read_rows(session, organization_id, sheet, at)
     rows = _leave_out_known(session, organization_id, rows)
-    faults += _record(session, actor, organization_id, rows, at, keep=not faults)
+    faults += _record(session, actor, organization_id, rows, at)
+    if faults:
+        raise FaultySheet(faults)
+    return _keep(session, actor, organization_id, sheet, file_name, at, new_count=len(rows))
+
+
+def keep_faults(
+    session: Session,
+    actor: Actor,
+    organization_id: UUID,
+    sheet: Sheet,
+    faults: Sequence[Fault],
+    *,
+    digest: str,
+    file_name: str,
+    at: datetime,
+) -> DaySheet:
+    """Keep what was wrong with a table whose file is in the store already, until ``forget_sheets``. A clerk may. Raises Forbidden."""
+    actor.must(Role.clerk, organization_id)
+    return _keep(session, actor, organization_id, sheet, file_name, at, digest=digest, faults=[_plain(fault) for fault in faults])
+
+
+def _keep(
+    session: Session, actor: Actor, organization_id: UUID, sheet: Sheet, file_name: str, at: datetime, **found: Any
+) -> DaySheet:
     kept = DaySheet(
         organization_id=organization_id,
-        digest=digest,
         file_name=file_name[:120],
         row_count=len(sheet.rows),
-        new_count=0 if faults else len(rows),
-        faults=[_plain(fault) for fault in sorted(faults, key=lambda fault: fault.row)],
         imported_by=actor.label,
         at=at,
+        **({"new_count": 0, "faults": [], "digest": None} | found),
     )
     session.add(kept)
     session.flush()
     return kept
+
+
+def forget_sheets(session: Session, *, before: datetime) -> None:
+    """Forget tables with faults that were uploaded before then; their files go with the next sweep."""
+    session.execute(delete(DaySheet).where(DaySheet.digest.is_not(None), DaySheet.at < before))
 
 
 def _read_rows(session: Session, organization_id: UUID, sheet: Sheet, at: datetime) -> tuple[list[_Row], list[Fault]]:
@@ -93,14 +135,11 @@ def _leave_out_known(session: Session, organization_id: UUID, rows: Sequence[_Ro
     return [row for row in rows if row.digest not in known]
 
 
-def _record(
-    session: Session, actor: Actor, organization_id: UUID, rows: Sequence[_Row], at: datetime, *, keep: bool
-) -> list[Fault]:
-    """Try every row; when one is refused, or ``keep`` is false, all are taken back. Returns every refusal."""
+def _record(session: Session, actor: Actor, organization_id: UUID, rows: Sequence[_Row], at: datetime) -> list[Fault]:
+    """Try every row, also after one that is refused. Returns every refusal."""
     ids = {row.draft.household_id for row in rows}  # in the order of their keys, as everywhere (docs/locking.md, step 2c)
     session.execute(select(Household.id).where(Household.id.in_(ids)).order_by(Household.id).with_for_update(key_share=True)).all()
     faults: list[Fault] = []
-    whole = session.begin_nested()
     for row in rows:
         try:
             with session.begin_nested():
@@ -111,10 +150,6 @@ def _record(
                 session.flush()
         except (Invalid, Conflict) as problem:
             faults += day_sheet.faults_of(row.row.number, problem)
-    if keep and not faults:
-        whole.commit()
-    else:
-        whole.rollback()
     return faults
 
 

@@ -86,17 +86,21 @@ class SlipNumber(Base):
 
 
 class DaySheet(Base):
-    """An uploaded table of a day's deliveries: its file, and what was wrong with it (then nothing of it was taken)."""
+    """An uploaded table of a day's deliveries, and what was wrong with it (then nothing of it was taken).
+
+    Only one with faults keeps its file (``digest``), to be given back marked; after a week the file goes, and the row with it.
+    """
 
     __tablename__ = "cooperative_day_sheet"
     __table_args__ = (
         CheckConstraint("new_count >= 0 AND new_count <= row_count", name="counts"),
         Index("ix_cooperative_day_sheet_organization_id", "organization_id", "id"),
+        Index("ix_cooperative_day_sheet_kept", "digest", postgresql_where="digest IS NOT NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
-    digest: Mapped[str]
+    digest: Mapped[str | None]
     file_name: Mapped[str]
     row_count: Mapped[int]
     new_count: Mapped[int]

@@ -18,7 +18,7 @@ from catalog.parties.models import Actor, Household, Membership, Organization, P
 from catalog.parties.queries import name_actors
 from catalog.products.models import Product
 from kernel.quantity import Dimension, Quantity, Unit, plain
-from shop.cooperative.models import CountyQuestion, Device
+from shop.cooperative.models import CountyQuestion, DaySheet, Device
 from traceability.lots.models import ActPhoto, HouseholdDelivery, Lot, SlipWord, TradeItem
 from traceability.lots.queries import get_delivery
 from traceability.lots.states import ItemState, LotKind, SlipState
@@ -216,6 +216,11 @@ def list_questions(
             continue
         found += session.scalars(part.limit(limit - len(found)))
     return found
+
+
+def list_kept_sheets(session: Session) -> set[str]:
+    """Digests of uploaded tables whose files are still to be mended."""
+    return {digest for digest in session.scalars(select(DaySheet.digest).where(DaySheet.digest.is_not(None))) if digest}
 
 
 def find_member(session: Session, organization_id: UUID, member_no: int) -> UUID | None:

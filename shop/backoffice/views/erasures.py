@@ -33,6 +33,7 @@ REACTION_LABELS = {
     "forget_photos": "交货和加工时拍的照片",
     "forget_account": "登录和收货地址",
     "forget_devices": "离线收货手机的名字",
+    "forget_tables": "合作社上传后还没改好的表格",
     "forget_basket": "购物车",
     "forget_notices": "消息",
     "forget_buyer": "订单和包裹上的收货人",

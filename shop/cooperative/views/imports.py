@@ -16,7 +16,7 @@ from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from catalog.parties.queries import list_households
 from kernel import clock
-from kernel.db import reading
+from kernel.db import reading, work
 from kernel.errors import Invalid, NotFound, Problem, fill
 from kernel.files import FileStore, read_bounded
 from kernel.spreadsheet import Fault, Sheet, read_sheet
@@ -75,37 +75,44 @@ def _notes() -> list[str]:
 @bp.post("/")
 @require(Role.clerk)
 def upload() -> ResponseReturnValue:
-    """Read the file first, outside any transaction; then take it over whole, or show what is wrong with it."""
+    """Read the file first, outside any transaction; then take it over whole, or show what is wrong with it.
+
+    A table with faults leaves no answer behind: the same file, sent again after something else was mended, is read anew.
+    """
     try:
-        sheet, digest, name = _receive()
-        return _take_over(sheet, digest, name)
+        content, sheet, name = _receive()
+        return _take_over(sheet, name)
+    except importing.FaultySheet as problem:
+        if wants_json():
+            raise
+        digest = _store().keep(content).digest
+        with work() as session:
+            found = importing.keep_faults(
+                session, current_actor(), own_cooperative(), sheet, problem.faults, digest=digest, file_name=name, at=clock.now()
+            )
+            return _faults_page(found), 422
     except Problem as problem:
         if wants_json() or problem.status in (403, 404):
             raise
         return _page(problem.by_field(_)), problem.status
 
 
-def _receive() -> tuple[Sheet, str, str]:
+def _receive() -> tuple[bytes, Sheet, str]:
     given = request.files.get("file")
     if given is None or not given.filename:
         raise Invalid("请选择填好的 .xlsx 或 .csv 文件。", field="file")
     content = read_bounded(given.stream)
     given.stream.seek(0)
-    sheet = read_sheet(content, LAYOUT)
-    return sheet, _store().keep(content).digest, given.filename
+    return content, read_sheet(content, LAYOUT), given.filename
 
 
 def _store() -> FileStore:
-    return FileStore(current_app.config["SHANHAI"].files_dir)
+    return FileStore(current_app.config["SHANHAI"].sheets_dir)
 
 
 @once
-def _take_over(session: Session, sheet: Sheet, digest: str, name: str) -> ResponseReturnValue:
-    found = importing.import_deliveries(
-        session, current_actor(), own_cooperative(), sheet, digest=digest, file_name=name, at=clock.now()
-    )
-    if found.faults:
-        return _faults_page(found), 422
+def _take_over(session: Session, sheet: Sheet, name: str) -> ResponseReturnValue:
+    found = importing.import_deliveries(session, current_actor(), own_cooperative(), sheet, file_name=name, at=clock.now())
     passed = found.row_count - found.new_count
     text = ngettext("已收 %(num)d 笔货。", "已收 %(num)d 笔货。", found.new_count)
     if passed:
@@ -146,6 +153,8 @@ def marked(import_id: UUID) -> ResponseReturnValue:
     """The same table with its faults marked, also when it came as .csv."""
     with reading() as session:
         found = _own(session, import_id)
+    if found.digest is None:
+        raise NotFound("这张表没有问题，没有留存。")
     with _store().open(found.digest) as stored:
         content = mark_faults(stored.read(), importing.faults_of(found), _say, LAYOUT)
     return send_file(io.BytesIO(content), mimetype=MIME, as_attachment=True, download_name=_("已标出问题的表格") + ".xlsx")

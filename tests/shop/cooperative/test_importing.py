@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,15 +12,18 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from catalog.parties.erasing import SubjectErased, SubjectKind
 from catalog.parties.models import Actor, Organization, Role
 from kernel import clock
 from kernel.errors import Forbidden
+from kernel.files import FileStore
 from kernel.quantity import Unit
 from kernel.spreadsheet import read_sheet
-from shop.cooperative import day_sheet, importing
+from shop.config import Config
+from shop.cooperative import day_sheet, erasing, importing, tasks
 from shop.cooperative.day_sheet import COLUMNS, LAYOUT
 from shop.cooperative.models import DaySheet, ImportedRow
 from shop.cooperative.views import imports
@@ -62,10 +66,10 @@ def yard(session: Session, app: Flask) -> Yard:
     return Yard(session, app)
 
 
-def send(client: FlaskClient, content: bytes, name: str = "今天.xlsx") -> Any:
+def send(client: FlaskClient, content: bytes, name: str = "今天.xlsx", key: str = "") -> Any:
     return client.post(
         "/cooperative/imports/",
-        data=form(file=(io.BytesIO(content), name)),
+        data=form(file=(io.BytesIO(content), name)) | ({"idempotency_key": key} if key else {}),
         content_type="multipart/form-data",
         follow_redirects=True,
     )
@@ -200,19 +204,91 @@ def test_the_moment_of_a_day(yard: Yard) -> None:
     assert day_sheet.read_form(cells | {"day": "2026-02-30"}, at)[1][0].field == "day"
 
 
+@pytest.fixture
+def folder(config: Config) -> Iterator[FileStore]:
+    """Where uploaded tables lie, with the clock's part at work on it."""
+    tasks.use_store(store := FileStore(config.sheets_dir))
+    yield store
+    tasks._store.clear()
+
+
+def list_files(store: FileStore) -> list[str]:
+    return store.list_older(clock.now() + timedelta(days=1))
+
+
+def age(store: FileStore, by: timedelta) -> None:
+    for path in store.folder.glob("??/*"):
+        os.utime(path, times=(moment := (clock.now() - by).timestamp(), moment))
+
+
+def test_only_a_table_with_faults_is_kept_and_that_for_a_week(client: FlaskClient, yard: Yard, folder: FileStore) -> None:
+    send(client, make_sheet([yard.row()], HEADINGS), "好.xlsx")
+    assert list_files(folder) == [], "the file of what was taken in is not kept"
+    content = make_sheet([yard.row(quantity="0")], HEADINGS)
+    send(client, content, "坏.xlsx")
+    faulty = yard.session.scalars(select(DaySheet).where(DaySheet.digest.is_not(None))).one()
+    assert list_files(folder) == [faulty.digest]
+    page = f"/cooperative/imports/{faulty.id}"
+    orphan = folder.keep(b"left behind by a crash").digest
+    age(folder, timedelta(hours=2))
+    fresh = folder.keep(b"just being sent").digest
+    tasks.clear_sheets()
+    assert set(list_files(folder)) == {faulty.digest, fresh}
+    assert orphan not in list_files(folder)
+    yard.session.execute(update(DaySheet).values(at=clock.now() - timedelta(days=7, minutes=1)))
+    age(folder, timedelta(days=8))
+    for _ in range(2):
+        tasks.clear_sheets()
+    assert (list_files(folder), client.get(page).status_code, client.get(f"{page}/marked.xlsx").status_code) == ([], 404, 404)
+    assert yard.session.scalar(select(func.count()).select_from(DaySheet)) == 1, "that rows were taken in stays noted"
+
+
+def test_a_file_sent_again_begins_its_week_anew(client: FlaskClient, yard: Yard, folder: FileStore) -> None:
+    content = make_sheet([yard.row(quantity="0")], HEADINGS)
+    send(client, content)
+    yard.session.execute(update(DaySheet).values(at=clock.now() - timedelta(days=8)))
+    age(folder, timedelta(days=8))
+    send(client, content)
+    tasks.clear_sheets()
+    kept = yard.session.scalars(select(DaySheet)).one()
+    assert client.get(f"/cooperative/imports/{kept.id}/marked.xlsx").status_code == 200
+
+
+def test_tables_go_with_an_erased_household_of_the_cooperative(
+    client: FlaskClient, yard: Yard, folder: FileStore, at: datetime
+) -> None:
+    send(client, make_sheet([yard.row()], HEADINGS), "王示例.xlsx")
+    send(client, make_sheet([yard.row(member_no="王示例")], HEADINGS))
+    elsewhere, household = make_household(yard.session, make_organization(yard.session)), yard.households[0]
+    for kind, subject, gone in (
+        (SubjectKind.PERSON, household, False), (SubjectKind.HOUSEHOLD, elsewhere, False), (SubjectKind.HOUSEHOLD, household, True),
+    ):  # fmt: skip
+        erasing.forget_tables(yard.session, SubjectErased(kind, subject.id, "request", at))
+        age(folder, timedelta(hours=2))
+        tasks.clear_sheets()
+        names = "".join(yard.session.scalars(select(DaySheet.file_name)))
+        said = str(yard.session.scalars(select(DaySheet.faults)).all())
+        assert (list_files(folder) == [], "王示例" not in names, "王示例" not in said) == (gone, gone, gone)
+
+
+def test_the_same_form_sent_again_after_a_rule_was_mended_is_read_anew(client: FlaskClient, yard: Yard) -> None:
+    """Faults are no answer to keep: the second time, under the same key, the table is taken in, and the third time that is the answer."""
+    content, key = make_sheet([yard.row(member_no="3")], HEADINGS), form()["idempotency_key"]
+    assert send(client, content, key=key).status_code == 422
+    make_household(yard.session, yard.cooperative)
+    assert "已收 1 笔货" in send(client, content, key=key).text
+    assert (send(client, content, key=key).status_code, yard.count()) == (200, 1)
+
+
 def test_others_import_nothing(client: FlaskClient, yard: Yard, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     sheet = read_sheet(make_sheet([yard.row()], HEADINGS), LAYOUT)
     stranger = make_actor(yard.session, Role.clerk)
     for guarded in (True, False):
         if guarded:
             with pytest.raises(Forbidden):
-                importing.import_deliveries(
-                    yard.session, stranger, yard.cooperative.id, sheet, digest="0" * 64, file_name="x", at=clock.now()
-                )
+                importing.import_deliveries(yard.session, stranger, yard.cooperative.id, sheet, file_name="x", at=clock.now())
         else:
             monkeypatch.setattr(Actor, "must", lambda *_: None)
-            kept = importing.import_deliveries(
-                yard.session, stranger, yard.cooperative.id, sheet, digest="0" * 64, file_name="x", at=clock.now()
-            )
+            kept = importing.import_deliveries(yard.session, stranger, yard.cooperative.id, sheet, file_name="x", at=clock.now())
             assert kept.new_count == 1, "with the guard off a stranger's table is taken"
     assert imports.SHOWN == 100

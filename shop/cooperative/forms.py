@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import TypeVar
@@ -11,12 +11,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from catalog.products.queries import find_product
 from kernel import clock
 from kernel.errors import FieldError, Invalid
 from kernel.money import Money
 from kernel.quantity import Quantity, Unit
-from shop.cooperative.queries import find_member
+from shop.cooperative.queries import Register
 from shop.cooperative.syncing import Loss, Mixing
 from traceability.lots.harvesting import DeliveryDraft
 from traceability.lots.processing import OutputDraft
@@ -101,17 +100,36 @@ def read_delivery(session: Session, form: Mapping[str, str], organization_id: UU
 
     ``happened``: the form says by itself when it was brought.
     """
+    register = Register(session, organization_id)
+    register.load(*asked_for([form]))
+    return read_draft(register, form, happened=happened)
+
+
+def asked_for(forms: Iterable[Mapping[str, str]]) -> tuple[set[int], set[str]]:
+    """Member numbers and SKUs in forms of deliveries, for ``Register.load``."""
+    forms = list(forms)
+    numbers = {number for form in forms if (number := _member_no(form)) is not None}
+    return numbers, {sku for form in forms if (sku := form.get("product_sku", "").strip()[:200])}
+
+
+def _member_no(form: Mapping[str, str]) -> int | None:
+    text = form.get("member_no", "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def read_draft(register: Register, form: Mapping[str, str], *, happened: bool) -> DeliveryDraft:
+    """The same, of members and products that were read before."""
     reading = Reading(form)
-    household_id = _read_household(session, reading, organization_id)
+    household_id = _read_household(reading, register)
     sku = reading.text("product_sku", "请选择产品。")
     quantity, price = read_quantity(reading), read_money(reading, "agreed_price")
     happened_at = reading.read("happened_at", clock.parse_iso, None) if happened else None
     reading.done()
-    product = find_product(session, sku)
-    if product is None or product.cooperative_id != organization_id:
+    product = register.products.get(sku)
+    if product is None:
         raise Invalid("请选择本合作社的产品。", field="product_sku")
     return DeliveryDraft(
-        organization_id=organization_id,
+        organization_id=register.organization_id,
         household_id=household_id,
         material=product.materials[0],
         quantity=quantity,
@@ -119,33 +137,38 @@ def read_delivery(session: Session, form: Mapping[str, str], organization_id: UU
         ear_tags=read_ear_tags(form.get("ear_tags", "")),
         grade=form.get("grade", "").strip()[:20],
         product_sku=sku,
+        product=product,
         happened_at=happened_at,
     )
 
 
-def is_member_no(text: str) -> bool:
-    """Whether it can be a household's number in its cooperative."""
-    return text.isascii() and text.isdigit() and len(text) < 10
-
-
-def find_household(session: Session, form: MultiDict[str, str], organization_id: UUID) -> UUID | None:
+def find_household(session: Session, form: Mapping[str, str], organization_id: UUID) -> UUID | None:
     """Whom a question is about, when the form says so. Raises Invalid for a number the cooperative does not have."""
     if not form.get("member_no", "").strip():
         return read_uuid(form["household_id"]) if form.get("household_id") else None
-    reading = Reading(form)
-    found = _read_household(session, reading, organization_id)
+    register, reading = Register(session, organization_id), Reading(form)
+    register.load(*asked_for([form]))
+    found = _read_household(reading, register)
     reading.done()
     return found
 
 
-def _read_household(session: Session, reading: Reading, organization_id: UUID) -> UUID:
+def find_member(session: Session, organization_id: UUID, form: Mapping[str, str]) -> UUID | None:
+    """The household with the member number in ``form``; None for what is no number of the cooperative."""
+    register = Register(session, organization_id)
+    register.load(*asked_for([form]))
+    household = register.members.get(_member_no(form) or -1)
+    return household.id if household else None
+
+
+def _read_household(reading: Reading, register: Register) -> UUID:
     if "member_no" not in reading.form:
         return reading.read("household_id", read_uuid, UUID(int=0))
-    number = reading.form["member_no"].strip()
-    found = find_member(session, organization_id, int(number)) if is_member_no(number) else None
-    if found is None:
-        reading.errors.append(FieldError("member_no", "没有社员编号“%(no)s”。", {"no": number[:20]}))
-    return found or UUID(int=0)
+    number = _member_no(reading.form)
+    household = register.members.get(number) if number is not None else None
+    if household is None:
+        reading.errors.append(FieldError("member_no", "没有社员编号“%(no)s”。", {"no": reading.form["member_no"].strip()[:20]}))
+    return household.id if household else UUID(int=0)
 
 
 def read_mixing(form: Mapping[str, str]) -> Mixing:

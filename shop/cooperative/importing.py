@@ -1,34 +1,35 @@
 """Take in a day's deliveries from a table: all rows or none; a row that came in before is passed over, so the same file twice is once.
 
-Every row goes through the same act as one that is typed, inside a savepoint: what the table says is tried for real, and taken back when
-any row of it cannot be taken.
+Every row goes through the same act as one that is typed: what the table says is tried for real, and taken back when any row of it
+cannot be taken.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Household, Role
 from kernel.errors import Conflict, FieldError, Invalid, Term
-from kernel.spreadsheet import Fault, Sheet, SheetRow
+from kernel.spreadsheet import Fault, Sheet
 from shop.cooperative import day_sheet, forms
 from shop.cooperative.models import DaySheet, ImportedRow
-from traceability.lots.harvesting import DeliveryDraft, mark_paid, record_delivery
+from shop.cooperative.queries import Register
+from traceability.lots.harvesting import DeliveryDraft, record_delivery
 
 
 @dataclass(frozen=True)
 class _Row:
     """A row that reads well: what it asks for, and its digest."""
 
-    row: SheetRow
+    number: int
     draft: DeliveryDraft
     digest: str
 
@@ -58,9 +59,9 @@ def import_deliveries(
     actor.must(Role.clerk, organization_id)
     # Two imports of one cooperative go one after the other, so that the second sees the rows of the first.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"day sheets {organization_id}", 0))))
-    rows, faults = _read_rows(session, organization_id, sheet, at)
+    rows, faults, _register = _read_rows(session, organization_id, sheet, at)  # the register keeps in the session what it has read
     rows = _leave_out_known(session, organization_id, rows)
-    faults += _record(session, actor, organization_id, rows, at)
+    faults += _record(session, actor, organization_id, rows, at, all_read=not faults)
     if faults:
         raise FaultySheet(faults)
     return _keep(session, actor, organization_id, sheet, file_name, at, new_count=len(rows))
@@ -103,15 +104,15 @@ def forget_sheets(session: Session, *, before: datetime) -> None:
     session.execute(delete(DaySheet).where(DaySheet.digest.is_not(None), DaySheet.at < before))
 
 
-def _read_rows(session: Session, organization_id: UUID, sheet: Sheet, at: datetime) -> tuple[list[_Row], list[Fault]]:
+def _read_rows(session: Session, organization_id: UUID, sheet: Sheet, at: datetime) -> tuple[list[_Row], list[Fault], Register]:
     faults, rows, seen = list(sheet.faults), [], Counter[str]()
     faulty = {fault.row for fault in faults}
-    for row in sheet.rows:
-        if row.number in faulty:
-            continue
-        form, errors = day_sheet.read_form(row.cells, at)
+    read = [(row, *day_sheet.read_form(row.cells, at)) for row in sheet.rows if row.number not in faulty]
+    register = Register(session, organization_id)
+    register.load(*forms.asked_for(form for _row, form, _errors in read))
+    for row, form, errors in read:
         try:
-            draft = forms.read_delivery(session, form, organization_id, happened=True)
+            draft = forms.read_draft(register, form, happened=True)
         except Invalid as problem:
             errors = [*errors, *(problem.errors or ())]
         if errors:
@@ -119,8 +120,9 @@ def _read_rows(session: Session, organization_id: UUID, sheet: Sheet, at: dateti
             continue
         alike = day_sheet.digest(row.cells, draft, 0)
         seen[alike] += 1
-        rows.append(_Row(row, draft, day_sheet.digest(row.cells, draft, seen[alike])))
-    return rows, faults
+        paid_at = at if day_sheet.is_paid(row.cells) else None
+        rows.append(_Row(row.number, replace(draft, paid_at=paid_at), day_sheet.digest(row.cells, draft, seen[alike])))
+    return rows, faults, register
 
 
 def _once(errors: Sequence[FieldError]) -> list[FieldError]:
@@ -135,21 +137,28 @@ def _leave_out_known(session: Session, organization_id: UUID, rows: Sequence[_Ro
     return [row for row in rows if row.digest not in known]
 
 
-def _record(session: Session, actor: Actor, organization_id: UUID, rows: Sequence[_Row], at: datetime) -> list[Fault]:
-    """Try every row, also after one that is refused. Returns every refusal."""
+def _record(
+    session: Session, actor: Actor, organization_id: UUID, rows: Sequence[_Row], at: datetime, *, all_read: bool
+) -> list[Fault]:
+    """Take every row in. When one is refused, all are taken back and tried one by one, so that every refusal is found."""
     ids = {row.draft.household_id for row in rows}  # in the order of their keys, as everywhere (docs/locking.md, step 2c)
     session.execute(select(Household.id).where(Household.id.in_(ids)).order_by(Household.id).with_for_update(key_share=True)).all()
+    if all_read:
+        try:
+            with session.begin_nested():
+                made = [(row.digest, record_delivery(session, actor, row.draft, at).id) for row in rows]
+                taken = ({"organization_id": organization_id, "digest": digest, "delivery_id": key} for digest, key in made)
+                session.execute(insert(ImportedRow), [*taken])
+            return []
+        except (Invalid, Conflict):
+            pass
     faults: list[Fault] = []
     for row in rows:
         try:
             with session.begin_nested():
-                delivery = record_delivery(session, actor, row.draft, at)
-                if day_sheet.is_paid(row.row.cells):
-                    mark_paid(session, actor, delivery_id=delivery.id, at=at)
-                session.add(ImportedRow(organization_id=organization_id, digest=row.digest, delivery_id=delivery.id))
-                session.flush()
+                record_delivery(session, actor, row.draft, at)
         except (Invalid, Conflict) as problem:
-            faults += day_sheet.faults_of(row.row.number, problem)
+            faults += day_sheet.faults_of(row.number, problem)
     return faults
 
 

@@ -223,10 +223,21 @@ def list_kept_sheets(session: Session) -> set[str]:
     return {digest for digest in session.scalars(select(DaySheet.digest).where(DaySheet.digest.is_not(None))) if digest}
 
 
-def find_member(session: Session, organization_id: UUID, member_no: int) -> UUID | None:
-    """The household with this number in the cooperative, or None; also for one that was erased."""
-    member = select(Household.id).where(Household.cooperative_id == organization_id, Household.member_no == member_no)
-    return session.scalar(member.where(Household.erased_at.is_(None)))
+class Register:
+    """Members and products of one cooperative by the numbers people type, each read once; erased members are not there."""
+
+    def __init__(self, session: Session, organization_id: UUID) -> None:
+        self.session, self.organization_id = session, organization_id
+        self.members: dict[int, Household] = {}
+        self.products: dict[str, Product] = {}
+
+    def load(self, member_nos: Collection[int], skus: Collection[str]) -> None:
+        """Read what a whole table asks for in two queries. What is held here stays in the session: nobody reads it again."""
+        own = select(Household).where(Household.cooperative_id == self.organization_id, Household.erased_at.is_(None))
+        found = self.session.scalars(own.where(Household.member_no.in_(member_nos)))
+        self.members |= {household.member_no: household for household in found}
+        goods = select(Product).where(Product.cooperative_id == self.organization_id, Product.sku.in_(skus))
+        self.products |= {product.sku: product for product in self.session.scalars(goods)}
 
 
 def find_clerk(session: Session, token: str, *, at: datetime) -> tuple[Device, Actor] | None:

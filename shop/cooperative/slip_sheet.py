@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -41,3 +42,9 @@ def draw(sheet: SlipSheet) -> bytes:
     )
     assert isinstance(made, bytes), "one page"
     return made
+
+
+cached_draw = lru_cache(maxsize=64)(draw)
+"""Drawing takes a second of a processor, and an album or a chat asks for the same picture several times. What stands on it is the key: once
+anything of it changes, or is erased, the old picture is asked for no more.
+"""

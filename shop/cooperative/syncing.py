@@ -15,7 +15,7 @@ from kernel.quantity import Quantity
 from shop.cooperative.models import SlipNumber
 from shop.cooperative.numbering import Ticket, is_waited_for, use_number
 from traceability.lots.balancing import record_loss
-from traceability.lots.harvesting import DeliveryDraft, mark_paid, record_delivery
+from traceability.lots.harvesting import DeliveryDraft, record_delivery
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import HouseholdDelivery, Lot
 
@@ -51,11 +51,9 @@ def sync_delivery(
     number, known = use_number(session, actor, ticket, at=at)
     if known:
         return session.scalars(select(HouseholdDelivery).where(HouseholdDelivery.slip_code == number.slip_code)).one()
-    draft = replace(draft, slip_code=number.slip_code, lot_code=number.lot_code)
-    delivery = record_delivery(session, actor, draft, at)
-    if paid:
-        mark_paid(session, actor, delivery_id=delivery.id, at=delivery.delivered_at)
-    return delivery
+    paid_at = draft.happened_at if paid else None
+    draft = replace(draft, slip_code=number.slip_code, lot_code=number.lot_code, paid_at=paid_at)
+    return record_delivery(session, actor, draft, at)
 
 
 def sync_mixing(session: Session, actor: Actor, ticket: Ticket, mixing: Mixing, *, at: datetime) -> SlipNumber:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Household
 from catalog.parties.queries import get_household
 from catalog.parties.roles import Actor, Role
+from catalog.products.models import Product
 from catalog.products.queries import get_product
 from kernel import clock
 from kernel.errors import Conflict, Invalid
@@ -41,7 +42,8 @@ _EAR_TAG = re.compile(r"[123][0-9]{14}")
 class DeliveryDraft:
     """What the clerk types. ``agreed_price`` is for the whole delivery; livestock comes by head, each with its ear tag.
 
-    ``happened_at`` is given when it is entered later than it was brought; the codes, when they were written down before we heard of it.
+    ``happened_at`` is given when it is entered later than it was brought; the codes, when they were written down before we heard of it;
+    ``paid_at``, when the household had its money by then; ``product``, when whoever knows its SKU has read it already.
     """
 
     organization_id: UUID
@@ -57,6 +59,8 @@ class DeliveryDraft:
     slip_code: str | None = None
     lot_code: str | None = None
     photo: Photo | None = None
+    paid_at: datetime | None = None
+    product: Product | None = None
 
 
 def record_delivery(
@@ -78,7 +82,7 @@ def record_delivery(
     lot = _make_lot(draft, household, quantity, at)
     lot.created_at = recorded_at
     if draft.product_sku:
-        product = get_product(session, draft.product_sku)
+        product = draft.product or get_product(session, draft.product_sku)
         must_be_made_of(product, [lot.material])
         lot.gtin = product.gtin
     session.add(lot)
@@ -98,6 +102,7 @@ def record_delivery(
         grade=draft.grade.strip() or None,
         agreed_price_fen=_checked_price(draft.agreed_price),
         delivered_at=at,
+        paid_at=min(draft.paid_at, recorded_at) if draft.paid_at else None,
         recorded_at=recorded_at,
         typed_by=actor.label,
     )

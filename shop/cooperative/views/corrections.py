@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -24,7 +26,7 @@ from shop.cooperative.views import own_cooperative
 from shop.cooperative.views.drafts import delivery_choices
 from shop.cooperative.views.slips import is_clerk_of, own_slip, slip_words
 from traceability.lots.correcting import correct_delivery
-from traceability.lots.harvesting import mark_paid
+from traceability.lots.harvesting import DeliveryDraft
 from traceability.lots.models import HouseholdDelivery
 from traceability.lots.states import SlipState
 
@@ -81,19 +83,23 @@ def _correct(session: Session, code: str) -> ResponseReturnValue:
     how = request.form.get("how", "")
     if how not in ("replace", "void"):
         raise Invalid("请选择怎样更正。", field="how")
+    right = _read_right(session, slip, at) if how == "replace" else None
     wrong = correct_delivery(
         session,
         current_actor(),
         slip.delivery.id,
         reason=request.form.get("reason", ""),
-        replacement=forms.read_delivery(session, request.form, own_cooperative()) if how == "replace" else None,
+        replacement=right,
         at=at,
     )
     if wrong.replaced_by_id is None:
         flash(_("已声明这笔有误，凭证不再作数。"), "ok")
         return redirect(url_for("cooperative.slip", code=code))
-    right = session.get_one(HouseholdDelivery, wrong.replaced_by_id)
-    if request.form.get("paid") == "1":
-        mark_paid(session, current_actor(), delivery_id=right.id, at=at)
     flash(_("已更正，这是新的交货凭证。"), "ok")
-    return redirect(url_for("cooperative.slip", code=right.slip_code))
+    return redirect(url_for("cooperative.slip", code=session.get_one(HouseholdDelivery, wrong.replaced_by_id).slip_code))
+
+
+def _read_right(session: Session, slip: Slip, at: datetime) -> DeliveryDraft:
+    """The right delivery; its household was paid when it was paid, not when that is typed anew."""
+    paid_at = (slip.delivery.paid_at or at) if request.form.get("paid") == "1" else None
+    return replace(forms.read_delivery(session, request.form, own_cooperative()), paid_at=paid_at)

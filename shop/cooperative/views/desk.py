@@ -98,10 +98,9 @@ def add_delivery() -> ResponseReturnValue:
 
 @once
 def _add_delivery(session: Session, taken: Taken) -> ResponseReturnValue:
-    draft = replace(forms.read_delivery(session, request.form, own_cooperative()), photo=taken.photo)
-    delivery = record_delivery(session, current_actor(), draft, clock.now())
-    if request.form.get("paid") == "1":
-        mark_paid(session, current_actor(), delivery_id=delivery.id, at=clock.now())
+    at, draft = clock.now(), forms.read_delivery(session, request.form, own_cooperative())
+    paid_at = at if request.form.get("paid") == "1" else None
+    delivery = record_delivery(session, current_actor(), replace(draft, photo=taken.photo, paid_at=paid_at), at)
     taken.used = True
     flash(_("已收货，交货凭证 %(code)s。", code=delivery.slip_code))
     return redirect(url_for("cooperative.slip", code=delivery.slip_code))

@@ -26,7 +26,7 @@ from kernel.quantity import Quantity, plain
 from kernel.web import kept, once
 from shop.cooperative import forms, queries
 from shop.cooperative.views import RAW, STEP_TEXTS, own_cooperative
-from shop.cooperative.views.photos import Taken, allow_photo, taken_photo
+from shop.cooperative.views.photos import Taken, allow_photo, taken_photo, was_sent
 from traceability.lots import balancing, promising, serialising, signing, splitting
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import Lot
@@ -192,7 +192,7 @@ def _ask_signature(session: Session, lot: Lot, _taken: Taken) -> str:
         at=clock.now(),
     )
     flash(_("已提交，签字后这一步才记录。"))
-    if (given := request.files.get("photo_processing")) and given.filename:
+    if was_sent("photo_processing"):
         flash(_("照片没有留下：等签字的步骤不带照片。"), "warn")
     return lot.code
 

@@ -151,14 +151,13 @@ def ask(session: Session) -> ResponseReturnValue:
             at=clock.now(),
         )
     else:
-        number = request.form.get("member_no", "")
         asking.ask_county(
             session,
             current_actor(),
             organization_id,
             refusal=request.form.get("refusal", ""),
             question=question,
-            household_id=queries.find_member(session, organization_id, int(number)) if forms.is_member_no(number) else None,
+            household_id=forms.find_member(session, organization_id, request.form),
             at=clock.now(),
         )
     return jsonify(asked=True)

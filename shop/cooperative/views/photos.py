@@ -69,6 +69,11 @@ def taken_photo(field: str = "photo") -> Iterator[Taken]:
             given.close()
 
 
+def was_sent(field: str) -> bool:
+    """Whether a photograph came in this field, which the act has no use for."""
+    return bool((given := request.files.get(field)) and given.filename)
+
+
 def _read(given: FileStorage, field: str) -> Photo | None:
     content = given.stream.read(MOST_SENT + 1)
     if not content and not given.filename:

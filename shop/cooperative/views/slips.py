@@ -25,7 +25,7 @@ from kernel.quantity import Unit, plain
 from kernel.web import everyone, kept, limiter, moment, named, once, yuan
 from shop.cooperative import links, queries
 from shop.cooperative.queries import Slip
-from shop.cooperative.slip_sheet import SlipSheet, draw
+from shop.cooperative.slip_sheet import SlipSheet, cached_draw
 from traceability.lots import confirming
 from traceability.lots.models import HouseholdDelivery
 from traceability.lots.queries import get_delivery
@@ -155,13 +155,13 @@ def picture(code: str, token: str) -> ResponseReturnValue:
         organization=named(slip.organization),
         code=slip.delivery.slip_code,
         state=_(SLIP_FLOW.label(slip.delivery.slip_state)),
-        lines=[(term, value or "—") for term, value in slip_lines(slip)],
+        lines=tuple((term, value or "—") for term, value in slip_lines(slip)),
         scan=_("扫码核对、确认"),
         note=_("有不对的地方，扫码就能说，不用注册。"),
         sample=_("演示数据") if current_app.config["SHANHAI"].demo else "",
         link=link,
     )
-    return send_file(io.BytesIO(draw(sheet)), mimetype="image/png", download_name=f"{slip.delivery.slip_code}.png")
+    return send_file(io.BytesIO(cached_draw(sheet)), mimetype="image/png", download_name=f"{slip.delivery.slip_code}.png")
 
 
 @bp.post("/slips/<code>/<token>/confirmed")

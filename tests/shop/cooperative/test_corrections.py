@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import ANONYMOUS, OrganizationKind, Role
+from kernel import clock
 from kernel.quantity import Unit
 from shop.config import Config
 from shop.cooperative import links
@@ -56,6 +58,19 @@ class Wrong:
 @pytest.fixture
 def wrong(session: Session, app: Flask, config: Config) -> Wrong:
     return Wrong(session, app, config)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_corrected_delivery_was_paid_when_it_was_paid(client: FlaskClient, wrong: Wrong, before: bool) -> None:
+    paid_at = clock.now() - timedelta(days=2)
+    if before:
+        wrong.delivery.paid_at = paid_at
+        wrong.session.flush()
+    assert client.post(wrong.path, data=wrong.right(paid="1")).status_code == 302
+    right = wrong.session.scalars(select(HouseholdDelivery).order_by(HouseholdDelivery.id.desc())).first()
+    assert right is not None
+    assert right.paid_at is not None
+    assert (right.paid_at == paid_at) is before
 
 
 def test_the_right_one_takes_its_place(client: FlaskClient, wrong: Wrong) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import pytest
+import typst
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
@@ -136,6 +138,23 @@ def test_the_picture_carries_the_link(client: FlaskClient, brought: Brought, con
         found = zxingcpp.read_barcodes(picture)
         assert picture.width > 600
     assert [code.text for code in found] == [config.public_url + brought.path]
+
+
+def test_the_picture_is_drawn_once_until_something_on_it_changes(
+    client: FlaskClient, brought: Brought, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[bytes] = []
+
+    def compile_(*args: Any, **words: Any) -> bytes:
+        drawn.append(draw_with(*args, **words))
+        return drawn[-1]
+
+    draw_with = typst.compile
+    monkeypatch.setattr(typst, "compile", compile_)
+    first, again = (client.get(f"{brought.path}/picture.png").data for _ in range(2))
+    assert (first, len(drawn)) == (again, 1)
+    client.post(f"{brought.path}/confirmed", data=form())
+    assert (client.get(f"{brought.path}/picture.png").data != first, len(drawn)) == (True, 2)
 
 
 def test_the_page_and_the_picture_in_english(client: FlaskClient, brought: Brought) -> None:

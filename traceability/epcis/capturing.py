@@ -13,14 +13,14 @@ from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from catalog.parties.queries import get_organization
 from catalog.parties.roles import Actor
 from kernel import clock
-from kernel.errors import Conflict, FieldError, Forbidden, Gettext
+from kernel.errors import Conflict, FieldError, Forbidden, Gettext, Term, fill
 from kernel.outbox import Event, publish
 from traceability.epcis.models import CaptureJob
 from traceability.epcis.states import ErrorBehaviour
@@ -30,6 +30,7 @@ from traceability.events.vocabulary import Origin
 
 VALIDATION = "epcisException:ValidationException"
 EXISTS = "epcisException:ResourceAlreadyExistsException"
+TAKEN_URI = "已有另一个事件用了这个 eventID。"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,6 @@ def open_job(
     verdicts: Sequence[Verdict],
     context: object,
     behaviour: ErrorBehaviour,
-    gettext: Gettext,
     at: datetime,
 ) -> CaptureJob:
     """Keep a checked document as a job. With ``rollback`` one fault is enough to store nothing."""
@@ -86,7 +86,7 @@ def open_job(
         context=context if isinstance(context, list) else [context],
         waiting=waiting,
         total=len(verdicts),
-        errors=[_told(verdict, gettext) for verdict in wrong],
+        errors=[_told(verdict) for verdict in wrong],
         success=not wrong,
         running=bool(waiting),
         created_at=at,
@@ -105,15 +105,56 @@ def list_jobs(session: Session, organization_id: UUID, *, after: UUID | None = N
     return session.scalars((query.where(CaptureJob.id < after) if after else query).limit(limit)).all()
 
 
-def _told(verdict: Verdict, gettext: Gettext) -> dict[str, Any]:
-    base = f"/epcisBody/eventList/{verdict.place}"
+def _told(verdict: Verdict) -> dict[str, Any]:
+    return _error(verdict.place, VALIDATION, 400, verdict.faults)
+
+
+def _error(place: int, kind: str, status: int, faults: Sequence[FieldError]) -> dict[str, Any]:
+    """An event's faults as a row can keep them: sentences and what goes into them, for whoever reads them in whatever language."""
+    base = f"/epcisBody/eventList/{place}"
+    kept = [
+        {
+            "pointer": base + fault.field,
+            "message": fault.message,
+            "params": {name: _kept(value) for name, value in fault.params.items()},
+        }
+        for fault in faults
+    ]
+    return {"type": kind, "status": status, "instance": base, "faults": kept}
+
+
+def _kept(value: object) -> object:
+    if isinstance(value, Term):
+        return {"term": str(value)}
+    return value if isinstance(value, int | float) else str(value)
+
+
+def tell_errors(job: CaptureJob, gettext: Gettext) -> list[dict[str, Any]]:
+    """What is wrong with a document, event by event, in the reader's language (problem details, RFC 9457)."""
+    return [_tell_error(error, gettext) for error in job.errors]
+
+
+def _tell_error(error: Mapping[str, Any], gettext: Gettext) -> dict[str, Any]:
+    if "faults" not in error:  # kept as sentences before they were kept as words
+        return dict(error)
+    told = [
+        {
+            "pointer": fault["pointer"],
+            "detail": fill(
+                fault["message"],
+                {name: Term(value["term"]) if isinstance(value, dict) else value for name, value in fault["params"].items()},
+                gettext,
+            ),
+        }
+        for fault in error["faults"]
+    ]
     return {
-        "type": VALIDATION,
-        "title": "ValidationException",
-        "status": 400,
-        "detail": " ".join(fault.text(gettext) for fault in verdict.faults),
-        "instance": base,
-        "errors": [{"pointer": base + fault.field, "detail": fault.text(gettext)} for fault in verdict.faults],
+        "type": error["type"],
+        "title": error["type"].removeprefix("epcisException:"),
+        "status": error["status"],
+        "detail": " ".join(each["detail"] for each in told),
+        "instance": error["instance"],
+        "errors": told,
     }
 
 
@@ -123,7 +164,7 @@ def store_document(session: Session, event: DocumentReceived) -> None:
     job = session.get_one(CaptureJob, event.job_id, with_for_update=True)
     if not job.running:
         return
-    at = clock.as_utc(job.created_at)
+    at = _record_time(session, job)
     actor = Actor(None, job.key_name, {job.organization_id: frozenset()}, label=job.key_label)
     rows = _read(session, actor, job.organization_id, [line["event"] for line in job.waiting], job.context, at)
     sorted_out = _sort_out(session, job.organization_id, rows)
@@ -139,6 +180,12 @@ def store_document(session: Session, event: DocumentReceived) -> None:
     _tell(session, job.organization_id, stored, at)
 
 
+def _record_time(session: Session, job: CaptureJob) -> datetime:
+    """Now, by the database: a document may wait long, and an event recorded in the past would slip past whoever asks by record time."""
+    now: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return max(clock.as_utc(job.created_at), clock.as_utc(now))
+
+
 def capture_event(session: Session, actor: Actor, body: Mapping[str, Any], at: datetime) -> TraceEvent:
     """Store one checked event at once; the same one again gives the first. Raises Conflict when its eventID names another."""
     organization_id = organization_of(actor)
@@ -147,7 +194,7 @@ def capture_event(session: Session, actor: Actor, body: Mapping[str, Any], at: d
     if kind is Found.KNOWN:
         return row
     if kind is Found.TAKEN:
-        raise Conflict("已有另一个事件用了这个 eventID。", field="/eventID")
+        raise Conflict(TAKEN_URI, field="/eventID")
     try:
         with session.begin_nested():
             record_partner_events(session, organization_id, rows)
@@ -213,13 +260,4 @@ def _key(row: TraceEvent) -> tuple[str, bool]:
 
 
 def _conflict(place: int) -> dict[str, Any]:
-    base = f"/epcisBody/eventList/{place}"
-    detail = "已有另一个事件用了这个 eventID。"
-    return {
-        "type": EXISTS,
-        "title": "ResourceAlreadyExistsException",
-        "status": 409,
-        "detail": detail,
-        "instance": base,
-        "errors": [{"pointer": f"{base}/eventID", "detail": detail}],
-    }
+    return _error(place, EXISTS, 409, [FieldError("/eventID", TAKEN_URI)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from traceability.events.models import TraceEvent
 MOST_PER_PAGE = 100
 USUAL_PER_PAGE = 30
 PATIENCE = 8000  # milliseconds one question may take the database
+CLOCKS_APART = timedelta(seconds=1)
 
 
 class QueryTooLarge(TooLarge):
@@ -143,7 +144,7 @@ def find_page(session: Session, actor: Actor, query: Query, *, at: datetime, aft
 
 
 def _page(session: Session, actor: Actor, query: Query, *, at: datetime, after: Position | None) -> Page:
-    until = after.until if after else at
+    until = after.until if after else _find_end(session, query, at)
     conditions = [*query.conditions, TraceEvent.record_time <= until]
     if (own := may_see(actor)) is not None:
         conditions.append(own)
@@ -163,6 +164,28 @@ def _page(session: Session, actor: Actor, query: Query, *, at: datetime, after: 
     last = events[-1] if more and events else None
     moment = (last.event_time if query.order_by == "eventTime" else last.record_time) if last else until
     return Page(events, Position(until, moment, last.id, seen + size) if last else None)
+
+
+def _find_end(session: Session, query: Query, at: datetime) -> datetime:
+    """Up to which record time this question is answered.
+
+    Whoever asks by record time goes on from the last one he has seen. An event is recorded when its transaction begins and seen when it
+    commits, so of two that overlap the later may be seen first, and he would pass the earlier one over. Hence only what nobody can come
+    before any more is told: what was recorded before the oldest transaction that still runs began.
+    """
+    if query.order_by != "recordTime" and not query.words.keys() & {"GE_recordTime", "LT_recordTime"}:
+        return at
+    return at - find_delay(session) - CLOCKS_APART
+
+
+def find_delay(session: Session) -> timedelta:
+    """How long ago the oldest transaction that still runs began: what was recorded before that is to be seen already."""
+    running = text(
+        "SELECT coalesce(clock_timestamp() - min(xact_start), interval '0') FROM pg_stat_activity "
+        "WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    delay: timedelta = session.scalars(running).one()
+    return delay
 
 
 def _refuse_too_many(session: Session, conditions: Sequence[ColumnElement[bool]], most: int) -> None:

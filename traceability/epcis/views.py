@@ -40,7 +40,7 @@ def show(code: str) -> ResponseReturnValue:
             (query, standing, next_try, urlsplit(standing.dest).hostname, REASONS.get(standing.last_error or ""))
             for query, standing, next_try in subscribing.list_of_organization(session, organization.id)
         ]
-        jobs = capturing.list_jobs(session, organization.id, limit=SHOWN_JOBS)
+        jobs = [(job, capturing.tell_errors(job, _)) for job in capturing.list_jobs(session, organization.id, limit=SHOWN_JOBS)]
     return render_template("epcis/partner.html", organization=organization, subscriptions=subscriptions, jobs=jobs)
 
 

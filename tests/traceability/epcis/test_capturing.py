@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -109,6 +110,7 @@ def test_an_event_id_of_another_event_is_refused(partner: Partner) -> None:
     assert partner.capture(make_event(1, eventID="urn:uuid:8c8ba0e8-7fbf-4a5c-9b0c-0c7f1b1e0001"))["success"]
     job = partner.capture(make_event(2), make_event(3, eventID="urn:uuid:8c8ba0e8-7fbf-4a5c-9b0c-0c7f1b1e0001"))
     assert job["errors"][0]["type"] == "epcisException:ResourceAlreadyExistsException"
+    assert "eventID" in job["errors"][0]["detail"]
     assert len(partner.events()) == 1
     job = partner.capture(
         make_event(2), make_event(3, eventID="urn:uuid:8c8ba0e8-7fbf-4a5c-9b0c-0c7f1b1e0001"), behaviour="proceed"
@@ -217,3 +219,18 @@ def test_the_same_event_twice_in_one_document(partner: Partner) -> None:
     job = partner.capture(make_event(2), make_event(3, eventID=named["eventID"]), make_event(2), behaviour="proceed")
     assert [error["instance"] for error in job["errors"]] == ["/epcisBody/eventList/1"]
     assert len(partner.events()) == 2
+
+
+def test_what_is_wrong_is_told_in_the_language_of_who_reads_it(partner: Partner) -> None:
+    uri = "urn:uuid:8c8ba0e8-7fbf-4a5c-9b0c-0c7f1b1e0001"
+    partner.capture(make_event(1, eventID=uri))
+    events = [make_event(2, bizStep="harvesting"), make_event(3, eventID=uri)]
+    job = partner.capture(*events, behaviour="proceed")
+    path = f"/capture/{job['captureID']}"
+    for language, chinese in (("zh-CN", True), ("en", False)):
+        told = partner.get(path, {"Accept-Language": language}).get_json()["errors"]
+        assert [error["status"] for error in told] == [400, 409]
+        for error in told:
+            assert bool(re.search("[\u4e00-\u9fff]", error["detail"])) is chinese
+            assert error["detail"] == " ".join(fault["detail"] for fault in error["errors"])
+    assert partner.get("/capture", {"Accept-Language": "en"}).get_json()[0]["errors"] == told

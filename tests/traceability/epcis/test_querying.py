@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,18 @@ import time_machine
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from kernel import clock
-from tests.factories.epcis import Partner, make_event
+from catalog.parties.roles import Actor
+from kernel import clock, outbox
+from kernel.db import reading, work
+from tests.factories.catalog import make_organization
+from tests.factories.epcis import CONTEXT, Partner, make_event
 from tests.factories.lots import make_chain
+from traceability.epcis import querying
+from traceability.epcis.capturing import capture_event
+from traceability.epcis.querying import find_page, parse_query
 from traceability.lots import describing
+
+DOCUMENT = {"@context": CONTEXT, "type": "EPCISDocument", "schemaVersion": "2.0", "creationDate": "2026-01-01T00:00:00Z"}
 
 
 @pytest.mark.parametrize(
@@ -113,3 +122,60 @@ def test_events_of_one_epc(client: FlaskClient, session: Session) -> None:
     found = partner.get(f"/epcs/{describing.epc_of_item(chain.items[0])}/events").get_json()
     events = found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
     assert [event["bizStep"] for event in events] == ["commissioning"]
+
+
+def _poll(asker: Actor, since: str) -> list[tuple[str, str]]:
+    """What a poller does: ask from the last record time it has seen; (record time, box) of each answer."""
+    query = parse_query({"GE_recordTime": since, "orderBy": "recordTime", "orderDirection": "ASC"})
+    with reading() as session:
+        page = find_page(session, asker, query, at=clock.now())
+        return [(clock.format_iso(event.record_time), event.body["epcList"][0][-1]) for event in page.events]
+
+
+def _poll_across_a_late_commit() -> set[str]:
+    """An event is recorded, then another that commits first; a poller asks in between, and again. What it has seen in the end."""
+    with work() as session:
+        organization = make_organization(session)
+        asker = Actor(None, "test", {organization.id: frozenset()}, label="key:test")
+    since, seen = clock.format_iso(clock.now() - timedelta(seconds=1)), set()
+    recorded, told = threading.Event(), threading.Event()
+
+    def record_slowly() -> None:
+        with work() as session:
+            capture_event(session, asker, make_event(1) | {"@context": CONTEXT}, clock.now())
+            recorded.set()
+            told.wait(20)
+
+    slow = threading.Thread(target=record_slowly)
+    slow.start()
+    recorded.wait(20)
+    with work() as session:
+        capture_event(session, asker, make_event(2) | {"@context": CONTEXT}, clock.now())
+    for _ in range(2):
+        for moment, box in _poll(asker, since):
+            since = max(since, moment)
+            seen.add(box)
+        told.set()
+        slow.join()
+    return seen
+
+
+def test_who_asks_by_record_time_misses_nothing_that_commits_late(database: str) -> None:
+    assert _poll_across_a_late_commit() == {"1", "2"}
+
+
+def test_the_delay_is_the_guard(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the poller sees the later event first, goes on from there, and never hears of the earlier."""
+    monkeypatch.setattr(querying, "find_delay", lambda _: timedelta(0))
+    assert _poll_across_a_late_commit() == {"2"}
+
+
+def test_a_document_that_waited_is_recorded_when_it_is_stored(client: FlaskClient, session: Session) -> None:
+    partner = Partner(client, session)
+    with time_machine.travel(clock.now() - timedelta(hours=1)):
+        partner.post("/capture", {**DOCUMENT, "epcisBody": {"eventList": [make_event(1)]}})
+    begin = clock.now() - timedelta(seconds=1)
+    outbox.deliver_all()
+    (job,) = partner.get("/capture").get_json()
+    assert clock.parse_iso(job["finishedAt"]) >= begin
+    assert len(partner.events(GE_recordTime=clock.format_iso(begin))) == 1

@@ -41,7 +41,6 @@ def capture() -> ResponseReturnValue:
             verdicts=verdicts,
             context=document["@context"],
             behaviour=behaviour,
-            gettext=gettext,
             at=at,
         )
     return Response(status=202, headers={"Location": url_for("epcis.show_job", job_id=job.id)})
@@ -87,7 +86,7 @@ def _job(job: CaptureJob) -> dict[str, Any]:
         "running": job.running,
         "success": job.success,
         "captureErrorBehaviour": job.behaviour.value,
-        "errors": job.errors,
+        "errors": capturing.tell_errors(job, gettext),
     }
 
 

@@ -28,17 +28,17 @@ import sys, time
 from datetime import timedelta
 from kernel import clock, db
 from shop.rooms import import_models
-from traceability.epcis import destinations, subscribing, tasks
+from traceability.epcis import delivering, destinations, subscribing, tasks
 from traceability.ledger import sealing
 import_models()
 db.connect(sys.argv[1], pool_size=2)
 sealing.use_data_key(sys.argv[2])
 destinations.allow_loopback(True)
-subscribing.ABANDONED = timedelta(seconds=0.5)
-subscribing.MOST_EVENTS = 3
+delivering.ABANDONED = timedelta(seconds=0.5)
+delivering.MOST_EVENTS = 3
 while True:
     with db.reading() as session:
-        due, left = subscribing.list_due(session, clock.now()), subscribing.list_deliveries(session, clock.now())
+        due, left = delivering.list_due(session, clock.now()), delivering.list_deliveries(session, clock.now())
     for subscription_id in due:
         tasks.look(str(subscription_id))
     for delivery_id in left:

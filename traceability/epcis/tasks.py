@@ -10,7 +10,7 @@ import structlog
 from kernel import clock
 from kernel.db import reading, work
 from kernel.tasks import celery, send
-from traceability.epcis import paging, subscribing, wire
+from traceability.epcis import delivering, paging, wire
 from traceability.epcis.documents import build_query_document
 
 log = structlog.get_logger()
@@ -23,7 +23,7 @@ def sweep() -> None:
     """Look what is due, and what a crash left behind."""
     at = clock.now()
     with reading() as session:
-        due, left = subscribing.list_due(session, at), subscribing.list_deliveries(session, at)
+        due, left = delivering.list_due(session, at), delivering.list_deliveries(session, at)
     for subscription_id in due:
         send(look, str(subscription_id))
     for delivery_id in left:
@@ -35,7 +35,7 @@ def look(subscription_id: str) -> None:
     """Bring one subscriber what is new, as long as it takes it."""
     for _ in range(ROUNDS):
         with work() as session:
-            delivery_id = subscribing.prepare_delivery(session, UUID(subscription_id), clock.now())
+            delivery_id = delivering.prepare_delivery(session, UUID(subscription_id), clock.now())
         if delivery_id is None or not bring(str(delivery_id)):
             return
 
@@ -45,7 +45,7 @@ def bring(delivery_id: str) -> bool:
     """Make one call, if nobody else is making it; whether it was taken."""
     key = UUID(delivery_id)
     with work() as session:
-        call = subscribing.claim_delivery(session, key, clock.now())
+        call = delivering.claim_delivery(session, key, clock.now())
     if call is None:
         return False
     body = orjson.dumps(
@@ -55,16 +55,16 @@ def bring(delivery_id: str) -> bool:
     )
     headers = {"Content-Type": "application/ld+json", "GS1-EPCIS-Version": "2.0.0", "Idempotency-Key": delivery_id}
     if call.token is not None:
-        headers["GS1-Signature"] = subscribing.sign(body, call.token)
+        headers["GS1-Signature"] = delivering.sign(body, call.token)
     try:
         wire.post(call.dest, body, headers)
     except wire.NotDelivered as error:
         log.warning("subscriber did not take it", delivery=delivery_id, error=str(error))
         with work() as session:
-            subscribing.record_failure(session, key, str(error), clock.now(), too_much=isinstance(error, wire.TooMuch))
+            delivering.record_failure(session, key, str(error), clock.now(), too_much=isinstance(error, wire.TooMuch))
         return False
     with work() as session:
-        subscribing.record_delivered(session, key, clock.now())
+        delivering.record_delivered(session, key, clock.now())
     return True
 
 
@@ -72,5 +72,5 @@ def bring(delivery_id: str) -> bool:
 def forget() -> None:
     """Once a day: let go of what has done its work."""
     with work() as session:
-        subscribing.forget_delivered(session, clock.now())
+        delivering.forget_delivered(session, clock.now())
         paging.forget_ended(session, clock.now())

@@ -21,13 +21,26 @@ from traceability.epcis import capturing, subscribing
 bp = Blueprint("partners", __name__, url_prefix="/partners", template_folder="templates")
 
 SHOWN_JOBS = 20
-REASONS = {
+REASON_TEXTS = {
     "the name does not resolve": "网址里的域名查不到，请核对。",
     "the name leads into a private network": "这个域名指向内部网络，不能送。",
     "the address is not allowed": "这个网址不允许，请换成公网的 https 网址。",
     "the key that subscribed is no longer valid": "当初订阅用的接口密钥已停用或到期，请用新密钥重新订阅。",
 }
-"""Why nothing was brought, in words; anything else is the other side's own answer and stands as it is."""
+"""Why nothing was brought, in words. Anything else is what the network or the other side said, and stands behind such words."""
+HINT_TEXTS = {
+    "HTTP ": "对方收到了，但没有接受，请对方检查：",
+    "TLS: ": "对方网站的证书有问题，请对方检查：",
+    "TimeoutError": "对方没有及时回答，请对方检查网络和服务：",
+    "": "连不上对方的网址，请对方检查服务是否开着：",
+}
+
+
+def _why(error: str | None) -> tuple[str, str]:
+    """What a person can do about the last failure (a msgid), and what exactly was said where that tells more."""
+    if error in REASON_TEXTS:
+        return REASON_TEXTS[error], ""
+    return next(text for start, text in HINT_TEXTS.items() if (error or "").startswith(start)), error or ""
 
 
 @bp.get("/<code>")
@@ -37,7 +50,7 @@ def show(code: str) -> ResponseReturnValue:
     with reading() as session:
         organization = _organization(session, code)
         subscriptions = [
-            (query, standing, next_try, urlsplit(standing.dest).hostname, REASONS.get(standing.last_error or ""))
+            (query, standing, next_try, urlsplit(standing.dest).hostname, _why(standing.last_error))
             for query, standing, next_try in subscribing.list_of_organization(session, organization.id)
         ]
         jobs = [(job, capturing.tell_errors(job, _)) for job in capturing.list_jobs(session, organization.id, limit=SHOWN_JOBS)]

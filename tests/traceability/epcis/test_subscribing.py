@@ -24,7 +24,7 @@ from tests.factories.catalog import AT
 from tests.factories.epcis import Partner, make_event
 from tests.factories.lots import make_chain
 from tests.factories.subscriber import Subscriber, listening
-from traceability.epcis import destinations, subscribing, tasks
+from traceability.epcis import delivering, destinations, subscribing, tasks
 from traceability.epcis.models import Subscription, SubscriptionDelivery
 from traceability.epcis.states import DeliveryState
 from traceability.ledger.sequencer import ensure_log, sequence_batch
@@ -55,7 +55,7 @@ def bring_all() -> None:
     """What the sweep finds, without the broker between."""
     sequence()
     with work() as session:
-        due, left = subscribing.list_due(session, clock.now()), subscribing.list_deliveries(session, clock.now())
+        due, left = delivering.list_due(session, clock.now()), delivering.list_deliveries(session, clock.now())
     for subscription_id in due:
         tasks.look(str(subscription_id))
     for delivery_id in left:
@@ -108,7 +108,7 @@ def test_an_event_that_commits_late_is_not_passed_over(partner: Partner, subscri
 
 
 def test_deliveries_are_bounded(partner: Partner, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscribing, "MOST_EVENTS", 10)
+    monkeypatch.setattr(delivering, "MOST_EVENTS", 10)
     subscribe(partner, subscriber)
     partner.capture(*(make_event(n) for n in range(25)))
     bring_all()
@@ -117,7 +117,7 @@ def test_deliveries_are_bounded(partner: Partner, subscriber: Subscriber, monkey
 
 
 def test_characters_are_bounded_too(partner: Partner, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscribing, "MOST_CHARACTERS", 1000)
+    monkeypatch.setattr(delivering, "MOST_CHARACTERS", 1000)
     subscribe(partner, subscriber)
     partner.capture(*(make_event(n, **{"x:y": "z" * 400}) for n in range(3)), make_event(3, **{"x:y": "z" * 5000}))
     bring_all()
@@ -125,8 +125,8 @@ def test_characters_are_bounded_too(partner: Partner, subscriber: Subscriber, mo
 
 
 def test_a_long_log_is_looked_at_in_windows(partner: Partner, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscribing, "WINDOW", 3)
-    monkeypatch.setattr(subscribing, "WINDOWS", 2)
+    monkeypatch.setattr(delivering, "WINDOW", 3)
+    monkeypatch.setattr(delivering, "WINDOWS", 2)
     subscribe(partner, subscriber, {"EQ_bizStep": "receiving"})
     partner.capture(*(make_event(n) for n in range(20)), make_event(20, bizStep="receiving"))
     for _ in range(4):
@@ -149,9 +149,9 @@ def test_what_fails_waits_longer_each_time_then_parks_and_can_be_set_going(
 ) -> None:
     address = subscribe(partner, subscriber)
     partner.capture(make_event(1))
-    subscriber.answers = [500] * subscribing.MOST_TRIES
+    subscriber.answers = [500] * delivering.MOST_TRIES
     moments, at = [], clock.now()
-    for _ in range(subscribing.MOST_TRIES):
+    for _ in range(delivering.MOST_TRIES):
         with time_machine.travel(at - timedelta(seconds=1), tick=False):
             bring_all()
         assert len(subscriber.received) == len(moments), "not before its time"
@@ -169,7 +169,7 @@ def test_what_fails_waits_longer_each_time_then_parks_and_can_be_set_going(
     with time_machine.travel(at + timedelta(days=1), tick=False):
         partner.capture(make_event(2))
         bring_all()
-        assert len(subscriber.received) == subscribing.MOST_TRIES, "a parked one is left alone"
+        assert len(subscriber.received) == delivering.MOST_TRIES, "a parked one is left alone"
         assert subscribe(partner, subscriber) == address, "the same wish again"
         for _ in range(2):
             bring_all()
@@ -183,14 +183,14 @@ def test_a_killed_worker_loses_nothing_and_repeats_the_same(
 ) -> None:
     subscribe(partner, subscriber)
     partner.capture(make_event(1), make_event(2))
-    monkeypatch.setattr(subscribing, "record_delivered", _killed)
+    monkeypatch.setattr(delivering, "record_delivered", _killed)
     with pytest.raises(SystemExit):
         bring_all()
     monkeypatch.undo()
     destinations.allow_loopback(True)
     bring_all()
     assert len(subscriber.received) == 1, "somebody may still be at it"
-    with time_machine.travel(clock.now() + subscribing.ABANDONED + timedelta(seconds=1)):
+    with time_machine.travel(clock.now() + delivering.ABANDONED + timedelta(seconds=1)):
         bring_all()
         bring_all()
     first, again = subscriber.received
@@ -206,16 +206,16 @@ def test_only_one_brings_it(partner: Partner, subscriber: Subscriber, monkeypatc
     partner.capture(make_event(1))
     sequence()
     with work() as session:
-        (due,) = subscribing.list_due(session, clock.now())
-        delivery = subscribing.prepare_delivery(session, due, clock.now())
+        (due,) = delivering.list_due(session, clock.now())
+        delivery = delivering.prepare_delivery(session, due, clock.now())
         assert delivery is not None
-        assert subscribing.prepare_delivery(session, due, clock.now()) is None, "one at a time"
+        assert delivering.prepare_delivery(session, due, clock.now()) is None, "one at a time"
     with work() as session:
-        assert subscribing.claim_delivery(session, delivery, clock.now()) is not None
-        assert subscribing.claim_delivery(session, delivery, clock.now()) is None
+        assert delivering.claim_delivery(session, delivery, clock.now()) is not None
+        assert delivering.claim_delivery(session, delivery, clock.now()) is None
     tasks.bring(str(delivery))
     assert subscriber.received == []
-    monkeypatch.setattr(subscribing, "_claimable", lambda _: text("true"))
+    monkeypatch.setattr(delivering, "_claimable", lambda _: text("true"))
     tasks.bring(str(delivery))
     assert len(subscriber.received) == 1, "without the guard a second worker calls"
 
@@ -284,7 +284,7 @@ def test_what_ends_with_the_query_and_with_the_key(
     assert standing.parked
     standing.parked = False
     session.flush()
-    monkeypatch.setattr(subscribing, "_has_key", lambda *_: True)
+    monkeypatch.setattr(delivering, "_has_key", lambda *_: True)
     bring_all()
     assert subscriber.numbers == ["1"], "without the guard a lost key would go on being told"
 

@@ -13,7 +13,7 @@ from catalog.parties.models import Role
 from kernel import clock
 from tests.factories.catalog import act_as, form, make_actor, make_organization
 from tests.factories.epcis import Partner, make_event
-from traceability.epcis import subscribing
+from traceability.epcis import delivering
 from traceability.epcis.models import Subscription, SubscriptionDelivery
 from traceability.epcis.states import DeliveryState
 
@@ -67,7 +67,7 @@ def test_the_buttons(app: Any, client: FlaskClient, session: Session, partner: P
     assert client.post(f"{address}/again", data=form()).status_code == 302
     session.expire_all()
     assert not standing.parked
-    assert subscribing.list_deliveries(session, clock.now()) != []
+    assert delivering.list_deliveries(session, clock.now()) != []
     assert client.post(f"{address}/end", data=form()).status_code == 302
     assert session.scalar(select(func.count()).select_from(Subscription)) == 0
     assert "还没有订阅" in look(client, partner).text
@@ -85,3 +85,32 @@ def test_only_own_people_and_the_operator(
     assert client.post(f"{own}/end", data=form()).status_code == 404, "not by way of one's own page either"
     act_as(app, make_actor(session, Role.operator))
     assert look(client, partner).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "exactly"),
+    [
+        ("HTTP 503", "没有接受", True),
+        ("TLS: certificate has expired", "证书", True),
+        ("TimeoutError: timed out", "及时", True),
+        ("ConnectionRefusedError: [Errno 111] Connection refused", "连不上", True),
+        ("the name does not resolve", "查不到", False),
+        ("the key that subscribed is no longer valid", "密钥", False),
+    ],
+)
+def test_what_failed_is_told_in_words_a_clerk_can_pass_on(
+    app: Any,
+    client: FlaskClient,
+    session: Session,
+    partner: Partner,
+    standing: Subscription,
+    error: str,
+    told: str,
+    exactly: bool,
+) -> None:
+    standing.last_error = error
+    session.flush()
+    act_as(app, make_actor(session, Role.clerk, partner.organization))
+    page = look(client, partner).text
+    assert told in page
+    assert (error in page) is exactly

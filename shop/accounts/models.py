@@ -73,10 +73,14 @@ class SignInSession(Base):
 
 
 class Address(Base):
-    """Where a person wants parcels sent; ``province_code`` is GB/T 2260."""
+    """Where a person wants parcels sent; ``province_code`` is GB/T 2260, and ``area_code`` the lowest area that was picked, if one was."""
 
     __tablename__ = "accounts_address"
-    __table_args__ = (CheckConstraint("province_code ~ '^[1-8][0-9]0000$'", name="province_code"),)
+    __table_args__ = (
+        CheckConstraint("province_code ~ '^[1-8][0-9]0000$'", name="province_code"),
+        CheckConstraint("left(area_code, 2) = left(province_code, 2)", name="area_in_province"),
+        Index("uq_accounts_address_default", "person_id", unique=True, postgresql_where="is_default AND removed_at IS NULL"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     person_id: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"), index=True)
@@ -86,5 +90,7 @@ class Address(Base):
     city: Mapped[str]
     district: Mapped[str]
     street: Mapped[str]
+    area_code: Mapped[str | None] = mapped_column(ForeignKey("areas_area.code"))
+    is_default: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]

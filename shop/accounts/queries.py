@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog.areas.models import Area
+from catalog.areas.queries import list_children
 from catalog.parties.models import Actor, Membership, Organization, OrganizationKind, Person, Role, has_place_in
+from kernel.errors import NotFound
+from shop.accounts.addressing import owns
+from shop.accounts.gazetteer import Gazetteer
 from shop.accounts.models import Address, Guest, SignInSession
 from shop.accounts.signing import hash_token
 
@@ -52,10 +58,52 @@ def _actor(person_id: UUID, name: str, rows: Sequence[Place], *, guest: bool) ->
 
 
 def list_addresses(session: Session, person_id: UUID) -> Sequence[Address]:
-    """A person's addresses, newest first."""
-    return session.scalars(
-        select(Address).where(Address.person_id == person_id, Address.removed_at.is_(None)).order_by(Address.id.desc()).limit(50)
-    ).all()
+    """A person's addresses: the usual one, then the newest first."""
+    own = select(Address).where(Address.person_id == person_id, Address.removed_at.is_(None))
+    return session.scalars(own.order_by(Address.is_default.desc(), Address.id.desc()).limit(50)).all()
+
+
+def get_address(session: Session, person_id: UUID, address_id: UUID) -> Address:
+    """One of a person's addresses. Raises NotFound."""
+    address = session.get(Address, address_id)
+    if address is None or address.removed_at is not None or not owns(address, person_id):
+        raise NotFound("没有这个地址。")
+    return address
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the pickers offer: all provinces, and what lies below the one picked and the city picked."""
+
+    provinces: Sequence[Area]
+    cities: Sequence[Area]
+    districts: Sequence[Area]
+
+
+def list_choices(session: Session, typed: Mapping[str, str], on: date) -> Choices:
+    """The areas to pick from, for what is picked so far (``province_code``, ``city_code``)."""
+    provinces = list_children(session, None, on)
+    province = typed.get("province_code", "")
+    cities = list_children(session, province, on) if any(area.code == province for area in provinces) else []
+    city = typed.get("city_code", "")
+    return Choices(provinces, cities, list_children(session, city, on) if any(area.code == city for area in cities) else [])
+
+
+def codes_above(session: Session, area_code: str) -> dict[str, str]:
+    """The pickers' fields for an area: itself and what it lies in."""
+    path: list[str] = []
+    code: str | None = area_code
+    while code is not None and (area := session.get(Area, code)) is not None:
+        path.insert(0, area.code)
+        code = area.parent_code
+    return dict(zip(("province_code", "city_code", "district_code"), path, strict=False))
+
+
+def load_gazetteer(session: Session, on: date) -> Gazetteer:
+    """All areas in force on that day."""
+    begun, not_ended = (Area.valid_from.is_(None)) | (Area.valid_from <= on), (Area.valid_to.is_(None)) | (Area.valid_to >= on)
+    rows = session.execute(select(Area.code, Area.name, Area.parent_code).where(begun, not_ended))
+    return Gazetteer((code, name, parent) for code, name, parent in rows)
 
 
 def find_reach(session: Session, person_id: UUID) -> str:

@@ -22,8 +22,8 @@ from tests.factories.house import House
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 ASKS_NOTHING = {
-    "account.end_sessions", "addresses.remove_address", "backoffice.retry", "backoffice.show_review", "backoffice_orders.decide",
-    "basket.change", "cards.make_card", "cases.take", "coldchain.retire", "containers.open_again",
+    "account.end_sessions", "addresses.make_default", "addresses.remove_address", "backoffice.retry", "backoffice.show_review",
+    "backoffice_orders.decide", "basket.change", "cards.make_card", "cases.take", "coldchain.retire", "containers.open_again",
     "cooperative.paid", "cooperative_consents.issue",
     "invoices.withdraw", "keys.revoke", "offline.end", "orders.cancel",
     "orders.receive", "packing.another_parcel", "photos.erase", "photos.erase_of_lot", "procurement_money.remove_rule",
@@ -40,7 +40,7 @@ FINE = {  # what a field of this name takes, so that a request gets further than
     "quantity": "1", "boxes": "1", "count": "1", "stars": "5", "year": "2026", "level": "1", "amount": "1.00", "price": "12.80",
     "text": "一句话。", "reason": "抽检不合格。", "note": "一句话。", "name": "示例名", "title": "示例标题", "body": "正文。", "source": "示例",
     "relation": "示例关系", "valid_from": "2026-12-01", "valid_to": "2027-12-01", "last_day": "2027-12-01", "issued_on": "2026-01-01",
-    "question": "请核定新的产能。", "answer": "已核定。", "unit": "kg", "county_code": "640323", "province_code": "310000", "city": "上海市",
+    "question": "请核定新的产能。", "answer": "已核定。", "unit": "kg", "county_code": "640323", "province_code": "310000", "city_code": "310115", "city": "上海市",
     "district": "浦东新区", "street": "示例路 1 号", "recipient": "示例收货人", "phone": "13900000000", "password": "harvest-moon-7",
     "kind": "cooperative", "holder": "示例", "bank": "示例银行", "number": "6222000000000000", "issuer": "示例机关", "category": "肉类",
     "cold_class": "frozen", "valid": "2026-12-01", "step": "1", "do": "approve", "sheet": "a4", "serials": "1", "stated": "1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
@@ -9,7 +10,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from catalog.areas.queries import list_children
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from catalog.parties.queries import map_organizations
@@ -25,6 +25,7 @@ from shop.accounts.claiming import open_guest
 from shop.accounts.confirming import agree
 from shop.accounts.queries import list_addresses
 from shop.accounts.views.actor import begin
+from shop.accounts.views.addresses import fill_in, is_step
 from shop.basket.queries import Owner, count_boxes, view_basket, with_coupon
 from shop.basket.views import COUNT, current_owner
 from shop.orders.placing import MAX_LINES, PAY_WITHIN, TRANSFER_WITHIN, PriceChanged
@@ -42,7 +43,7 @@ def show() -> ResponseReturnValue:
     return _page(_uuid(request.args.get("address")), {}, {}) or redirect(url_for("basket.show"))
 
 
-def _page(picked: UUID | None, form: object, errors: object, *, changed: PriceChanged | None = None) -> str | None:
+def _page(picked: UUID | None, form: Mapping[str, str], errors: object, *, changed: PriceChanged | None = None) -> str | None:
     """The page; None when nothing in the basket can be bought."""
     actor, at = current_actor(), clock.now()
     with reading() as open_session:
@@ -73,16 +74,15 @@ def _page(picked: UUID | None, form: object, errors: object, *, changed: PriceCh
             keep=TRANSFER_WITHIN if by_transfer else PAY_WITHIN,
             addresses=addresses,
             address=address,
-            provinces=list_children(open_session, None, clock.today_shanghai(at)),
             fresh=[row.product for row in view.rows if row.product.return_class is ReturnClass.FRESH_NO_RETURN],
             checkout_key=new_token(),
-            form=form,
             errors=errors,
             changed=changed,
             coupon=coupon,
             coupon_refused=refused,
-            adding=bool(request.args.get("new")) or not addresses,
+            adding=bool(request.args.get("new")) or not addresses or is_step(),
             stranger=not actor.signed_in,
+            **fill_in(open_session, form),
         )
 
 
@@ -99,16 +99,21 @@ def _again(page: str | None, problem: Problem) -> ResponseReturnValue:
     return redirect(url_for("basket.show"))
 
 
-def _of_strangers() -> bool:
-    """Only they are held to a few new guests; whoever has a name adds addresses as they like."""
-    return current_actor().signed_in
+def _makes_no_guest() -> bool:
+    """Whoever has a name adds addresses as they like, and whoever fills in the form step by step makes nobody yet."""
+    return current_actor().signed_in or is_step()
 
 
 @bp.post("/checkout/address")
 @everyone
-@limiter.limit("10 per minute; 60 per hour", exempt_when=_of_strangers)
+@limiter.limit("10 per minute; 60 per hour", exempt_when=_makes_no_guest)
 def add_address() -> ResponseReturnValue:
-    """A new address, then back to the checkout with it. A stranger becomes a guest by it (form: agree, contact_phone if another)."""
+    """A new address, then back to the checkout with it. A stranger becomes a guest by it (form: agree, contact_phone if another).
+
+    Or the form filled in further (form: step).
+    """
+    if is_step():
+        return _page(None, request.form, {}) or redirect(url_for("basket.show"))
     try:
         return _add_address() if current_actor().signed_in else _begin_as_guest()
     except Invalid as problem:
@@ -130,10 +135,10 @@ def _begin_as_guest() -> ResponseReturnValue:
     with work() as open_session:
         at = clock.now()
         phone = request.form.get("contact_phone", "").strip()[:40] or request.form.get("phone", "")[:40]
-        typed = addressing.check_address(open_session, request.form)
+        addressing.check_address(open_session, request.form, on=clock.today_shanghai(at))
         guest = open_guest(open_session, phone, at=at)
         agree(open_session, guest.id, at=at)
-        address = addressing.add_address(open_session, guest.id, typed, at=at)
+        address = addressing.add_address(open_session, guest.id, request.form, at=at)
         token = signing.open_session(open_session, guest.id, at=at)
     begin(token)
     session[PROVINCE] = address.province_code

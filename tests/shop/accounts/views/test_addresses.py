@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Person
 from shop.accounts import addressing
-from shop.accounts.models import Address
-from tests.factories.catalog import make_person
+from shop.accounts.models import Address, Guest
+from shop.accounts.queries import list_addresses
+from tests.factories.catalog import form, make_person
+from tests.factories.shop import make_goods
 
 
 @pytest.fixture
@@ -66,3 +70,156 @@ def test_without_the_owner_check_it_would_be_removed(
     buyer.post(f"/account/addresses/{address.id}/remove", data={"idempotency_key": "remove-0001"})
     session.refresh(address)
     assert address.removed_at is not None
+
+
+PICKED = {name: ADDRESS[name] for name in ("recipient", "phone", "street")} | {
+    "province_code": "640000", "city_code": "640300", "district_code": "640323",
+}  # fmt: skip
+
+
+def options(page: str, name: str) -> list[str]:
+    """The codes a picker offers."""
+    body = re.search(rf'<select[^>]*name="{name}".*?</select>', page, re.DOTALL)
+    return re.findall(r'<option value="([0-9]+)"', body[0]) if body else []
+
+
+def test_areas_are_picked_step_by_step_without_javascript(buyer: FlaskClient, session: Session) -> None:
+    first = buyer.get("/account/addresses").text
+    assert (len(options(first, "province_code")), options(first, "city_code")) == (34, [])
+    second = buyer.post("/account/addresses", data=form(step="areas", province_code="640000", street="示例路 1 号")).text
+    assert "640300" in options(second, "city_code")
+    assert options(second, "district_code") == []
+    assert "示例路 1 号" in second, "what was typed stays"
+    third = buyer.post("/account/addresses", data=form(step="areas", province_code="640000", city_code="640300")).text
+    assert "640323" in options(third, "district_code")
+    assert "请先改正" not in third
+    assert session.scalar(select(func.count()).select_from(Address)) == 0
+    buyer.post("/account/addresses", data=form(**PICKED))
+    address = session.scalars(select(Address)).one()
+    assert (address.city, address.district, address.area_code) == ("吴忠市", "盐池县", "640323")
+
+
+def test_another_province_empties_the_pickers_below(client: FlaskClient) -> None:
+    part = client.get("/address-areas?province_code=310000&city_code=640300&district_code=640323").text
+    assert "310115" in options(part, "city_code")
+    assert options(part, "district_code") == []
+    assert "<html" not in part
+    assert "选好了" not in part, "htmx does the step"
+
+
+@pytest.mark.parametrize(
+    ("province", "city", "district", "names", "lowest"),
+    [
+        ("310000", "310115", "", ("上海市", "浦东新区"), "310115"),
+        ("310000", "310115", "640323", ("上海市", "浦东新区"), "310115"),
+        ("440000", "441900", "", ("东莞市", ""), "441900"),
+        ("420000", "429004", "", ("仙桃市", ""), "429004"),
+        ("810000", "", "", ("香港特别行政区", ""), "810000"),
+    ],
+)
+def test_not_everything_has_three_levels(
+    buyer: FlaskClient, session: Session, province: str, city: str, district: str, names: tuple[str, str], lowest: str
+) -> None:
+    data = PICKED | {"province_code": province, "city_code": city, "district_code": district}
+    assert buyer.post("/account/addresses", data=form(**data)).status_code == 302
+    address = session.scalars(select(Address)).one()
+    assert ((address.city, address.district), address.area_code) == (names, lowest)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"province_code": ""}, "请选择省份"),
+        ({"city_code": ""}, "请选择城市"),
+        ({"city_code": "310115"}, "请选择城市"),
+        ({"district_code": ""}, "请选择区县"),
+        ({"district_code": "310115"}, "请选择区县"),
+        ({"district_code": "640300"}, "请选择区县"),
+    ],
+)
+def test_what_does_not_lie_in_the_other_is_not_taken(
+    buyer: FlaskClient, session: Session, wrong: dict[str, str], said: str
+) -> None:
+    answer = buyer.post("/account/addresses", data=form(**(PICKED | wrong)))
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert session.scalar(select(func.count()).select_from(Address)) == 0
+
+
+def test_a_pasted_text_fills_the_form(buyer: FlaskClient, session: Session) -> None:
+    pasted = "张三 13800138000 宁夏吴忠市盐池县花马池镇 1 村"
+    page = buyer.post("/account/addresses", data=form(step="recognise", pasted=pasted)).text
+    for value in ('value="张三"', 'value="13800138000"', 'value="640323" selected', 'value="花马池镇 1 村"', pasted):
+        assert value in page, value
+    assert "请核对" in page
+    assert session.scalar(select(func.count()).select_from(Address)) == 0
+
+
+def test_what_the_text_does_not_say_stays_as_typed(buyer: FlaskClient) -> None:
+    page = buyer.post(
+        "/account/addresses", data=form(step="recognise", pasted="13800138000", recipient="李四", province_code="310000")
+    ).text
+    assert 'value="李四"' in page
+    assert 'value="310000" selected' in page
+
+
+def test_an_address_is_changed_in_its_place(buyer: FlaskClient, person: Person, session: Session, at: datetime) -> None:
+    address = addressing.add_address(session, person.id, ADDRESS, at=at)
+    session.flush()
+    page = buyer.get(f"/account/addresses/{address.id}").text
+    assert 'value="350102" selected' in page, "鼓楼区 of 福州, read from its name"
+    stepped = buyer.post(f"/account/addresses/{address.id}", data=form(step="areas", province_code="310000"))
+    assert "310115" in options(stepped.text, "city_code")
+    assert buyer.post(f"/account/addresses/{address.id}", data=form(**(PICKED | {"street": ""}))).status_code == 422
+    assert buyer.post(f"/account/addresses/{address.id}", data=form(**PICKED)).status_code == 302
+    session.expire_all()
+    changed = session.scalars(select(Address)).one()
+    assert (changed.id, changed.district, changed.area_code) == (address.id, "盐池县", "640323")
+    assert 'value="640323" selected' in buyer.get(f"/account/addresses/{address.id}").text
+
+
+def test_the_usual_address_comes_first(buyer: FlaskClient, person: Person, session: Session, at: datetime) -> None:
+    first, second = (addressing.add_address(session, person.id, ADDRESS, at=at) for _ in range(2))
+    session.flush()
+    assert [row.id for row in list_addresses(session, person.id)] == [second.id, first.id]
+    for address in (second, first):
+        assert buyer.post(f"/account/addresses/{address.id}/default", data=form()).status_code == 302
+    session.expire_all()
+    assert [(row.id, row.is_default) for row in list_addresses(session, person.id)] == [(first.id, True), (second.id, False)]
+    assert "默认地址" in buyer.get("/account/addresses").text
+
+
+def test_two_usual_addresses_are_one_too_many(person: Person, session: Session, at: datetime) -> None:
+    """The code's guard switched off: the database still holds it."""
+    for _ in range(2):
+        addressing.add_address(session, person.id, ADDRESS, at=at).is_default = True
+    with pytest.raises(IntegrityError):
+        session.flush()
+
+
+def test_nobody_sees_or_changes_another_persons_address(buyer: FlaskClient, session: Session, at: datetime) -> None:
+    address = addressing.add_address(session, make_person(session).id, ADDRESS, at=at)
+    session.flush()
+    path = f"/account/addresses/{address.id}"
+    answers = [
+        buyer.get(path),
+        buyer.post(path, data=form(**PICKED)),
+        buyer.post(path, data=form(step="areas")),
+        buyer.post(f"{path}/default", data=form()),
+    ]
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert not any(ADDRESS["street"] in answer.text for answer in answers)
+
+
+def test_a_stranger_fills_the_form_step_by_step_at_checkout(client: FlaskClient, session: Session) -> None:
+    """No guest is made by it, and no limit is used up."""
+    client.post("/basket/lines", data=form(sku=make_goods(session).sku, quantity=1))
+    for _ in range(12):
+        page = client.post(
+            "/checkout/address", data=form(step="recognise", pasted="张三 13800138000 福建省厦门市思明区示例路 1 号")
+        )
+        assert page.status_code == 200
+    assert 'value="350203" selected' in page.text
+    assert session.scalar(select(func.count()).select_from(Guest)) == 0
+    data = PICKED | {"agree": "1"}
+    assert client.post("/checkout/address", data=form(**data)).status_code == 302

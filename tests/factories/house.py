@@ -51,7 +51,7 @@ from tests.factories.logistics import ADDRESS, make_allocations, make_carrier, m
 from tests.factories.lots import APPLES, kg, make_delivery, make_pack_lot
 from tests.factories.payments import make_account, make_captured, make_payment
 from tests.factories.procurement import make_office, make_ordered
-from tests.factories.shop import deliver, make_address, make_goods, make_order
+from tests.factories.shop import deliver, make_address, make_coupon, make_goods, make_order
 from traceability.events.models import TraceEvent
 from traceability.lots import photographing
 from traceability.lots.deciding import request_capacity
@@ -172,6 +172,7 @@ class House:
         self.recall, _ = confirm_recall(
             session, self.operator, recalled.code, scope=scope, typed=recalled.code, reason="抽检不合格。", at=at
         )
+        self.coupon = make_coupon(session, self.cooperative.id, at=at)
         self.parked = OutboxRow(
             event="OrderPaid", reaction="shop.x", body={}, state=Delivery.PARKED, created_at=at, not_before=at, tries=9
         )
@@ -223,6 +224,7 @@ class House:
             "backoffice_erasures.kind": "household",
             "backoffice_erasures.subject_id": self.household.id if self.household else nobody,
             "backoffice_erasures.verdict": "agree",
+            "basket.code": self.coupon.code,
             "basket.sku": self.goods.sku,
             "carrier_pushes.carrier": "fake",
             "cards.household_id": self.household.id if self.household else nobody,

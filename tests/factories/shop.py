@@ -14,9 +14,12 @@ from catalog.parties.models import SYSTEM, Actor, OrganizationKind
 from catalog.prices import pricing
 from catalog.prices.models import FreightTemplate
 from catalog.products.models import Product
+from kernel.clock import today_shanghai
 from kernel.money import Money
 from shop.accounts.addressing import add_address
 from shop.accounts.models import Address
+from shop.basket.couponing import CouponDraft, issue_coupon
+from shop.basket.models import Coupon
 from shop.orders.following import mark_delivered, mark_shipped
 from shop.orders.models import Order
 from shop.orders.placing import OrderDraft, place_order
@@ -98,3 +101,25 @@ def deliver(session: Session, order: Order, *, at: datetime = AT) -> Order:
     mark_delivered(session, order.code, at=at)
     session.flush()
     return order
+
+
+def make_coupon(
+    session: Session,
+    seller_id: UUID,
+    *,
+    off: int = 2_000,
+    at_least: int = 10_000,
+    budget: int = 10_000,
+    at: datetime = AT,
+    **over: Any,
+) -> Coupon:
+    """SHAN-20: 20 yuan off from 100, five times in all and once a person."""
+    draft: dict[str, Any] = {
+        "code": "SHAN-20",
+        "off": Money(off),
+        "at_least": Money(at_least),
+        "budget": Money(budget),
+        "per_person": 1,
+    }
+    days: dict[str, Any] = {"valid_from": today_shanghai(at), "valid_to": None}
+    return issue_coupon(session, SYSTEM, seller_id, CouponDraft(**(draft | days | over)), at=at)

@@ -31,16 +31,7 @@ from shop.orders.placing import PriceChanged
 from shop.storefront.checking_out import Checkout, check_out
 from tests.concurrency.test_stock import all_at_once
 from tests.factories.catalog import AT, act_as, form, make_actor, make_organization
-from tests.factories.shop import make_address, make_goods
-
-
-def make_coupon(
-    session: Session, seller_id: Any, *, off: int = 2_000, at_least: int = 10_000, budget: int = 10_000, **over: Any
-) -> Coupon:
-    days = {"valid_from": today_shanghai(AT), "valid_to": None}
-    draft = CouponDraft(**({"code": "SHAN-20", "off": Money(off), "at_least": Money(at_least), "budget": Money(budget),
-                            "per_person": 1} | days | over))  # fmt: skip
-    return issue_coupon(session, SYSTEM, seller_id, draft, at=AT)
+from tests.factories.shop import make_address, make_coupon, make_goods
 
 
 class Shopper:

@@ -17,7 +17,7 @@ from logistics.shipments.events import PackedBox
 from logistics.shipments.models import CarrierAccount, CarrierRequest, Movement, PackingTask, Parcel, ParcelItem, Shipment
 from logistics.shipments.states import MovementState, ShipmentState
 from logistics.stock.models import StockLot
-from traceability.lots.models import Lot
+from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import RecallState
 from traceability.pallets.models import Container, Content
 
@@ -169,10 +169,13 @@ def _holds(lot_ids: Collection[UUID]) -> ColumnElement[bool]:
 
 
 def list_stopped_lots(session: Session, shipment_id: UUID) -> Sequence[str]:
-    """Codes of the lots in a shipment that a recall stops now."""
-    query = select(Lot.code).join(PackingTask, PackingTask.lot_id == Lot.id)
-    query = query.where(PackingTask.shipment_id == shipment_id, Lot.recall_state != RecallState.NONE)
-    return session.scalars(query.distinct().order_by(Lot.code)).all()
+    """Codes of the lots in a shipment that a recall stops now, be it only a box of them that is in its parcels."""
+    lots = select(Lot.code).join(PackingTask, PackingTask.lot_id == Lot.id)
+    lots = lots.where(PackingTask.shipment_id == shipment_id, Lot.recall_state != RecallState.NONE)
+    boxes = select(Lot.code).join(TradeItem, TradeItem.lot_id == Lot.id).join(ParcelItem, ParcelItem.trade_item_id == TradeItem.id)
+    boxes = boxes.join(Parcel, Parcel.id == ParcelItem.parcel_id)
+    boxes = boxes.where(Parcel.shipment_id == shipment_id, TradeItem.stopped.is_not(None))
+    return sorted(session.scalars(lots.union(boxes)))
 
 
 def get_tracking(session: Session, order_code: str) -> list[Tracking]:

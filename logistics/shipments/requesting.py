@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Actor, Organization, Place
 from kernel.errors import Conflict, Invalid
 from logistics.shipments.carriers import Access, Follow, Pickup, get_adapter
-from logistics.shipments.models import CarrierAccount, CarrierRequest, PackingTask, Parcel, Shipment
+from logistics.shipments.models import CarrierAccount, CarrierRequest, PackingTask, Parcel, ParcelItem, Shipment
 from logistics.shipments.moving import lock_waybill, refresh_shipment
 from logistics.shipments.packing import close_shipment
 from logistics.shipments.queries import list_stopped_lots
 from logistics.shipments.scanning import lock_shipment
 from logistics.shipments.states import REQUEST_FLOW, RequestKind, RequestState, ShipmentState
-from traceability.lots.models import Lot
+from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import RecallState
 
 ABANDONED = timedelta(seconds=60)
@@ -106,9 +106,13 @@ def _claimable(at: datetime) -> ColumnElement[bool]:
 
 
 def not_stopped() -> ColumnElement[bool]:
-    """Whether no lot in the request's shipment is stopped by a recall; asked anew each time, so lifting it lets the parcel go."""
-    stopped = exists().where(PackingTask.shipment_id == CarrierRequest.shipment_id, PackingTask.lot_id == Lot.id)
-    return ~stopped.where(Lot.recall_state != RecallState.NONE)
+    """Whether no lot in the request's shipment and no box in its parcels is stopped by a recall; asked anew each time, so lifting it lets
+    the parcel go.
+    """
+    lots = exists().where(PackingTask.shipment_id == CarrierRequest.shipment_id, PackingTask.lot_id == Lot.id)
+    boxes = exists().where(Parcel.shipment_id == CarrierRequest.shipment_id, ParcelItem.parcel_id == Parcel.id)
+    boxes = boxes.where(TradeItem.id == ParcelItem.trade_item_id, TradeItem.stopped.is_not(None))
+    return ~lots.where(Lot.recall_state != RecallState.NONE) & ~boxes
 
 
 def claim_request(session: Session, request_id: UUID, at: datetime) -> Call | None:

@@ -80,7 +80,7 @@ def _leave(session: Session, actor: Actor, row: StockLot, serials: Sequence[str]
     if not change(session, row.id, on_hand=-boxes, allocated=-boxes, dispatched=boxes):
         raise Conflict("库存数量对不上，请先盘点再发货。")
     _activate(session, actor, row.lot_id, serials, at)
-    balancing.dispatch_items(session, row.lot_id, serials, at, actor)
+    balancing.dispatch_items(session, row.lot_id, serials, at, actor, place_id=row.place_id)
     session.add(
         StockMove(stock_lot_id=row.id, kind=MoveKind.DISPATCHED, quantity=-boxes, reference=reference, actor=actor.label, at=at)
     )

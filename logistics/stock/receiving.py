@@ -20,9 +20,10 @@ from kernel.ids import uuid7
 from kernel.quantity import Quantity, Unit
 from logistics.stock.freshness import sell_until
 from logistics.stock.guarding import change, lock_stock
+from logistics.stock.holding import RECALLED, let_go
 from logistics.stock.models import MoveKind, StockLot, StockMove
 from traceability.lots import balancing, returning, reworking
-from traceability.lots.models import Lot
+from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import LotKind
 
 
@@ -87,7 +88,8 @@ def _shelf_of(session: Session, lot: Lot, place_id: UUID, at: datetime) -> Stock
 
 
 def discard_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> None:
-    """Take spoiled or broken boxes off the shelf and out of the lot. Only free boxes: promised ones are first taken back from orders.
+    """Take spoiled or broken boxes off the shelf and out of the lot. Only free boxes, and recalled ones: promised ones are first taken back
+    from orders.
 
     Raises NotFound, Forbidden, Conflict when fewer boxes are free, and what ``lots.balancing.record_loss`` raises (reason, serials).
     """
@@ -107,12 +109,14 @@ def open_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequ
 
 
 def take_back_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> Lot:
-    """Note boxes that came back to the place they left from. They do not go back on the shelf.
+    """Note boxes that came back to this shelf's place. They do not go back on the shelf.
 
     Raises NotFound, Forbidden, and what ``lots.returning.take_back_items`` raises.
     """
     keeper, row = _keeper_of(session, actor, stock_lot_id)
-    return returning.take_back_items(session, keeper, lot_id=row.lot_id, serials=serials, reason=reason, at=at)
+    return returning.take_back_items(
+        session, keeper, lot_id=row.lot_id, serials=serials, reason=reason, at=at, place_id=row.place_id
+    )
 
 
 def _keeper_of(session: Session, actor: Actor, stock_lot_id: UUID) -> tuple[Actor, StockLot]:
@@ -132,6 +136,8 @@ def _take_off(
     boxes = len(serials)
     if not boxes:
         raise Invalid("请写明是哪几盒，一行一个编号。", field="serials")
+    stopped = select(func.count()).where(TradeItem.serial.in_(serials), TradeItem.stopped.is_not(None))
+    let_go(session, stock_lot_id, session.scalar(stopped) or 0, RECALLED)
     if not change(session, stock_lot_id, on_hand=-boxes):
         raise Conflict("这里只有 %(free)s 盒没有被订单占用，不能拿走 %(boxes)s 盒。", params={"free": row.free, "boxes": boxes})
     session.add(

@@ -5,7 +5,7 @@ Boxes are held by the mark itself: allocation, dispatch and the story page read 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from uuid import UUID
@@ -15,11 +15,23 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Membership, Role
 from kernel.errors import Conflict, Invalid
+from logistics.stock.guarding import lock_stock
+from logistics.stock.holding import RECALLED, hold_back, release
+from logistics.stock.models import StockLot
 from shop.cases.handling import open_case
 from shop.cases.states import CaseKind
 from shop.notices.notifying import NoticeDraft, send_notices
 from shop.recalls.models import Recall
-from shop.recalls.queries import Reach, ReachedOrder, each_reached_order, get_recall, must_decide, trace_reach
+from shop.recalls.queries import (
+    BoxReach,
+    Reach,
+    ReachedOrder,
+    each_reached_order,
+    get_recall,
+    must_decide,
+    trace_boxes,
+    trace_reach,
+)
 from traceability.lots import recalling
 from traceability.lots.queries import get_lot
 
@@ -61,15 +73,54 @@ def confirm_recall(
     return recall, reach
 
 
+def confirm_boxes(
+    session: Session,
+    actor: Actor,
+    lot_code: str,
+    *,
+    scope: str,
+    typed: str,
+    serials: Collection[str],
+    reason: str,
+    left_out_reason: str,
+    at: datetime,
+) -> tuple[Recall, BoxReach]:
+    """Recall single boxes of a pack lot: a broken seal, one pallet. As many of the lot as have not left are no longer for sale.
+
+    Shelves know how many boxes of a lot lie there, not which. Raises as ``confirm_recall``.
+    """
+    lot = get_lot(session, lot_code)
+    must_decide(session, actor, lot.county_code)
+    if typed.strip().upper() != lot.code:
+        raise Invalid("请照原样输入批次号，确认召回的就是这一批。", field="typed")
+    lock_stock(session, StockLot.lot_id == lot.id)  # shelves before lots (docs/locking.md)
+    chosen = sorted({serial.strip() for serial in serials if serial.strip()})
+    mark = recalling.mark_boxes(session, actor, lot.code, chosen, reason, at, left_out_reason=left_out_reason)
+    reach = trace_boxes(session, lot, chosen)
+    if reach.scope != scope:
+        raise Conflict("召回的盒子和刚才看的不一样。请重新查看影响范围，再确认。")
+    hold_back(session, lot.id, reach.here, f"{RECALLED}{mark.code}", datetime.max.replace(tzinfo=at.tzinfo))
+    recall = Recall(
+        mark_code=mark.code, lot_code=lot.code, county_code=lot.county_code, reason=mark.reason, snapshot=reach.snapshot,
+        counts=reach.counts, confirmed_by=actor.label, confirmed_at=at,
+    )  # fmt: skip
+    session.add(recall)
+    session.flush()
+    _tell(session, mark.code, iter(reach.orders), at)
+    open_case(session, actor, CaseKind.RECALL, subjects=[mark.code, lot.code], text=mark.reason, at=at)
+    return recall, reach
+
+
 def is_as_seen(reach: Reach, scope: str) -> bool:
     """Whether exactly the lots that were looked at are being stopped."""
     return reach.scope == scope
 
 
 def lift_recall(session: Session, actor: Actor, mark_code: str, *, reason: str, at: datetime) -> Recall:
-    """Let the lots of a recall move again. Raises NotFound, Forbidden, Invalid (no reason), Conflict (lifted before)."""
+    """Let the lots, or the boxes, of a recall move again. Raises NotFound, Forbidden, Invalid (no reason), Conflict (lifted before)."""
     recall = get_recall(session, mark_code)
     must_decide(session, actor, recall.county_code)
+    release(session, f"{RECALLED}{mark_code}")
     recalling.lift(session, actor, mark_code, reason, at)
     recall.lifted_by, recall.lifted_at = actor.label, at
     session.flush()
@@ -81,8 +132,11 @@ def tell_buyers(session: Session, mark_code: str, reach: Reach, at: datetime) ->
 
     A thousand orders at a time, so that a lot that half a county bought does not fill the memory.
     """
+    return _tell(session, mark_code, each_reached_order(session, reach.lot_ids), at)
+
+
+def _tell(session: Session, mark_code: str, orders: Iterator[ReachedOrder], at: datetime) -> int:
     told = 0
-    orders = each_reached_order(session, reach.lot_ids)
     while page := list(islice(orders, 1000)):
         readers = _readers_of(session, {order.organization_id for order in page if order.organization_id})
         rows = [(order, person) for order in page for person in sorted(_people_of(order, readers))]

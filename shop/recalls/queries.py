@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
@@ -18,17 +19,21 @@ from catalog.parties.models import Actor, Organization, Role
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import Forbidden, Invalid, NotFound
+from logistics.shipments.models import Parcel, ParcelItem, Shipment
 from logistics.shipments.queries import count_shipments_of_lots
 from logistics.shipments.states import ShipmentState
 from logistics.stock.models import Allocation, StockLot
 from shop.orders.models import Order
 from shop.orders.states import OrderState
 from shop.recalls.models import Recall
-from traceability.lots.models import Lot
+from traceability.lots.models import Lot, TradeItem
 from traceability.lots.queries import list_downstream_lots, list_upstream_households, list_upstream_lots
+from traceability.lots.states import ItemState
 
 GONE = (OrderState.CANCELLED, OrderState.EXPIRED)
 STILL_HERE = (ShipmentState.PACKING, ShipmentState.PACKED)
+ON_SHELF = (ItemState.MADE, ItemState.PRINTED, ItemState.ACTIVATED)
+MOST_TRACED = 500
 ARRIVED = (ShipmentState.DELIVERED, ShipmentState.RETURNED)
 
 
@@ -121,6 +126,85 @@ class Reach:
                 "orders": [self.sales.orders, self.sales.boxes, self.sales.mark],
             }
         )
+
+
+@dataclass(frozen=True)
+class TracedBox:
+    """One box of a pack lot: its state, and the parcel and order it went into, when it did."""
+
+    serial: str
+    state: ItemState
+    stopped: bool
+    shipment_code: str | None
+    shipment_state: ShipmentState | None
+    order_code: str | None
+
+
+@dataclass(frozen=True)
+class BoxReach:
+    """Where some boxes of a lot are: the dry run of recalling just these."""
+
+    lot: Lot
+    boxes: Sequence[TracedBox]
+    orders: Sequence[ReachedOrder]
+
+    @property
+    def here(self) -> int:
+        """Boxes that have not left yet: so many of the lot are not for sale any more."""
+        return sum(box.state in ON_SHELF for box in self.boxes)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The figures of the dry run."""
+        shipments = {box.shipment_code: box.shipment_state for box in self.boxes if box.shipment_code}
+        here, there = (sum(state in states for state in shipments.values()) for states in (STILL_HERE, ARRIVED))
+        return {
+            "lots": 0,
+            "boxes": len(self.boxes),
+            "boxes_on_hand": self.here,
+            "shipments": len(shipments),
+            "shipments_here": here,
+            "shipments_on_way": len(shipments) - here - there,
+            "orders": len(self.orders),
+            "buyers": len({order.person_id for order in self.orders if order.organization_id is None}),
+            "organizations": len({order.organization_id for order in self.orders if order.organization_id}),
+        }
+
+    @property
+    def scope(self) -> str:
+        """SHA-256 of the lot and the serials that were looked at."""
+        return _digest([self.lot.code, [box.serial for box in self.boxes]])
+
+    @property
+    def snapshot(self) -> str:
+        """SHA-256 of the whole dry run."""
+        rows = [[box.serial, box.state.value, box.shipment_code, box.order_code] for box in self.boxes]
+        return _digest([self.lot.code, rows])
+
+
+def trace_boxes(session: Session, lot: Lot, serials: Collection[str]) -> BoxReach:
+    """The dry run for single boxes of a pack lot. Raises Invalid for none, too many, or one that is not of the lot."""
+    wanted = sorted({serial.strip() for serial in serials if serial.strip()})
+    if not 1 <= len(wanted) <= MOST_TRACED:
+        raise Invalid("请写明是哪几盒，一行一个编号，最多 %(most)s 盒。", params={"most": MOST_TRACED}, field="serials")
+    query = (
+        select(TradeItem.serial, TradeItem.state, TradeItem.stopped, Shipment.code, Shipment.state, Shipment.order_code)
+        .outerjoin(ParcelItem, ParcelItem.trade_item_id == TradeItem.id)
+        .outerjoin(Parcel, Parcel.id == ParcelItem.parcel_id)
+        .outerjoin(Shipment, Shipment.id == Parcel.shipment_id)
+        .where(TradeItem.serial.in_(wanted), TradeItem.lot_id == lot.id)
+        .order_by(TradeItem.serial)
+    )
+    boxes = [TracedBox(row[0], row[1], row[2] is not None, *row[3:]) for row in session.execute(query)]
+    if strange := sorted(set(wanted) - {box.serial for box in boxes}):
+        raise Invalid(
+            "盒子 %(serial)s 不属于批次 %(code)s，请核对标签。",
+            params={"serial": strange[0][:40], "code": lot.code},
+            field="serials",
+        )
+    count = Counter(box.order_code for box in boxes if box.order_code)
+    found = _read_orders(session, _lines([lot.id]).where(Order.code.in_(count)))
+    return BoxReach(lot, boxes, [replace(order, boxes=count[order.code]) for order in found])
 
 
 def _digest(content: object) -> str:

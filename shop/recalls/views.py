@@ -23,9 +23,10 @@ from logistics.shipments.queries import list_shipments_of_lots
 from logistics.shipments.states import SHIPMENT_FLOW
 from shop.orders.states import STATES
 from shop.recalls import deciding, describing
-from shop.recalls.queries import get_recall, list_reached_orders, list_recalls, may_decide, must_decide, trace_reach
-from traceability.lots.queries import get_lot, list_marked_lots, list_marks
+from shop.recalls.queries import get_recall, list_reached_orders, list_recalls, may_decide, must_decide, trace_boxes, trace_reach
+from traceability.lots.queries import get_lot, list_marked_items, list_marked_lots, list_marks
 from traceability.lots.queries import get_mark as get_lot_mark
+from traceability.lots.states import ITEM_FLOW
 from traceability.pallets.queries import list_containers_of_lots
 from traceability.pallets.states import KIND_LABELS as CONTAINER_LABELS
 
@@ -120,6 +121,63 @@ def _confirm(session: Session, code: str) -> ResponseReturnValue:
     return redirect(url_for(".show", code=recall.mark_code))
 
 
+@bp.get("/lots/<code>/boxes")
+@require(*DECIDERS)
+def boxes(code: str) -> ResponseReturnValue:
+    """What a recall of single boxes (``?serials=``, one a line) would stop, and whom it would tell. Changes nothing."""
+    return _boxes(code, request.args, {}), 200
+
+
+def _boxes(code: str, asked: MultiDict[str, str], errors: dict[str, str]) -> str:
+    reach = None
+    with reading() as session:
+        lot = get_lot(session, code)
+        must_decide(session, current_actor(), lot.county_code)
+        if "serials" in asked:
+            try:
+                reach = trace_boxes(session, lot, asked["serials"].split())
+            except Invalid as problem:
+                errors = errors | problem.by_field(_)
+        return render_template(
+            "recalls/boxes.html",
+            lot=lot,
+            reach=reach,
+            names=map_organizations(
+                session, {order.organization_id for order in reach.orders if order.organization_id} if reach else ()
+            ),
+            item_labels=ITEM_FLOW.labels,
+            order_labels=STATES.labels,
+            shipment_labels=SHIPMENT_FLOW.labels,
+            form=asked,
+            errors=errors,
+        )
+
+
+@bp.post("/lots/<code>/boxes")
+@require(*DECIDERS)
+def confirm_boxes(code: str) -> ResponseReturnValue:
+    """Recall them (form: scope, typed, serials, reason, left_out_reason)."""
+    return kept(_confirm_boxes, lambda errors: _boxes(code, request.form, errors), code)
+
+
+@once
+def _confirm_boxes(session: Session, code: str) -> ResponseReturnValue:
+    form = request.form
+    recall, _reach = deciding.confirm_boxes(
+        session,
+        current_actor(),
+        code,
+        scope=form.get("scope", ""),
+        typed=form.get("typed", ""),
+        serials=form.get("serials", "").split(),
+        reason=form.get("reason", ""),
+        left_out_reason=form.get("left_out_reason", ""),
+        at=clock.now(),
+    )
+    flash(_("已召回这些盒子。它们从现在起不能启用、不能发货，买家会收到通知。"), "ok")
+    return redirect(url_for(".show", code=recall.mark_code))
+
+
 @bp.get("/lots/<code>/sheet.xlsx")
 @require(*DECIDERS)
 def sheet(code: str) -> ResponseReturnValue:
@@ -147,9 +205,9 @@ def _page(code: str, errors: dict[str, str]) -> str:
         if not decides:
             actor.must(Role.auditor)
         mark = get_lot_mark(session, code)
-        lots = list_marked_lots(session, mark.id)
+        lots, boxes = list_marked_lots(session, mark.id), list_marked_items(session, mark.id)
     return render_template(
-        "recalls/recall.html", recall=recall, mark=mark, lots=lots, decides=decides, form=request.form, errors=errors
+        "recalls/recall.html", recall=recall, mark=mark, lots=lots, boxes=boxes, decides=decides, form=request.form, errors=errors
     )
 
 

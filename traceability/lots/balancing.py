@@ -123,8 +123,10 @@ def record_loss(
     return lot
 
 
-def dispatch_items(session: Session, lot_id: UUID, serials: Sequence[str], at: datetime, actor: Actor = SYSTEM) -> Lot:
-    """These boxes of a pack lot leave: the lot counts them out, each box becomes sold, and a shipping event says so.
+def dispatch_items(
+    session: Session, lot_id: UUID, serials: Sequence[str], at: datetime, actor: Actor = SYSTEM, *, place_id: UUID | None = None
+) -> Lot:
+    """These boxes of a pack lot leave ``place_id``: the lot counts them out, each box becomes sold, and a shipping event says so.
 
     Raises Invalid (a box that is not of this lot, or named twice), Conflict (recalled, expired, papers missing, box not activated, or
     already gone). The caller, ``logistics.stock``, holds the boxes' own rows.
@@ -138,6 +140,7 @@ def dispatch_items(session: Session, lot_id: UUID, serials: Sequence[str], at: d
         reasons = "".join(paper.reason_text for paper in missing)
         raise Conflict("批次 %(code)s 不能发货：%(reason)s", params={"code": lot.code, "reason": reasons}, errors=errors)
     items = lock_items(session, lot, serials)
+    must_be_free(items)
     for item in items:
         move_item(item, (ItemState.ACTIVATED,), ItemState.SOLD)
         item.sold_at = at
@@ -153,6 +156,7 @@ def dispatch_items(session: Session, lot_id: UUID, serials: Sequence[str], at: d
         disposition="in_transit",
         quantity=count,
         items=items,
+        place_id=place_id,
     )
     return lot
 
@@ -171,6 +175,15 @@ def lock_items(session: Session, lot: Lot, serials: Sequence[str]) -> Sequence[T
             field="serials",
         )
     return found
+
+
+def must_be_free(items: Sequence[TradeItem]) -> None:
+    """Raises Conflict when a recall stops one of these very boxes."""
+    for item in items:
+        if item.stopped is not None:
+            raise Conflict(
+                "编号 %(serial)s 的盒子已被召回或正在核查，请放到一边。", params={"serial": item.serial}, field="serials"
+            )
 
 
 def move_item(item: TradeItem, before: Sequence[ItemState], after: ItemState) -> None:

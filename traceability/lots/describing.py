@@ -63,13 +63,15 @@ def say_of_lot(
     facts: Mapping[str, Any] | None = None,
     private: Mapping[str, tuple[UUID | None, str]] | None = None,
     recorded_at: datetime | None = None,
+    place_id: UUID | None = None,
 ) -> TraceEvent:
-    """An ObjectEvent about one lot, naming its boxes when ``items`` are given."""
+    """An ObjectEvent about one lot, naming its boxes when ``items`` are given, where the lot was made unless a place is named."""
     public, hidden = _measure(session, "quantity", {lot.id}, quantity)
     named_openly, named_closed = _material(session, lot.material)
     if items:
         hidden["serials"] = (None, " ".join(item.serial for item in items))
-    place = session.get(Place, lot.place_id) if lot.place_id else None
+    where = place_id or lot.place_id
+    place = session.get(Place, where) if where else None
     named = [Epc(EpcRole.EPC, epc_of_item(item)) for item in items] or [Epc(EpcRole.CLASS, epc_of(lot), quantity)]
     draft = EventDraft(
         event_type=EventType.OBJECT,

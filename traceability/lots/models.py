@@ -147,7 +147,7 @@ class LotYield(Base):
 
 
 class TradeItem(Base):
-    """One box with a serial number of its own (单品)."""
+    """One box with a serial number of its own (单品). ``stopped``: a mark stops this very box, whatever is true of its lot."""
 
     __tablename__ = "lots_trade_item"
     __table_args__ = (Index("ix_lots_trade_item_lot", "lot_id", "state", "id"),)
@@ -157,6 +157,7 @@ class TradeItem(Base):
     gtin: Mapped[str | None]
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"))
     state: Mapped[ItemState] = mapped_column(choice(ItemState), default=ItemState.MADE)
+    stopped: Mapped[RecallState | None] = mapped_column(choice(RecallState))
     printed_at: Mapped[datetime | None]
     activated_at: Mapped[datetime | None]
     sold_at: Mapped[datetime | None]
@@ -404,7 +405,10 @@ class StepRequest(Asked, Base):
 
 
 class RecallMark(Base):
-    """One decision that a lot and all made from it must stop, and its lifting. ``left_out``: codes of lots made from it that need not."""
+    """One decision that a lot and all made from it must stop, or some boxes of a pack lot (``RecallItem``), and its lifting.
+
+    ``left_out``: codes of lots made from it that need not; of the lot itself when only some of its boxes stop.
+    """
 
     __tablename__ = "lots_recall_mark"
     __table_args__ = (
@@ -433,6 +437,15 @@ class RecallLot(Base):
 
     mark_id: Mapped[UUID] = mapped_column(ForeignKey("lots_recall_mark.id"), primary_key=True)
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), primary_key=True, index=True)
+
+
+class RecallItem(Base):
+    """A single box that a mark stopped."""
+
+    __tablename__ = "lots_recall_item"
+
+    mark_id: Mapped[UUID] = mapped_column(ForeignKey("lots_recall_mark.id"), primary_key=True)
+    item_id: Mapped[UUID] = mapped_column(ForeignKey("lots_trade_item.id"), primary_key=True, index=True)
 
 
 no_overlap(CapacityRule.__table__, ["coalesce(county_code, '')", "material"])

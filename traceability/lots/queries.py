@@ -27,6 +27,7 @@ from traceability.lots.models import (
     LotEdge,
     LotShare,
     LotYield,
+    RecallItem,
     RecallLot,
     RecallMark,
     StepRequest,
@@ -210,7 +211,7 @@ def is_blocked(session: Session, lot_id: UUID, on: date | None = None) -> str | 
 
 
 def list_marks(session: Session, lot_id: UUID) -> Sequence[RecallMark]:
-    """Every mark that stopped this lot, lifted ones too, newest first."""
+    """Every mark that stopped this lot, lifted ones too, newest first; not those of single boxes."""
     query = select(RecallMark).join(RecallLot, RecallLot.mark_id == RecallMark.id).where(RecallLot.lot_id == lot_id)
     return session.scalars(query.order_by(RecallMark.marked_at.desc(), RecallMark.id)).all()
 
@@ -221,6 +222,12 @@ def get_mark(session: Session, code: str) -> RecallMark:
     if mark is None:
         raise NotFound("没有召回单“%(code)s”。", params={"code": code[:40]})
     return mark
+
+
+def list_marked_items(session: Session, mark_id: UUID) -> Sequence[TradeItem]:
+    """The single boxes a mark stopped, by serial."""
+    query = select(TradeItem).join(RecallItem, RecallItem.item_id == TradeItem.id).where(RecallItem.mark_id == mark_id)
+    return session.scalars(query.order_by(TradeItem.serial)).all()
 
 
 def list_marked_lots(session: Session, mark_id: UUID) -> Sequence[Lot]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import select
@@ -21,10 +22,10 @@ from kernel.outbox import Event, publish
 from kernel.quantity import Quantity
 from traceability.events.vocabulary import Action
 from traceability.lots import describing
-from traceability.lots.balancing import lock_lots
-from traceability.lots.models import Lot, RecallLot, RecallMark
+from traceability.lots.balancing import lock_items, lock_lots
+from traceability.lots.models import Lot, RecallItem, RecallLot, RecallMark, TradeItem
 from traceability.lots.queries import get_lot, get_mark, list_downstream_lots
-from traceability.lots.states import RecallState
+from traceability.lots.states import LotKind, RecallState
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,56 @@ def mark_lots(
     return mark
 
 
+def mark_boxes(
+    session: Session,
+    actor: Actor,
+    lot_code: str,
+    serials: Collection[str],
+    reason: str,
+    at: datetime,
+    *,
+    left_out_reason: str,
+    state: RecallState = RecallState.RECALLED,
+) -> RecallMark:
+    """Stop these boxes of a pack lot and no others; ``left_out_reason`` says why the rest of the lot need not stop.
+
+    The operator, a county officer, and a clerk of the owner may. Raises Forbidden, NotFound, Invalid (no reason, no pack lot, boxes not of
+    it).
+    """
+    lot = get_lot(session, lot_code)
+    actor.must_any({Role.operator: None, Role.county_officer: None, Role.clerk: lot.organization_id})
+    if lot.kind is not LotKind.PACK:
+        raise Invalid("只有装好盒的批次才能按盒召回。", field="serials")
+    if not reason.strip():
+        raise Invalid("请写明召回或停售的原因。", field="reason")
+    if state is RecallState.NONE:
+        raise Invalid("请选择“暂停”或“召回”。", field="state")
+    if not left_out_reason.strip():
+        raise Invalid("请写明这一批其余的盒子为什么不用召回。", field="left_out_reason")
+    lot = lock_lots(session, [lot.id])[lot.id]
+    items = lock_items(session, lot, list(serials))
+    mark = RecallMark(
+        code=new_code("RCL"),
+        lot_id=lot.id,
+        state=state,
+        reason=reason.strip()[:500],
+        left_out=[lot.code],
+        left_out_reason=left_out_reason.strip()[:500],
+        marked_by=actor.label,
+        marked_at=at,
+    )
+    session.add(mark)
+    session.flush()
+    session.add_all(RecallItem(mark_id=mark.id, item_id=item.id) for item in items)
+    for item in items:
+        item.stopped = _stronger(item.stopped or RecallState.NONE, state)
+    session.flush()
+    _say(session, actor, lot, "holding", "recalled" if state is RecallState.RECALLED else "non_sellable_other", mark, at, items)
+    return mark
+
+
 def lift(session: Session, actor: Actor, mark_code: str, reason: str, at: datetime) -> RecallMark:
-    """Let the lots of a mark move again, as far as no other mark stops them.
+    """Let the lots, or the boxes, of a mark move again, as far as no other mark stops them.
 
     The operator or a county officer may. Raises Forbidden, NotFound, Invalid (no reason), Conflict (lifted before).
     """
@@ -111,12 +160,17 @@ def lift(session: Session, actor: Actor, mark_code: str, reason: str, at: dateti
     mark = get_mark(session, mark_code)
     if not reason.strip():
         raise Invalid("请写明解除的原因。", field="reason")
-    lots = lock_lots(session, session.scalars(select(RecallLot.lot_id).where(RecallLot.mark_id == mark.id)))
+    boxes = session.scalars(select(TradeItem.serial).join(RecallItem).where(RecallItem.mark_id == mark.id)).all()
+    stopped = select(RecallLot.lot_id).where(RecallLot.mark_id == mark.id)
+    lots = lock_lots(session, [mark.lot_id] if boxes else session.scalars(stopped))
     session.refresh(mark)  # the locked lots queue up whoever lifts the same mark
     if mark.lifted_at is not None:
         raise Conflict("这张召回单已经解除。")
     mark.lifted_by, mark.lifted_at, mark.lift_reason = actor.label, at, reason.strip()[:500]
     session.flush()
+    if boxes:
+        _let_go(session, actor, lots[mark.lot_id], boxes, mark, at)
+        return mark
     for lot in lots.values():
         lot.recall_state = _standing(session, lot.id)
     session.flush()
@@ -125,6 +179,16 @@ def lift(session: Session, actor: Actor, mark_code: str, reason: str, at: dateti
     free = sorted(lot.code for lot in lots.values() if lot.recall_state is RecallState.NONE)
     publish(session, LotsLifted(mark.code, free), at=at)
     return mark
+
+
+def _let_go(session: Session, actor: Actor, lot: Lot, serials: Sequence[str], mark: RecallMark, at: datetime) -> None:
+    items = lock_items(session, lot, serials)
+    for item in items:
+        marks = select(RecallMark.state).join(RecallItem, RecallItem.mark_id == RecallMark.id)
+        states = session.scalars(marks.where(RecallItem.item_id == item.id, RecallMark.lifted_at.is_(None))).all()
+        item.stopped = max(states, key=list(RecallState).index, default=None)
+    session.flush()
+    _say(session, actor, lot, "other", "sellable_not_accessible", mark, at, items)
 
 
 def _lock_affected(session: Session, root: Lot) -> list[Lot]:
@@ -153,7 +217,16 @@ def _standing(session: Session, lot_id: UUID) -> RecallState:
     return max(states, key=list(RecallState).index, default=RecallState.NONE)
 
 
-def _say(session: Session, actor: Actor, lot: Lot, biz_step: str, disposition: str, mark: RecallMark, at: datetime) -> None:
+def _say(
+    session: Session,
+    actor: Actor,
+    lot: Lot,
+    biz_step: str,
+    disposition: str,
+    mark: RecallMark,
+    at: datetime,
+    items: Sequence[TradeItem] = (),
+) -> None:
     describing.say_of_lot(
         session,
         actor,
@@ -162,7 +235,8 @@ def _say(session: Session, actor: Actor, lot: Lot, biz_step: str, disposition: s
         action=Action.OBSERVE,
         biz_step=biz_step,
         disposition=disposition,
-        quantity=Quantity(lot.made, lot.unit),
+        quantity=Quantity(Decimal(len(items)) if items else lot.made, lot.unit),
+        items=items,
         facts={"recall": mark.code},
         private={"recall": (None, mark.code)},
     )

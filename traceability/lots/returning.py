@@ -19,8 +19,17 @@ from traceability.lots.models import Lot
 from traceability.lots.states import ItemState
 
 
-def take_back_items(session: Session, actor: Actor, *, lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> Lot:
-    """Note that these boxes came back. The lot's count stays as it is, since they left; their labels are void from now on.
+def take_back_items(
+    session: Session,
+    actor: Actor,
+    *,
+    lot_id: UUID,
+    serials: Sequence[str],
+    reason: str,
+    at: datetime,
+    place_id: UUID | None = None,
+) -> Lot:
+    """Note that these boxes came back, to ``place_id``. The lot's count stays as it is, since they left; their labels are void from now on.
 
     Those of the owner and the operator may; for a hub the floor above asks (``logistics.stock``). Raises Forbidden, NotFound, Invalid (no
     reason, boxes not of this lot), Conflict (box never left, or came back before).
@@ -44,6 +53,7 @@ def take_back_items(session: Session, actor: Actor, *, lot_id: UUID, serials: Se
         quantity=Quantity(Decimal(len(items)), lot.unit),
         items=items,
         facts={"reason": reason.strip()[:200]},
+        place_id=place_id,
     )
     session.flush()
     return lot

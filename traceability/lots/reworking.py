@@ -13,7 +13,7 @@ from catalog.parties.roles import Actor, Role
 from kernel import clock
 from kernel.errors import Conflict, Invalid
 from kernel.quantity import Quantity
-from traceability.lots.balancing import lock_items, lock_lots, move_item
+from traceability.lots.balancing import lock_items, lock_lots, move_item, must_be_free
 from traceability.lots.models import Lot
 from traceability.lots.queries import is_blocked
 from traceability.lots.states import ItemState, LotKind, Step
@@ -35,7 +35,9 @@ def open_boxes(session: Session, actor: Actor, *, lot_id: UUID, serials: Sequenc
         raise Invalid("只有装好盒的批次才能拆盒返工。", field="serials")
     if blocked := is_blocked(session, lot.id, clock.today_shanghai(at)):
         raise Conflict("批次 %(code)s 不能返工：%(reason)s", params={"code": lot.code, "reason": blocked})
-    for item in lock_items(session, lot, serials):
+    items = lock_items(session, lot, serials)
+    must_be_free(items)
+    for item in items:
         move_item(item, (ItemState.MADE, ItemState.PRINTED, ItemState.ACTIVATED), ItemState.VOID)
         item.voided_at = at
     opened = Quantity(Decimal(len(serials)), lot.unit)

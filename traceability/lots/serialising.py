@@ -15,7 +15,7 @@ from kernel.errors import Conflict
 from kernel.quantity import Quantity
 from traceability.events.vocabulary import Action
 from traceability.lots import describing
-from traceability.lots.balancing import lock_items, lock_lots, move_item
+from traceability.lots.balancing import lock_items, lock_lots, move_item, must_be_free
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.queries import is_blocked
 from traceability.lots.states import ItemState
@@ -60,6 +60,7 @@ def wake_items(session: Session, lot: Lot, serials: Sequence[str], at: datetime)
     if blocked := is_blocked(session, lot.id, clock.today_shanghai(at)):
         raise Conflict("批次 %(code)s 不能启用标签：%(reason)s", params={"code": lot.code, "reason": blocked})
     items = lock_items(session, lot, serials)
+    must_be_free(items)
     for item in items:
         move_item(item, (ItemState.PRINTED,), ItemState.ACTIVATED)
         item.activated_at = at

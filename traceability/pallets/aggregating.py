@@ -26,7 +26,7 @@ from traceability.events.drafts import Epc, EventDraft
 from traceability.events.recording import record_event
 from traceability.events.vocabulary import Action, EpcRole, EventType
 from traceability.lots import serialising
-from traceability.lots.balancing import lock_items, lock_lots
+from traceability.lots.balancing import lock_items, lock_lots, must_be_free
 from traceability.lots.describing import epc_of_item, location_of
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.queries import is_blocked
@@ -120,13 +120,14 @@ def send_off(session: Session, actor: Actor, items: Sequence[TradeItem], at: dat
 
 
 def check_box(session: Session, item: TradeItem, at: datetime) -> None:
-    """Raises Conflict for a box that may go into no case and no parcel: used, void, without a label, or of a lot that is stopped."""
+    """Raises Conflict for a box that may go into no case and no parcel: used, void, without a label, stopped itself or with its lot."""
     if item.state in (ItemState.SOLD, ItemState.RECEIVED):
         raise Conflict("编号 %(serial)s 的盒子已经发给别人了，请核对标签。", params={"serial": item.serial}, field="codes")
     if item.state is ItemState.VOID:
         raise Conflict("编号 %(serial)s 的标签已作废，请换一盒。", params={"serial": item.serial}, field="codes")
     if item.state is ItemState.MADE:
         raise Conflict("编号 %(serial)s 的标签还没有打印，请先打印并贴好。", params={"serial": item.serial}, field="codes")
+    must_be_free([item])
     blocked = is_blocked(session, item.lot_id, today_shanghai(at))
     if blocked:
         lot = session.get_one(Lot, item.lot_id)

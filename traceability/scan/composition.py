@@ -32,8 +32,9 @@ def name_of(row: Organization | Place) -> Name:
 
 def status_of(lot: Lot, item: TradeItem | None, on: date) -> Status:
     """What the holder must know first: a recall before anything about the label, the label before the date."""
-    if lot.recall_state in _RECALLS:
-        return _RECALLS[lot.recall_state]
+    stopped = max((lot.recall_state, (item.stopped if item else None) or RecallState.NONE), key=list(RecallState).index)
+    if stopped in _RECALLS:
+        return _RECALLS[stopped]
     if item is not None and item.state in _ITEMS:
         return _ITEMS[item.state]
     return Status.EXPIRED if lot.expires_on is not None and lot.expires_on < on else Status.NORMAL

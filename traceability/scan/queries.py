@@ -27,7 +27,17 @@ from traceability.events.models import EventEpc, TraceEvent
 from traceability.events.vocabulary import EventType
 from traceability.ledger.models import Leaf, Publication
 from traceability.lots.describing import epc_of, epc_of_item
-from traceability.lots.models import HouseholdDelivery, Lot, LotEdge, LotShare, LotYield, RecallLot, RecallMark, TradeItem
+from traceability.lots.models import (
+    HouseholdDelivery,
+    Lot,
+    LotEdge,
+    LotShare,
+    LotYield,
+    RecallItem,
+    RecallLot,
+    RecallMark,
+    TradeItem,
+)
 from traceability.lots.states import ItemState, LotKind, SlipState
 from traceability.scan import composition, growers, steps, tilemap
 from traceability.scan.models import Fact, LabelJob, ScanTally
@@ -125,7 +135,7 @@ def tell_story(session: Session, code: str, on: date) -> Story:
         gtin=lot.gtin,
         on=on,
         status=composition.status_of(lot, item, on),
-        reason=_find_reason(session, lot),
+        reason=_find_reason(session, lot, subject.item),
         goods=goods,
         cooperative=composition.name_of(subject.cooperative),
         county=areas.get(lot.county_code, Name(lot.county_code)),
@@ -300,13 +310,11 @@ def _count_slips(session: Session, people: Growers, lineage: Lineage) -> Growers
     return replace(people, deliveries=int(whole), confirmed=int(said))
 
 
-def _find_reason(session: Session, lot: Lot) -> str:
-    """Why the lot is stopped, in the words of whoever stopped it; empty when nothing stops it."""
-    query = (
-        select(RecallMark.reason)
-        .join(RecallLot, RecallLot.mark_id == RecallMark.id)
-        .where(RecallLot.lot_id == lot.id, RecallMark.lifted_at.is_(None))
-    )
+def _find_reason(session: Session, lot: Lot, item: TradeItem | None) -> str:
+    """Why the lot, or this very box, is stopped, in the words of whoever stopped it; empty when nothing stops it."""
+    of_lot = RecallMark.id.in_(select(RecallLot.mark_id).where(RecallLot.lot_id == lot.id))
+    of_box = RecallMark.id.in_(select(RecallItem.mark_id).where(RecallItem.item_id == (item.id if item else None)))
+    query = select(RecallMark.reason).where(of_lot | of_box, RecallMark.lifted_at.is_(None))
     return session.scalar(query.order_by(RecallMark.marked_at.desc()).limit(1)) or ""
 
 

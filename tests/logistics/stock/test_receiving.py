@@ -10,11 +10,14 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import SYSTEM, Organization, Role
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
+from logistics.stock.dispatching import dispatch
 from logistics.stock.queries import list_arriving, list_moves
-from logistics.stock.receiving import discard_boxes, receive_pack_lot
+from logistics.stock.receiving import discard_boxes, receive_pack_lot, take_back_boxes
 from tests.factories.catalog import make_actor, make_organization, make_place
 from tests.factories.logistics import lot_of, make_allocations, make_hub, make_packer, make_serials, make_stock
 from tests.factories.lots import make_lot, make_pack_lot
+from traceability.events.queries import list_events_of_lot
+from traceability.lots.describing import location_of
 
 
 def test_a_lot_may_come_in_parts_and_to_two_places(session: Session, at: datetime) -> None:
@@ -84,3 +87,17 @@ def test_a_discard_says_which_boxes_and_why(session: Session, at: datetime, numb
     stock = make_stock(session, boxes=5)
     with pytest.raises(Invalid):
         discard_boxes(session, SYSTEM, stock.id, make_serials(session, stock, number), reason, at)
+
+
+def test_what_leaves_and_comes_back_is_noted_where_it_happened(session: Session, at: datetime) -> None:
+    """The lot was packed at the cooperative's place; the boxes left the hub, and came back there."""
+    hub = make_hub(session)
+    stock = make_stock(session, boxes=3, place=hub)
+    lot = lot_of(session, stock)
+    lot.place_id = make_place(session, session.get_one(Organization, lot.organization_id)).id
+    serials = make_serials(session, stock, 1)
+    allocation = make_allocations(session, stock.product_id, 1)[0]
+    dispatch(session, make_packer(session, hub), hub.id, {allocation.line_code: serials}, at)
+    take_back_boxes(session, SYSTEM, stock.id, serials, "拒收", at)
+    where = {event.biz_step: event.body.get("readPoint") for event in list_events_of_lot(session, lot.code)}
+    assert where["shipping"] == where["receiving"] == {"id": location_of(hub)}

@@ -1,0 +1,212 @@
+"""Some boxes of a pack lot are recalled and no others: a broken seal, one pallet. Each guard is switched off and must then let through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select, true
+from sqlalchemy.orm import Session
+
+from catalog.parties.models import SYSTEM, Actor, Place, Role
+from kernel.errors import Conflict, Forbidden, Invalid
+from logistics.shipments import requesting
+from logistics.shipments.packing import open_shipments
+from logistics.shipments.scanning import scan
+from logistics.stock import receiving
+from logistics.stock.models import Hold, StockLot
+from logistics.stock.queries import available
+from logistics.stock.receiving import discard_boxes
+from shop.notices.models import Notice
+from shop.recalls import deciding
+from shop.recalls.models import Recall
+from shop.recalls.queries import trace_boxes
+from tests.factories.catalog import AT, act_as, form, make_actor
+from tests.factories.logistics import ADDRESS, make_carrier, make_packer, make_shipment
+from tests.factories.shop import make_order
+from tests.shop.recalls.test_deciding import Sold
+from traceability.events.models import EventEpc, TraceEvent
+from traceability.lots import balancing, recalling
+from traceability.lots.describing import epc_of_item
+from traceability.lots.queries import get_mark, list_items, list_marked_items, list_upstream_lots
+from traceability.lots.states import ItemState, RecallState
+from traceability.pallets import aggregating
+
+
+class Opened(Sold):
+    """Ten boxes on one shelf, two of them bought; two more are in a parcel that waits for its carrier. The first of these is broken."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        make_carrier(session)
+        self.stock: StockLot = session.scalars(select(StockLot).where(StockLot.lot_id == self.lot.id)).one()
+        self.shipment = make_shipment(session, self.stock)
+        self.packer: Actor = make_packer(session, session.get_one(Place, self.stock.place_id))
+        self.items = list(list_items(session, self.lot.id))
+        self.serials = [item.serial for item in self.items]
+        for serial in self.serials[:2]:
+            scan(session, self.packer, self.shipment.code, serial, AT)
+        self.request = requesting.send_off(session, self.packer, self.shipment.code, "fake", "", AT)
+
+    def recall(self, session: Session, *numbers: int, actor: Actor | None = None, **over: Any) -> Recall:
+        serials = [self.serials[number] for number in numbers]
+        values = {
+            "scope": trace_boxes(session, self.lot, serials).scope, "typed": self.lot.code, "reason": "封口破了。",
+            "left_out_reason": "只有这几盒的封口机温度不够。", "serials": serials, "at": AT,
+        }  # fmt: skip
+        return deciding.confirm_boxes(session, actor or self.operator, self.lot.code, **(values | over))[0]
+
+    def free(self, session: Session) -> int:
+        return available(session, [self.product.id], AT)[self.product.id]
+
+
+@pytest.fixture
+def opened(session: Session) -> Opened:
+    return Opened(session)
+
+
+def test_just_these_boxes_stop_and_as_many_are_not_for_sale(session: Session, opened: Opened) -> None:
+    assert opened.free(session) == 6
+    recall = opened.recall(session, 0, 5, 6)
+    assert (opened.free(session), opened.lot.recall_state) == (4, RecallState.NONE), "one of the three has left the shelf"
+    assert [item.stopped for item in opened.items] == [
+        RecallState.RECALLED if number in (0, 5, 6) else None for number in range(10)
+    ]
+    assert recall.counts == {
+        "lots": 0, "boxes": 3, "boxes_on_hand": 2, "shipments": 1, "shipments_here": 1, "shipments_on_way": 0, "orders": 0, "buyers": 0,
+        "organizations": 0,
+    }  # fmt: skip
+    mark = get_mark(session, recall.mark_code)
+    assert (mark.left_out, mark.left_out_reason) == ([opened.lot.code], "只有这几盒的封口机温度不够。")
+    (event,) = session.scalars(select(TraceEvent).where(TraceEvent.disposition == "recalled"))
+    named = set(session.scalars(select(EventEpc.epc).where(EventEpc.event_id == event.id)))
+    assert named == {epc_of_item(opened.items[number]) for number in (0, 5, 6)}
+    assert make_order(session, {opened.product.sku: 4}), "the others are still sold"
+    with pytest.raises(Conflict):
+        make_order(session, {opened.product.sku: 1})
+
+
+def test_their_parcel_stays_and_goes_by_itself_when_lifted(
+    session: Session, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert requesting.list_due(session, AT) == [opened.request.id]
+    opened.recall(session, 5)
+    assert requesting.list_due(session, AT) == [opened.request.id], "another box of the lot is no reason"
+    recall = opened.recall(session, 0)
+    assert requesting.list_due(session, AT) == []
+    with monkeypatch.context() as without:
+        without.setattr(requesting, "not_stopped", lambda: true())
+        assert requesting.list_due(session, AT) == [opened.request.id], "the guard is what holds it"
+    deciding.lift_recall(session, opened.operator, recall.mark_code, reason="看错了。", at=AT)
+    assert requesting.list_due(session, AT) == [opened.request.id]
+
+
+def test_a_recalled_box_is_neither_packed_nor_sent(session: Session, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened.recall(session, 5)
+    waiting = make_shipment(session, opened.stock)
+    with pytest.raises(Conflict, match="已被召回"):
+        scan(session, opened.packer, waiting.code, opened.serials[5], AT)
+    with pytest.raises(Conflict, match="已被召回"):
+        balancing.dispatch_items(session, opened.lot.id, [opened.serials[5]], AT)
+    balancing.dispatch_items(session, opened.lot.id, [opened.serials[6]], AT)
+    for room in (aggregating, balancing):
+        monkeypatch.setattr(room, "must_be_free", lambda _: None)
+    scan(session, opened.packer, waiting.code, opened.serials[5], AT)
+    balancing.dispatch_items(session, opened.lot.id, [opened.serials[5]], AT)
+
+
+def test_lifting_gives_back_what_no_other_mark_stops(session: Session, opened: Opened) -> None:
+    one, other = opened.recall(session, 5, 6), opened.recall(session, 6, 7)
+    deciding.lift_recall(session, opened.operator, one.mark_code, reason="看错了。", at=AT)
+    assert [opened.items[number].stopped for number in (5, 6, 7)] == [None, RecallState.RECALLED, RecallState.RECALLED]
+    deciding.lift_recall(session, opened.operator, other.mark_code, reason="看错了。", at=AT)
+    assert [opened.items[number].stopped for number in (5, 6, 7)] == [None] * 3
+    assert opened.free(session) == 6
+    with pytest.raises(Conflict):
+        deciding.lift_recall(session, opened.operator, one.mark_code, reason="再来", at=AT)
+
+
+def test_what_is_destroyed_is_not_kept_back_twice(session: Session, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten boxes, four promised, three recalled: two of these destroyed leave three for sale, and lifting the third gives it back."""
+    recall = opened.recall(session, 5, 6, 7)
+    discard_boxes(session, SYSTEM, opened.stock.id, opened.serials[5:7], "封口破了", AT)
+    assert opened.free(session) == 3
+    assert session.scalar(select(func.sum(Hold.quantity))) == 1
+    with monkeypatch.context() as without:
+        without.setattr(receiving, "let_go", lambda *_: None)
+        discard_boxes(session, SYSTEM, opened.stock.id, [opened.serials[7]], "封口破了", AT)
+        assert opened.free(session) == 2, "the box is gone and one more is kept back"
+    deciding.lift_recall(session, opened.operator, recall.mark_code, reason="处理完了。", at=AT)
+    assert opened.free(session) == 3
+
+
+def test_whoever_has_such_a_box_is_told_and_nobody_else(session: Session, opened: Opened) -> None:
+    buyer = opened.buyer.person_id
+    own = make_shipment_of(session, opened)
+    recall = opened.recall(session, 3)
+    assert recall.counts["orders"] == 1
+    told = session.execute(select(Notice.person_id, Notice.order_code).where(Notice.kind == "recall")).all()
+    assert told == [(buyer, own)]
+
+
+def make_shipment_of(session: Session, opened: Opened) -> str:
+    """The buyer's order is packed with the boxes 2 and 3; returns its code."""
+    (shipment,) = open_shipments(session, SYSTEM, order_code=opened.order.code, address=ADDRESS, at=AT)
+    for serial in opened.serials[2:4]:
+        scan(session, opened.packer, shipment.code, serial, AT)
+    return opened.order.code
+
+
+@pytest.mark.parametrize(
+    "over", [{"typed": "LOT"}, {"reason": " "}, {"left_out_reason": ""}, {"serials": []}, {"serials": ["0000000000000"]}]
+)
+def test_the_code_the_reasons_and_the_right_boxes(session: Session, opened: Opened, over: dict[str, Any]) -> None:
+    with pytest.raises(Invalid), session.begin_nested():
+        opened.recall(session, 5, **over)
+    session.expire_all()
+    assert opened.free(session) == 6
+
+
+def test_only_those_who_decide_and_only_what_was_looked_at(session: Session, opened: Opened) -> None:
+    with pytest.raises(Forbidden):
+        opened.recall(session, 5, actor=make_actor(session))
+    with pytest.raises(Conflict, match="不一样"), session.begin_nested():
+        opened.recall(session, 5, serials=opened.serials[5:7])
+    with pytest.raises(Invalid, match="装好盒"):
+        recalling.mark_boxes(session, SYSTEM, _bulk(session, opened), ["1"], "封口", AT, left_out_reason="其余没事")
+
+
+def _bulk(session: Session, opened: Opened) -> str:
+    return list_upstream_lots(session, opened.lot.id)[0].code
+
+
+def test_look_confirm_story_lift_through_the_doors(session: Session, app: Flask, client: FlaskClient, opened: Opened) -> None:
+    url = f"/recalls/lots/{opened.lot.code}/boxes"
+    act_as(app, make_actor(session, Role.auditor))
+    assert client.get(url).status_code == 403
+    act_as(app, opened.operator)
+    assert url in client.get(f"/recalls/lots/{opened.lot.code}").text
+    assert client.get(url).status_code == 200
+    page = client.get(url, query_string={"serials": f"{opened.serials[5]}\nnobody"})
+    assert (page.status_code, "不属于批次" in page.text, "nobody" in page.text) == (200, True, True)
+    seen = client.get(url, query_string={"serials": "\n".join(opened.serials[5:7])}).text
+    scope = trace_boxes(session, opened.lot, opened.serials[5:7]).scope
+    assert scope in seen
+    values = {"scope": scope, "serials": " ".join(opened.serials[5:7]), "typed": opened.lot.code, "reason": "封口破了。"}
+    refused = client.post(url, data=form(**values, left_out_reason=""))
+    assert (refused.status_code, "封口破了。" in refused.text) == (422, True)
+    assert "已召回" not in client.get(f"/t/{opened.serials[5]}").text
+    done = client.post(url, data=form(**values, left_out_reason="只有这几盒。"))
+    assert done.status_code == 302, done.text
+    assert [("封口破了" in client.get(f"/t/{opened.serials[number]}").text) for number in (4, 5, 6)] == [False, True, True]
+    recall = client.get(done.location).text
+    assert opened.serials[6] in recall
+    assert "只有这几盒。" in recall
+    mark = get_mark(session, done.location.rsplit("/", 1)[1])
+    assert [item.serial for item in list_marked_items(session, mark.id)] == sorted(opened.serials[5:7])
+    assert client.post(f"{done.location}/lift", data=form(reason="看错了。")).status_code == 302
+    assert "封口破了" not in client.get(f"/t/{opened.serials[5]}").text
+    session.expire_all()
+    assert opened.items[5].state is ItemState.ACTIVATED

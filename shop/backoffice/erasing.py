@@ -1,6 +1,7 @@
-"""Erase a household or a consumer by two operators: one proposes, another looks at the same dry run, types the code and decides.
+"""Erase a household or a consumer by two people: an operator or the consumer proposes; an operator, another one, decides.
 
-What is personal in the registers goes in this transaction; every other room reacts to ``SubjectErased`` (``shop/wiring.py``).
+The second looks at the same dry run and types the code. What is personal in the registers goes in this transaction; every other room
+reacts to ``SubjectErased`` (``shop/wiring.py``).
 """
 
 from __future__ import annotations
@@ -31,10 +32,25 @@ def propose_erasure(
     Raises Forbidden, NotFound, Invalid (reason), Conflict (something stands in the way, or asked before).
     """
     actor.must(Role.operator)
-    assert actor.person_id is not None
-    footprint = find_footprint(session, kind, subject_id)
     if reason not in REASON_LABELS:
         raise Invalid("请选择删除的理由。", field="reason")
+    return _propose(session, actor, kind, subject_id, reason, at)
+
+
+def ask_own_erasure(session: Session, actor: Actor, *, sure: bool, at: datetime) -> ErasureRequest:
+    """Ask to be erased oneself; an operator is the second person then.
+
+    Raises Invalid without the tick, Conflict (something stands in the way, or asked before).
+    """
+    assert actor.person_id is not None
+    if not sure:
+        raise Invalid("请先看过会删什么、会留什么，再勾选。", field="sure")
+    return _propose(session, actor, SubjectKind.PERSON, actor.person_id, "request", at)
+
+
+def _propose(session: Session, actor: Actor, kind: SubjectKind, subject_id: UUID, reason: str, at: datetime) -> ErasureRequest:
+    assert actor.person_id is not None
+    footprint = find_footprint(session, kind, subject_id)
     _refuse_obstacles(footprint)
     waiting = select(ErasureRequest.id).where(ErasureRequest.subject_id == subject_id, ErasureRequest.state == ErasureState.WAITING)
     if session.scalar(waiting) is not None:

@@ -97,7 +97,13 @@ class Known:
             title="个人", tax_number="", email=f"{PHONE}@example.com", note=f"转交{BUYER}",
         )  # fmt: skip
         send_notice(
-            session, person_id=self.person.id, kind="recall", key="known", params={"product": BUYER}, order_code=None, at=AT
+            session,
+            person_id=self.person.id,
+            kind="recall",
+            key="known",
+            params={"product": BUYER, "lot": "LOT-1", "order": "ORD-1"},
+            order_code=None,
+            at=AT,
         )
         session.flush()
         outbox.deliver_all()

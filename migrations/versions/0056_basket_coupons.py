@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0063'
-down_revision = '0062'
+revision = '0056'
+down_revision = '0055'
 branch_labels = None
 depends_on = None
 

@@ -105,12 +105,16 @@ class House:
             return
         env = child_environment(str(self.folder / "run.json")) | {"PYTHONPATH": str(ROOT)}
         healthy = web_answers(f"http://127.0.0.1:{config.port}/healthz")
-        self._supervisor.add("web", command_of("web", config), env=env, ready=healthy, cwd=ROOT)
+        self._web = self._supervisor.add("web", command_of("web", config), env=env, ready=healthy, cwd=ROOT)
         bare = [sys.executable, "-m", yardsticks.__name__, str(self.yardstick_port)]
         ready = web_answers(f"http://127.0.0.1:{self.yardstick_port}/hello")
         self._supervisor.add("yardsticks", bare, env=env, ready=ready, cwd=ROOT)
         self._supervisor.wait_ready(120)
         self._served = True
+
+    def web_workers(self) -> list[int]:
+        """The processes that answer for the shop: children of the one that was started."""
+        return [int(pid) for pid in Path(f"/proc/{self._web.pid}/task/{self._web.pid}/children").read_text().split()]
 
     def start(self, part: str, config: Config) -> Program:
         """A program of the log, as ``./shanhai serve`` starts it; whoever starts it may stop it before the house does."""

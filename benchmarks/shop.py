@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from itertools import cycle, islice
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from benchmarks import load
-from benchmarks.figures import Figure, Pace, interleave, medians, ratio, warm_up
+from benchmarks.figures import Figure, Pace, interleave, medians, percentile, ratio, warm_up
 from benchmarks.house import PGBENCH, House, connect
 from benchmarks.visitor import buy_for, invite
 from benchmarks.yardsticks import tpc_b
@@ -36,7 +37,8 @@ PAGES = {
     "list-page": Row(0.50, "list of 20 products as shipped (kept, one SELECT a showing)"),
     "list-drawn": Row(0.20, "list of 20 products drawn anew each time"),
 }
-IDS = (*PAGES, "checkout")
+IDS = (*PAGES, "checkout", "checkout-p99", "shop-memory")
+MIB = 1024
 
 
 def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = IDS) -> list[Figure]:
@@ -45,8 +47,10 @@ def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = ID
     keys, on_shelf = _list_products(config)
     pages = [name for name in PAGES if name in wanted]
     found = _pages(house, config, pages, keys, on_shelf, pace.share(2 if "checkout" in wanted else 1)) if pages else []
-    if "checkout" in wanted:
-        found.append(_checkout(house, config, len(keys), on_shelf, pace))
+    if {"checkout", "checkout-p99"} & set(wanted):
+        found += [figure for figure in _checkout(house, config, len(keys), on_shelf, pace) if figure.id in wanted]
+    if "shop-memory" in wanted:
+        found.append(_memory(house, len(keys)))
     return found
 
 
@@ -100,18 +104,39 @@ def _rate(port: int, requests: Iterable[bytes], seconds: float) -> float:
     return load.burst(port, requests, seconds).rate
 
 
-def _checkout(house: House, config: Config, products: int, skus: list[str], pace: Pace) -> Figure:
+def _checkout(house: House, config: Config, products: int, skus: list[str], pace: Pace) -> list[Figure]:
     visitors = invite(config.port, load.CONNECTIONS)
     wanted = cycle(skus)
-    parts = {
-        "tpc-b": tpc_b(house.postgres.url(PGBENCH), load.CONNECTIONS),
-        "checkout": lambda seconds: buy_for(visitors, wanted, seconds),
-    }
+    alone, together = list[float](), list[float]()
+
+    def buy_alone(seconds: float) -> float:
+        burst = buy_for(visitors[:1], wanted, seconds)
+        alone.extend(burst.latencies)
+        return burst.rate
+
+    def buy(seconds: float) -> float:
+        burst = buy_for(visitors, wanted, seconds)
+        together.extend(burst.latencies)
+        return burst.rate
+
+    parts = {"tpc-b": tpc_b(house.postgres.url(PGBENCH), load.CONNECTIONS), "checkout": buy, "alone": buy_alone}
     buy_for(visitors, wanted, 0.3)
     rates = interleave(parts, pace)
     for visitor in visitors:
         visitor.close()
-    return Figure(
+    p50, p99 = 1000 * percentile(alone, 50), 1000 * percentile(together, 99)
+    slower = Figure(
+        id="checkout-p99",
+        what="p99 of whole checkouts at c = 16 beside p50 of one buyer alone",
+        unit="x p50",
+        better="lower",
+        size=products,
+        full_size=FULL_SIZE,
+        goal=10.0,
+        figure=round(p99 / p50, 2),
+        yardstick={"p50 alone (ms)": p50, "p99 at c = 16 (ms)": p99},
+    )
+    rate = Figure(
         id="checkout",
         what="whole checkouts at c = 16 (basket, checkout page, order with its boxes allocated; no provider call) beside pgbench TPC-B",
         unit="x TPC-B",
@@ -120,5 +145,28 @@ def _checkout(house: House, config: Config, products: int, skus: list[str], pace
         full_size=FULL_SIZE,
         goal=0.04,
         figure=ratio(rates, "checkout", "tpc-b"),
-        yardstick=medians(rates),
+        yardstick=medians({name: rates[name] for name in ("tpc-b", "checkout")}),
     )
+    return [rate, slower]
+
+
+def _memory(house: House, products: int) -> Figure:
+    """Memory of the web workers after all that was asked of them; what they share with others is counted in parts (PSS)."""
+    workers = [_pss(pid) / MIB for pid in house.web_workers()]
+    return Figure(
+        id="shop-memory",
+        what="memory of a web worker (PSS), the largest, after the figures above",
+        unit="MiB",
+        better="lower",
+        size=products,
+        full_size=FULL_SIZE,
+        goal=100.0,
+        figure=round(max(workers), 1),
+        yardstick={f"worker {n} (MiB)": round(each, 1) for n, each in enumerate(workers, 1)},
+    )
+
+
+def _pss(pid: int) -> int:
+    """KiB."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))

@@ -14,7 +14,7 @@ from html import unescape
 from urllib.parse import urlencode
 
 from benchmarks.figures import WrongAnswer
-from benchmarks.load import MOVES_ON_AFTER, addresses
+from benchmarks.load import MOVES_ON_AFTER, Burst, addresses
 
 ADDRESS = {
     "recipient": "示例收货人",
@@ -129,20 +129,20 @@ def invite(port: int, count: int) -> list[Visitor]:
     return visitors
 
 
-def buy_for(visitors: list[Visitor], skus: Iterable[str], seconds: float) -> float:
-    """All visitors buy at once for so long; returns whole checkouts a second. Raises what a visitor met."""
-    begun = time.monotonic()
-    done, wanted, lock = list[int](), iter(skus), threading.Lock()
+def buy_for(visitors: list[Visitor], skus: Iterable[str], seconds: float) -> Burst:
+    """All visitors buy at once for so long; whole checkouts and how long each took. Raises what a visitor met."""
+    begun = time.perf_counter()
+    done, wanted, lock = list[float](), iter(skus), threading.Lock()
 
     def shop(visitor: Visitor) -> None:
-        while time.monotonic() - begun < seconds:
+        while (asked := time.perf_counter()) - begun < seconds:
             with lock:
                 sku = next(wanted)
             visitor.buy(sku)
-            done.append(1)
+            done.append(time.perf_counter() - asked)
 
     _all_at_once([functools.partial(shop, visitor) for visitor in visitors])
-    return len(done) / (time.monotonic() - begun)
+    return Burst(time.perf_counter() - begun, done)
 
 
 def _all_at_once(acts: Iterable[Callable[[], object]]) -> None:

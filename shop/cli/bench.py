@@ -16,7 +16,7 @@ from kernel.local import MachineProblem
 from shop.config import Config
 
 BENCHES = {
-    "shop": ("product-page", "product-drawn", "list-page", "list-drawn", "checkout"),
+    "shop": ("product-page", "product-drawn", "list-page", "list-drawn", "checkout", "checkout-p99", "shop-memory"),
     "scan": ("story-page",),
     "ledger": (
         "g1-batch",
@@ -76,7 +76,11 @@ def act(arguments: argparse.Namespace) -> int:
         for name in {"ledger", "traceability"} & wanted.keys():
             bench = importlib.import_module(f"benchmarks.{name}")
             more |= bench.preparations(house, wanted[name], full=arguments.full, quick=arguments.quick)
-        house.prepare(shop=bool({"shop", "scan"} & wanted.keys()), pgbench="checkout" in wanted.get("shop", ()), more=more)
+        house.prepare(
+            shop=bool({"shop", "scan"} & wanted.keys()),
+            pgbench=bool({"checkout", "checkout-p99"} & set(wanted.get("shop", ()))),
+            more=more,
+        )
         if only_prepare:
             return 0
         if arguments.quick:

@@ -126,7 +126,7 @@ def _add_address(open_session: Session) -> ResponseReturnValue:
     assert person_id is not None
     address = addressing.add_address(open_session, person_id, request.form, at=clock.now())
     session[PROVINCE] = address.province_code
-    return redirect(url_for(".show", address=address.id))
+    return redirect(url_for(".show", address=address.id, coupon=_coupon() or None))
 
 
 def _begin_as_guest() -> ResponseReturnValue:
@@ -142,7 +142,7 @@ def _begin_as_guest() -> ResponseReturnValue:
         token = signing.open_session(open_session, guest.id, at=at)
     begin(token)
     session[PROVINCE] = address.province_code
-    return redirect(url_for(".show", address=address.id))
+    return redirect(url_for(".show", address=address.id, coupon=_coupon() or None))
 
 
 @bp.post("/checkout")

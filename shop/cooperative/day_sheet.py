@@ -72,6 +72,11 @@ def column_of(field: str) -> str | None:
     return key if key in _KEYS else None
 
 
+def place_of(column: str | None) -> int:
+    """Where a column stands in the table, from the left; before all of them what is about the row as a whole."""
+    return next((place for place, each in enumerate(COLUMNS) if each.key == column), -1)
+
+
 def digest(cells: Mapping[str, str], draft: DeliveryDraft, again: int) -> str:
     """What makes a row the same delivery when it comes a second time; ``again`` counts equal rows of one file. Payment is no part."""
     told = (cells["day"], str(draft.household_id), draft.product_sku or "", f"{draft.quantity.amount.normalize():f}",

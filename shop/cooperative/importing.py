@@ -40,7 +40,7 @@ class FaultySheet(Invalid):
     type = "faulty-sheet"
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        found = sorted(faults, key=lambda fault: fault.row)
+        found = sorted(faults, key=lambda fault: (fault.row, day_sheet.place_of(fault.column)))
         super().__init__(
             "表格里有 %(count)s 处问题，一行也没有导入。",
             params={"count": len(found)},

@@ -24,6 +24,13 @@ export const sending = (name) => tell("warn", name ? say(name) : "", "sending");
 const householdName = (no) => { const found = now.data.households.find((row) => row[0] === Number(no)); return found ? `${found[0]} ${found[1]}` : String(no); };
 const productName = (sku) => { const found = now.data.products.find((row) => row[0] === sku); return found ? (lang === "en" && found[2]) || found[1] : sku; };
 
+/** What a lot is made of: the name of its product without the bracket, as the server calls it, or that in English. */
+function materialName(material) {
+  const [, name, english] = now.data.products.find((row) => row[1].split("（")[0] === material) || [];
+  return (name && lang === "en" && english) || material;
+}
+const materialOf = (sku) => { const found = now.data.products.find((row) => row[0] === sku); return found ? found[1].split("（")[0] : sku; };
+
 export function option(value, text) {
   const made = document.createElement("option");
   made.value = value;
@@ -75,7 +82,7 @@ function lotsAtHand(entries) {
       if (hit && hit.left <= 0n) found.delete(fields.lot);
       continue;
     }
-    let made = act === queue.DELIVERY && { material: productName(fields.product_sku), ...standard(fields), whose: householdName(fields.member_no) };
+    let made = act === queue.DELIVERY && { material: materialOf(fields.product_sku), ...standard(fields), whose: householdName(fields.member_no) };
     for (const code of queue.named({ act, fields })) {
       const { left = 0n, unit = "kg", material = "" } = found.get(code) || {};
       made = { unit, material, left: left + (made ? made.left : 0n), whose: "" };
@@ -91,22 +98,23 @@ export const lotAmount = ({ left, unit }) => amount({ quantity: plain(left), uni
 
 function drawLots(entries) {
   lots = lotsAtHand(entries);
-  const words = [...lots].map(([code, lot]) => [code, [lot.whose, lot.material, lotAmount(lot)].filter(Boolean).join(" · ")]);
+  const words = [...lots].map(([code, lot]) => [code, [lot.whose, materialName(lot.material)].filter(Boolean).map((word) => `${word} · `).join(""), lotAmount(lot)]);
   const mark = words.join();
   if ($("lots").dataset.drawn === mark) return; // somebody may be ticking
   $("lots").dataset.drawn = mark;
   const ticked = new Set(Array.from($("lots").querySelectorAll(":checked"), (box) => box.value));
-  fill($("lots"), words.map(([code, text]) => {
+  fill($("lots"), words.map(([code, text, left]) => {
     const line = $("lot").content.cloneNode(true);
     const box = line.querySelector("input");
     box.value = code;
     box.checked = ticked.has(code);
     line.querySelector("[data-text]").textContent = text;
+    line.querySelector("[data-amount]").textContent = left;
     line.querySelector("[data-code]").textContent = code;
     return line;
   }));
   const chosen = $("f-lot").value;
-  fill($("f-lot"), [option("", say(words.length ? "choose" : "noLots")), ...words.map(([code, text]) => option(code, `${text} · ${code}`))]);
+  fill($("f-lot"), [option("", say(words.length ? "choose" : "noLots")), ...words.map(([code, text, left]) => option(code, `${text}${left} · ${code}`))]);
   if (lots.has(chosen)) $("f-lot").value = chosen;
   $("f-lot").dispatchEvent(new Event("change"));
   $("lots").dispatchEvent(new Event("change", { bubbles: true }));

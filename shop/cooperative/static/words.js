@@ -28,5 +28,5 @@ export function amount({ quantity, unit }) {
   if (!PLAIN.test(normal(quantity))) return "";
   const { left, unit: counted } = standard({ quantity, unit });
   if (counted !== "kg") return `${plain(left)} ${say(counted)}`;
-  return `${plain(left)} ${say("kg")} · ${plain(unit === "jin" ? millionths(normal(quantity)) : left * 2n)} ${say("jin")}`;
+  return `${plain(left)} ${say("kg")} · ${plain(unit === "jin" ? millionths(normal(quantity)) : left * 2n)} ${say("jin").split(" ")[0]}`;
 }

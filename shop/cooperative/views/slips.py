@@ -90,18 +90,24 @@ def slip_words() -> dict[str, object]:
 def slip_lines(slip: Slip) -> list[tuple[str, str]]:
     """What stands on a slip, in the reader's language."""
     delivery = slip.delivery
-    amounts = " = ".join(f"{plain(each.amount)} {_(UNIT_LABELS.get(each.unit, each.unit.label))}" for each in slip.amounts)
+    amounts = " = ".join(f"{plain(each.amount)} {_unit(each.unit)}" for each in slip.amounts)
     return [
         (_("哪一户"), f"{_('第 %(no)s 号农户', no=slip.household.member_no)} {slip.holder}"),
         (_("交货"), delivery.material),
         (_("数量"), amounts),
         (_("等级"), delivery.grade or ""),
         (_("约定价款"), yuan(delivery.agreed_price_fen)),
-        (_("付款"), _("已付款，%(at)s", at=moment(delivery.paid_at)) if delivery.paid_at else _("未付款")),
+        (_("付款情况"), _("已付款，%(at)s", at=moment(delivery.paid_at)) if delivery.paid_at else _("未付款")),
         (_("时间"), moment(delivery.delivered_at) + _heard_of(delivery)),
         (_("经办"), slip.typed_by),
         (_("批次"), slip.lot.code),
     ]
+
+
+def _unit(unit: Unit) -> str:
+    """A unit beside its equal: without the bracket that explains it elsewhere, 斤 in English is "jin (0.5 kg)"."""
+    label: str = _(UNIT_LABELS.get(unit, unit.label))
+    return label.partition(" (")[0]
 
 
 def _heard_of(delivery: HouseholdDelivery) -> str:

@@ -274,7 +274,7 @@ def test_a_day_without_a_network_is_sent_once(page: Page, context: BrowserContex
 def mix(page: Page, *texts: str) -> str:
     """Tick the lots whose lines have these words, put them together, and give what was said of their sum."""
     if not page.locator("#mixing").is_visible():
-        page.get_by_text("合并批次", exact=True).click()
+        page.get_by_text("把批次合在一起", exact=True).click()
     for text in texts:
         page.locator("#lots").get_by_text(text).click()
     total = page.locator("#sum").text_content() or ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, NamedTuple
@@ -67,6 +67,66 @@ class Pace:
         """The pace of one of ``parts`` benchmarks that are still to be run in the time left."""
         now = time.monotonic()
         return Pace(self.rounds, self.seconds, now + (self.until - now) / parts)
+
+
+class Row(NamedTuple):
+    """What one line of the table promises."""
+
+    goal: float | None
+    unit: str
+    better: str
+    what: str
+
+
+class Job(NamedTuple):
+    """What is measured together: the lines that come of it, and about how long it takes at least (0: it minds the time itself)."""
+
+    ids: Collection[str]
+    seconds: float
+    measure: Callable[[], Mapping[str, Result]]
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    rows: Mapping[str, Row],
+    wanted: Collection[str],
+    pace: Pace,
+    *,
+    say: Callable[[str], None],
+    full_size: Callable[[str], int],
+) -> list[Figure]:
+    """The wanted lines of a table; one that there was no time or means for says so. A ``full_size`` of 0 is the size there was."""
+    found: dict[str, Result] = {}
+    missing: dict[str, str] = {}
+    for job in jobs:
+        if not set(job.ids) & set(wanted):
+            continue
+        if job.seconds and time.monotonic() + job.seconds > pace.until:
+            missing |= dict.fromkeys(job.ids, "no time left")
+            continue
+        say(f"Measuring {', '.join(job.ids)}")
+        try:
+            found |= job.measure()
+        except NotRun as problem:
+            missing |= dict.fromkeys(job.ids, str(problem))
+    return [
+        _line(name, row, found.get(name), missing.get(name, ""), full_size(name)) for name, row in rows.items() if name in wanted
+    ]
+
+
+def _line(name: str, row: Row, result: Result | None, missing: str, full_size: int) -> Figure:
+    size = result.size if result else 0
+    return Figure(
+        id=name,
+        what=f"{row.what} (not run: {missing})" if result is None else row.what,
+        unit=row.unit,
+        better=row.better,
+        size=size,
+        full_size=full_size or size,
+        goal=row.goal,
+        figure=result.figure if result else None,
+        yardstick=result.yardstick if result else {},
+    )
 
 
 Rates = dict[str, list[float]]

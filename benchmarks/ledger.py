@@ -8,22 +8,11 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from benchmarks import audits, browser, live, rates, tree
-from benchmarks.figures import Figure, NotRun, Pace, Result
+from benchmarks.figures import Figure, Job, Pace, Result, Row, run_jobs
 from benchmarks.house import House, say
 from shop.config import Config
-
-
-class Row(NamedTuple):
-    """What one line of the table promises."""
-
-    goal: float | None
-    unit: str
-    better: str
-    what: str
-
 
 RAW = "batches of 1,000, beside raw COPY of the same entries (entries/s)"
 ROWS = {
@@ -73,52 +62,24 @@ def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = ID
     """The figures of the log."""
     large = _tree(house, _largest(house))
     brief = pace.until < float("inf")
-    jobs: list[tuple[Sequence[str], float, Callable[[], Mapping[str, Result]]]] = [
-        ([*rates.RATIOS, "g7-wal"], 0.0, lambda: _rates(house, config, _within(pace, 8.0))),
-        (["g4-proof"], 2.0, lambda: {"g4-proof": tree.measure_proofs(_tree(house, tree.SMALL), large, _within(pace, 2.0))}),
-        (["g7-tiles", "g7-proof"], 0.0, lambda: tree.measure_sizes(large)),
-        (
+    jobs = [
+        Job([*rates.RATIOS, "g7-wal"], 0.0, lambda: _rates(house, config, _within(pace, 8.0))),
+        Job(["g4-proof"], 2.0, lambda: {"g4-proof": tree.measure_proofs(_tree(house, tree.SMALL), large, _within(pace, 2.0))}),
+        Job(["g7-tiles", "g7-proof"], 0.0, lambda: tree.measure_sizes(large)),
+        Job(
             ["g6-one-p50", "g6-one-p99", "g6-twelve-p50", "g6-fallback"],
             3.0,
             lambda: browser.measure_browser(large, 200 if brief else 1000),
         ),
-        (["g8-published"], 3.0, lambda: {"g8-published": live.measure_published(house, 3.0 if brief else 10.0)}),
-        (
+        Job(["g8-published"], 3.0, lambda: {"g8-published": live.measure_published(house, 3.0 if brief else 10.0)}),
+        Job(
             ["g5-files", "g5-database"],
             3.0,
             lambda: audits.measure_rate(house.config(audits.name_of(audits.LARGE)), _within(pace, 3.0)),
         ),
-        (["g5-memory"], 3.0, lambda: {"g5-memory": audits.measure_memory(house.config)}),
+        Job(["g5-memory"], 3.0, lambda: {"g5-memory": audits.measure_memory(house.config)}),
     ]
-    found: dict[str, Result] = {}
-    missing: dict[str, str] = {}
-    for ids, needs, job in jobs:
-        if not set(ids) & set(wanted):
-            continue
-        if needs and time.monotonic() + needs > pace.until:
-            missing |= dict.fromkeys(ids, "no time left")
-            continue
-        say(f"Measuring {', '.join(ids)}")
-        try:
-            found |= job()
-        except NotRun as problem:
-            missing |= dict.fromkeys(ids, str(problem))
-    return [_figure(name, found.get(name), missing.get(name, "")) for name in IDS if name in wanted]
-
-
-def _figure(name: str, result: Result | None, missing: str) -> Figure:
-    row = ROWS[name]
-    return Figure(
-        id=name,
-        what=f"{row.what} (not run: {missing})" if result is None else row.what,
-        unit=row.unit,
-        better=row.better,
-        size=result.size if result else 0,
-        full_size=tree.FULL_SIZE,
-        goal=row.goal,
-        figure=result.figure if result else None,
-        yardstick=result.yardstick if result else {},
-    )
+    return run_jobs(jobs, ROWS, wanted, pace, say=say, full_size=lambda _: tree.FULL_SIZE)
 
 
 def _within(pace: Pace, seconds: float) -> Pace:

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from statistics import median
-from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from benchmarks import captures, hashes, history
-from benchmarks.figures import Figure, NotRun, Pace, Result, WrongAnswer, percentile
+from benchmarks.figures import Figure, Job, Pace, Result, Row, WrongAnswer, percentile, run_jobs
 from benchmarks.house import House, connect, say
 from catalog.parties.models import SYSTEM
 from shop.config import Config
@@ -26,16 +25,6 @@ from traceability.lots.queries import find_item, get_lot, list_downstream_lots, 
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 LOOKS = 200  # look-ups a round
-
-
-class Row(NamedTuple):
-    """What one line of the table promises."""
-
-    goal: float | None
-    unit: str
-    better: str
-    what: str
-
 
 ROWS = {
     "t-capture": Row(1000.0, "events/s", "higher", "documents of 20 events captured and stored, two processes"),
@@ -70,43 +59,19 @@ def measure(house: House, config: Config, pace: Pace, wanted: Sequence[str] = ID
     brief = pace.until < float("inf")
     events = _largest(house, history.name_of(0)[:-1], history.SMALL)
     lines = _largest(house, history.sales_name_of(0)[:-1], 0)
-    jobs: list[tuple[set[str], float, Callable[[], Mapping[str, Result]]]] = [
-        ({"t-match-epc", "t-households"}, 2.0, lambda: _measure_seeks(house, events, 3 if brief else 9)),
-        ({"t-genealogy"}, 1.0, lambda: {"t-genealogy": _measure_genealogy(house, events)}),
-        ({"t-recall"}, 2.0, lambda: {"t-recall": _measure_recall(house, lines)}),
-        ({"t-hash"}, 2.0, lambda: {"t-hash": hashes.measure_hash(pace if not brief else Pace(2, 1.0, pace.until))}),
-        ({"t-capture", "t-capture-ratio"}, 12.0, lambda: captures.measure_capture(config, 2.0 if brief else 6.0)),
+    jobs = [
+        Job(["t-match-epc", "t-households"], 2.0, lambda: _measure_seeks(house, events, 3 if brief else 9)),
+        Job(["t-genealogy"], 1.0, lambda: {"t-genealogy": _measure_genealogy(house, events)}),
+        Job(["t-recall"], 2.0, lambda: {"t-recall": _measure_recall(house, lines)}),
+        Job(["t-hash"], 2.0, lambda: {"t-hash": hashes.measure_hash(pace if not brief else Pace(2, 1.0, pace.until))}),
+        Job(["t-capture", "t-capture-ratio"], 12.0, lambda: captures.measure_capture(config, 2.0 if brief else 6.0)),
     ]
-    found: dict[str, Result] = {}
-    missing: dict[str, str] = {}
-    for ids, needs, job in jobs:
-        if not ids & set(wanted):
-            continue
-        if time.monotonic() + needs > pace.until:
-            missing |= dict.fromkeys(ids, "no time left")
-            continue
-        say(f"Measuring {', '.join(sorted(ids))}")
-        try:
-            found |= job()
-        except NotRun as problem:
-            missing |= dict.fromkeys(ids, str(problem))
-    return [_figure(name, found.get(name), missing.get(name, "")) for name in IDS if name in wanted]
+    return run_jobs(jobs, ROWS, wanted, pace, say=say, full_size=_full_size)
 
 
-def _figure(name: str, result: Result | None, missing: str) -> Figure:
-    row = ROWS[name]
-    full = {"t-recall": history.FULL_LINES, "t-genealogy": history.GENEALOGY}.get(name, history.LARGE if name in TRACED else 0)
-    return Figure(
-        id=name,
-        what=f"{row.what} (not run: {missing})" if result is None else row.what,
-        unit=row.unit,
-        better=row.better,
-        size=result.size if result else 0,
-        full_size=full or (result.size if result else 0),
-        goal=row.goal,
-        figure=result.figure if result else None,
-        yardstick=result.yardstick if result else {},
-    )
+def _full_size(name: str) -> int:
+    sizes = {"t-recall": history.FULL_LINES, "t-genealogy": history.GENEALOGY}
+    return sizes.get(name, history.LARGE if name in TRACED else 0)
 
 
 def _largest(house: House, prefix: str, least: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, func, select
 from sqlalchemy.orm import Session, aliased
 
 from kernel.errors import NotFound
@@ -91,21 +91,27 @@ def list_containers(
 
 def map_materials(session: Session, container_ids: Collection[UUID]) -> dict[UUID, list[str]]:
     """What is (or was) in each of these cases and pallets, in words, each word once."""
-    above = aliased(Content)
+    cases = _cases_of(container_ids)
     query = (
-        select(Content.parent_id, above.parent_id, Lot.material)
+        select(cases.c.container_id, Lot.material)
+        .join(Content, Content.parent_id == cases.c.case_id)
         .join(TradeItem, TradeItem.id == Content.item_id)
         .join(Lot, Lot.id == TradeItem.lot_id)
-        .outerjoin(above, above.container_id == Content.parent_id)
-        .where(or_(Content.parent_id.in_(container_ids), above.parent_id.in_(container_ids)))
         .distinct()
     )
-    found: dict[UUID, set[str]] = {container_id: set() for container_id in container_ids}
-    for case_id, pallet_id, material in session.execute(query):
-        for container_id in (case_id, pallet_id):
-            if container_id in found:
-                found[container_id].add(material)
-    return {container_id: sorted(materials) for container_id, materials in found.items()}
+    found: dict[UUID, list[str]] = {container_id: [] for container_id in container_ids}
+    for container_id, material in session.execute(query.order_by(Lot.material)):
+        found[container_id].append(material)
+    return found
+
+
+def _cases_of(container_ids: Collection[UUID], *standing: ColumnElement[bool]) -> Subquery:
+    """Each of these containers with itself, and with the cases on it where it is a pallet: each looked up by key, whatever it is."""
+    itself = select(Container.id.label("container_id"), Container.id.label("case_id")).where(Container.id.in_(container_ids))
+    below = select(Content.parent_id, Content.container_id).where(
+        Content.parent_id.in_(container_ids), Content.container_id.is_not(None), *standing
+    )
+    return itself.union_all(below).subquery()
 
 
 def list_boxes_inside(session: Session, case_id: UUID) -> list[BoxInside]:
@@ -134,21 +140,24 @@ def find_pallet_of(session: Session, case_id: UUID) -> Container | None:
 
 def list_items_inside(session: Session, container_id: UUID) -> Sequence[TradeItem]:
     """Every box in a case, or in the cases of a pallet, by key."""
-    cases = select(Content.container_id).where(Content.parent_id == container_id, Content.taken_out_at.is_(None))
-    query = select(TradeItem).join(Content, Content.item_id == TradeItem.id).where(Content.taken_out_at.is_(None))
-    return session.scalars(
-        query.where(or_(Content.parent_id == container_id, Content.parent_id.in_(cases))).order_by(TradeItem.id)
-    ).all()
+    cases = _cases_of([container_id], Content.taken_out_at.is_(None))
+    query = (
+        select(TradeItem)
+        .join(Content, Content.item_id == TradeItem.id)
+        .join(cases, cases.c.case_id == Content.parent_id)
+        .where(Content.taken_out_at.is_(None))
+    )
+    return session.scalars(query.order_by(TradeItem.id)).all()
 
 
 def count_lots_inside(session: Session, container_id: UUID) -> list[LotInside]:
     """How many boxes of which lots were put into a container (or into the cases of a pallet), by lot code."""
-    cases = select(Content.container_id).where(Content.parent_id == container_id)
+    cases = _cases_of([container_id])
     query = (
         select(Lot, func.count())
         .join(TradeItem, TradeItem.lot_id == Lot.id)
         .join(Content, Content.item_id == TradeItem.id)
-        .where(or_(Content.parent_id == container_id, Content.parent_id.in_(cases)))
+        .join(cases, cases.c.case_id == Content.parent_id)
         .group_by(Lot.id)
         .order_by(Lot.code)
     )

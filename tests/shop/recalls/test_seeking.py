@@ -18,9 +18,17 @@ from traceability.epcis.querying import find_page, parse_query
 from traceability.events.queries import list_events_of
 from traceability.lots.models import Lot
 from traceability.lots.queries import list_downstream_lots, list_upstream_households, list_upstream_lots
+from traceability.pallets.queries import (
+    count_lots_inside,
+    list_containers,
+    list_containers_of_lots,
+    list_items_inside,
+    map_materials,
+)
 
 LARGE = ("lots_lot", "lots_lot_edge", "lots_lot_share", "events_event_epc", "events_trace_event", "stock_lot", "stock_allocation",
-         "orders_order", "shipments_shipment", "shipments_packing_task")  # fmt: skip
+         "orders_order", "shipments_shipment", "shipments_packing_task", "lots_trade_item", "pallets_content",
+         "pallets_container")  # fmt: skip
 
 
 BOX = f"https://id.gs1.org/01/{history.GTIN}/21/S7.3"
@@ -90,6 +98,13 @@ SEEKS: dict[str, Callable[[Session, Lot], Any]] = {
     "events of a box": lambda session, _: list_events_of(session, BOX),
     "MATCH_epc": lambda session, _: find_page(session, SYSTEM, parse_query({"MATCH_epc": BOX}), at=AT),
     "dry run": lambda session, lot: trace_reach(session, lot),
+    "cases": lambda session, lot: list_containers_of_lots(session, [lot.id]),
+    "what is in cases": lambda session, lot: (
+        map_materials(session, [lot.id]),
+        list_items_inside(session, lot.id),
+        count_lots_inside(session, lot.id),
+    ),
+    "a page of cases": lambda session, lot: list_containers(session, [lot.organization_id], "standing"),
     "orders": lambda session, lot: list_reached_orders(session, [lot.id]),
 }
 

@@ -25,6 +25,9 @@ class TitleKind(enum.StrEnum):
     ORGANIZATION = "organization"
 
 
+TITLE_LABELS = {TitleKind.PERSONAL: "个人", TitleKind.ORGANIZATION: "单位"}
+
+
 class InvoiceCounter(Base):
     """The last number each seller gave out; the row is locked until the request that took a number commits, so there is no gap."""
 

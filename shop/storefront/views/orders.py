@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -13,13 +13,16 @@ from sqlalchemy.orm import Session
 from catalog.areas.queries import list_areas
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
-from catalog.parties.queries import map_organizations
+from catalog.parties.queries import get_organization, map_organizations
 from catalog.products.queries import map_products
 from kernel import clock
 from kernel.db import reading
-from kernel.web import language
+from kernel.web import kept, language, once
 from logistics.shipments.queries import Tracking, get_tracking
 from logistics.shipments.states import SHIPMENT_FLOW
+from shop.invoices.models import TITLE_LABELS, TitleKind
+from shop.invoices.queries import LIVE, list_invoices_of
+from shop.invoices.states import STATES as INVOICE_STATES
 from shop.notices.queries import list_notices_of_order
 from shop.notices.wording import words_of
 from shop.orders.cancelling import may_cancel
@@ -28,6 +31,7 @@ from shop.orders.models import Order
 from shop.orders.queries import get_order, list_orders_of
 from shop.orders.states import STATES, OrderState
 from shop.payments.queries import takes_online
+from shop.storefront.invoicing import Title, ask_invoice, get_invoiceable
 from shop.storefront.timeline import tell_order
 from traceability.scan.digital_link import build
 
@@ -73,8 +77,53 @@ def show(code: str) -> ResponseReturnValue:
             online=takes_online(session, [part.seller_id for part in payable]),
             may_cancel=order.state in CANCELLABLE and not any(line.shipped for line in order.lines) and may_cancel(order, actor),
             may_receive=order.state is OrderState.DELIVERED and not order.on_terms,
+            may_invoice=order.paid_at is not None
+            and order.buyer_organization_id is None
+            and order.buyer_person_id == actor.person_id,
+            invoices={row.subject_code: row for row in list_invoices_of(session, [part.code for part in order.sub_orders])},
+            invoice_label=INVOICE_STATES.label,
+            live=LIVE,
             now=clock.now(),
         )
+
+
+@bp.get("/orders/<code>/invoice")
+@require(Role.consumer)
+def invoice_form(code: str) -> ResponseReturnValue:
+    """What one seller is asked to write on its invoice (``?part=`` its sub-order)."""
+    return _invoice_page(code, {}, {})
+
+
+def _invoice_page(code: str, form: object, errors: object) -> str:
+    with reading() as session:
+        order, part, amount = get_invoiceable(session, current_actor(), code, request.values.get("part", "")[:40])
+        return render_template(
+            "storefront/invoice.html",
+            order=order,
+            part=part,
+            amount=amount,
+            seller=get_organization(session, part.seller_id),
+            title_kinds=[(kind.value, _(label)) for kind, label in TITLE_LABELS.items()],
+            form=form,
+            errors=errors,
+        )
+
+
+@bp.post("/orders/<code>/invoice")
+@require(Role.consumer)
+def invoice(code: str) -> ResponseReturnValue:
+    """Ask one seller for an invoice (form: part, title_kind, title, tax_number, email)."""
+    return kept(_invoice, lambda errors: _invoice_page(code, request.form, errors), code)
+
+
+@once
+def _invoice(open_session: Session, code: str) -> ResponseReturnValue:
+    form = request.form
+    kind = TitleKind.ORGANIZATION if form.get("title_kind") == TitleKind.ORGANIZATION else TitleKind.PERSONAL
+    title = Title(kind, form.get("title", "")[:200], form.get("tax_number", "")[:40], form.get("email", "")[:300])
+    asked = ask_invoice(open_session, current_actor(), code, form.get("part", "")[:40], title, at=clock.now())
+    flash(_("已向销售方申请开票，申请号 %(code)s。", code=asked.code), "ok")
+    return redirect(url_for(".show", code=code))
 
 
 def _scan_links(session: Session, order: Order, tracking: Sequence[Tracking]) -> list[tuple[str, str, str]]:

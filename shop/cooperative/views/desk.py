@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
-from catalog.parties.queries import get_organization, name_actors
+from catalog.parties.queries import get_organization, list_households_by_id, name_actors
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Problem
@@ -139,10 +139,14 @@ def _questions_page(form: Mapping[str, Any], errors: Mapping[str, str]) -> str:
         rows = queries.list_questions(session, **scope, after=after, limit=PAGE + 1)
         disputes = queries.list_disputes(session, **scope, after=slips_after, limit=PAGE + 1)
         names = name_actors(session, [row.asked_by for row in rows])
+        households = {
+            each.id: each for each in list_households_by_id(session, [row.household_id for row in rows if row.household_id])
+        }
         return render_template(
             "cooperative/questions.html",
             rows=rows[:PAGE],
             names=names,
+            households=households,
             disputes=disputes[:PAGE],
             officer=current_actor().has(Role.county_officer),
             first=url_for(".questions") if after or slips_after else None,

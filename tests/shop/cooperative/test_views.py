@@ -178,6 +178,7 @@ def test_a_question_knows_whom_it_is_about(client: FlaskClient, place: Place, se
     asked = {"question": "地块怎么算", "member_no": str(place.households[1].member_no)}
     assert client.post("/cooperative/questions", data=form(**asked)).status_code == 302
     assert session.scalars(select(CountyQuestion.household_id)).all() == [place.households[1].id]
+    assert f"第 {place.households[1].member_no} 号农户" in client.get("/cooperative/questions").text
     for wrong in ({"member_no": "77"}, {"question": "?"}, {"member_no": "", "household_id": make_household(session).id}):
         page = client.post("/cooperative/questions", data=form(**(asked | wrong)))
         assert page.status_code == 422

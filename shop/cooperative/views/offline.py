@@ -33,6 +33,7 @@ bp = Blueprint(
     static_url_path="/files",
 )
 FILES = Path(__file__).parent.parent / "static"
+ONLINE = {"photo.js"}  # for forms that need a network: a phone need not keep it
 _KEPT = re.compile(r'(?:src|href)="(/[^"]+\.(?:css|js|svg)(?:\?[^"]*)?)"')
 
 
@@ -62,7 +63,11 @@ def show_worker() -> ResponseReturnValue:
     for address in [url_for("offline.show_app", lang=language) for language in LANGUAGES]:
         with current_app.test_request_context(address):  # the page exactly as the phone will fetch it
             pages[address] = _page()
-    scripts = {url_for("offline.static", filename=path.name): path.read_bytes() for path in sorted(FILES.glob("*.js"))}
+    scripts = {
+        url_for("offline.static", filename=path.name): path.read_bytes()
+        for path in sorted(FILES.glob("*.js"))
+        if path.name not in ONLINE
+    }
     worker = scripts.pop(url_for("offline.static", filename="sw.js"))
     shown = {name for page in pages.values() for name in _KEPT.findall(page)}
     digest = hashlib.sha256(orjson.dumps([pages, sorted(shown)]) + b"".join(scripts.values()) + worker).hexdigest()

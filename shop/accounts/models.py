@@ -38,6 +38,22 @@ class SignInCode(Base):
     used_at: Mapped[datetime | None]
 
 
+class Passkey(Base):
+    """A passkey of a person: the public half of a key pair on a device of theirs (``credential``: attested credential data, COSE key)."""
+
+    __tablename__ = "accounts_passkey"
+    __table_args__ = (CheckConstraint("used_count >= 0", name="used_count"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("parties_person.id"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(unique=True)
+    credential: Mapped[bytes]
+    used_count: Mapped[int]
+    label: Mapped[str]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
 class Agreement(Base):
     """That a person agreed to terms and privacy policy, as those pages stood at ``agreed_at``: each version of them is kept."""
 

@@ -17,7 +17,7 @@ from catalog.parties.models import Actor, Membership, Organization, Organization
 from kernel.errors import NotFound
 from shop.accounts.addressing import owns
 from shop.accounts.gazetteer import Gazetteer
-from shop.accounts.models import Address, Guest, SignInSession
+from shop.accounts.models import Address, Guest, Passkey, SignInSession
 from shop.accounts.signing import hash_token
 
 
@@ -119,3 +119,8 @@ def find_reach(session: Session, person_id: UUID) -> str:
 def has_guests(session: Session, phone: str) -> bool:
     """Whether something was bought under this phone without an account."""
     return session.scalar(select(Guest.person_id).where(Guest.phone == phone).limit(1)) is not None
+
+
+def list_passkeys(session: Session, person_id: UUID) -> Sequence[Passkey]:
+    """A person's passkeys, oldest first."""
+    return session.scalars(select(Passkey).where(Passkey.person_id == person_id).order_by(Passkey.id)).all()

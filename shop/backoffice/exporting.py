@@ -17,7 +17,7 @@ from catalog.parties.models import Membership, Organization, Person
 from catalog.parties.queries import get_person
 from kernel.errors import Gettext
 from logistics.shipments.queries import get_tracking
-from shop.accounts.models import Address, Agreement, Guest, Login, SignInSession
+from shop.accounts.models import Address, Agreement, Guest, Login, Passkey, SignInSession
 from shop.basket.queries import Owner, list_lines
 from shop.cases.models import Case, CaseMessage, Side
 from shop.invoices.models import InvoiceRequest
@@ -80,6 +80,10 @@ def _account(session: Session, person: Person) -> Plain:
         "guest_phone": guest.phone if guest is not None else None,
         "agreed_to_terms_and_privacy_at": list(session.scalars(agreed)),
         "sign_in_names": list(session.scalars(select(Login.name).where(Login.person_id == person.id).order_by(Login.name))),
+        "passkeys": [
+            _take(row, "label", "created_at", "used_at")
+            for row in session.scalars(select(Passkey).where(Passkey.person_id == person.id).order_by(Passkey.id))
+        ],
         "sessions": [_take(row, "created_at", "expires_at") for row in session.scalars(signed_in)],
         "roles": [
             {"organization": name, "role": row.role, "since": row.since}

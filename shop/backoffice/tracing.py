@@ -14,7 +14,7 @@ from catalog.parties.erasing import SubjectKind
 from catalog.parties.models import Consent, Household, HouseholdCard, Membership, Organization, Person
 from kernel.errors import NotFound, Term
 from kernel.ids import normalise_code
-from shop.accounts.models import Address, Agreement, Guest, Login, SignInSession
+from shop.accounts.models import Address, Agreement, Guest, Login, Passkey, SignInSession
 from shop.basket.models import Basket
 from shop.cases.models import Case
 from shop.invoices.models import InvoiceRequest
@@ -171,7 +171,10 @@ def _of_person(session: Session, person_id: UUID) -> Footprint:
         obstacle=obstacle,
         traces=[
             Trace(Term("姓名、手机、邮箱"), 1),
-            Trace(Term("登录方式"), _count(session, Login, Login.person_id == person.id)),
+            Trace(
+                Term("登录方式"),
+                _count(session, Login, Login.person_id == person.id) + _count(session, Passkey, Passkey.person_id == person.id),
+            ),
             Trace(Term("已登录的浏览器"), _count(session, SignInSession, SignInSession.person_id == person.id)),
             Trace(Term("同意用户协议的记录"), _count(session, Agreement, Agreement.person_id == person.id)),
             Trace(Term("收货地址"), _count(session, Address, Address.person_id == person.id)),

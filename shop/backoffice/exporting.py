@@ -18,6 +18,7 @@ from catalog.parties.queries import get_person
 from kernel.errors import Gettext
 from logistics.shipments.queries import get_tracking
 from shop.accounts.models import Address, Agreement, Guest, Login, Passkey, SignInSession
+from shop.basket.models import Coupon, CouponUse
 from shop.basket.queries import Owner, list_lines
 from shop.cases.models import Case, CaseMessage, Side
 from shop.invoices.models import InvoiceRequest
@@ -44,6 +45,15 @@ def export_person(session: Session, person_id: UUID, *, at: datetime, gettext: G
         ],
         "basket": [{"sku": product.sku, "name": product.name, "boxes": boxes} for product, boxes in list_lines(session, Owner(person_id))],
         "orders": _orders(session, person_id),
+        "coupons": [
+            _take(use, "order_code", "amount_fen", "used_at", "returned_at") | {"code": code}
+            for use, code in session.execute(
+                select(CouponUse, Coupon.code)
+                .join(Coupon, Coupon.id == CouponUse.coupon_id)
+                .where(CouponUse.person_id == person_id)
+                .order_by(CouponUse.used_at)
+            )
+        ],
         "messages": [
             dict(zip(("subject", "text"), words_of(row.kind, row.params, gettext), strict=True))
             | _take(row, "order_code", "state", "created_at", "sent_at", "read_at")

@@ -46,7 +46,7 @@ def ask_invoice(session: Session, actor: Actor, order_code: str, part_code: str,
 def get_invoiceable(session: Session, actor: Actor, order_code: str, part_code: str) -> tuple[Order, SubOrder, Money]:
     """A paid sub-order of the actor's own and what its seller keeps of the money: paid and not given back.
 
-    Raises NotFound, Forbidden (not the buyer, or an organisation, which asks over its settlement), Conflict (not paid).
+    Raises NotFound, Forbidden (not the buyer; a guest; an organisation, which asks over its settlement), Conflict (not paid).
     """
     order = get_order(session, order_code, actor)
     part = next((part for part in order.sub_orders if part.code == part_code), None)
@@ -54,6 +54,8 @@ def get_invoiceable(session: Session, actor: Actor, order_code: str, part_code: 
         raise NotFound("这张订单里没有这个销售方的商品。")
     if not is_own(order, actor):
         raise Forbidden("只有下单的人能申请发票；单位的订单在结算时申请。")
+    if actor.guest:  # a request is never rewritten, so it could not follow the order into an account
+        raise Forbidden("发票要存进账号：请先用下单的手机号登录，再申请。")
     if order.paid_at is None:
         raise Conflict("付款以后才能申请发票。")
     keeps = select(func.coalesce(func.sum(Receipt.used_fen - Receipt.refunded_fen), 0)).where(Receipt.sub_order_id == part.id)

@@ -23,7 +23,7 @@ from tests.factories.house import House
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 ASKS_NOTHING = {
     "account.end_sessions", "addresses.make_default", "addresses.remove_address", "backoffice.retry", "backoffice.show_review",
-    "backoffice_orders.decide", "basket.change", "cards.make_card", "cases.take", "coldchain.retire", "containers.open_again",
+    "backoffice_orders.decide", "basket.change", "basket.end_coupon", "cards.make_card", "cases.take", "coldchain.retire", "containers.open_again",
     "cooperative.paid", "cooperative_consents.issue",
     "invoices.withdraw", "keys.revoke", "offline.end", "orders.cancel",
     "orders.receive", "packing.another_parcel", "photos.erase", "photos.erase_of_lot", "procurement_money.remove_rule",

@@ -79,7 +79,8 @@ def show(code: str) -> ResponseReturnValue:
             may_receive=order.state is OrderState.DELIVERED and not order.on_terms,
             may_invoice=order.paid_at is not None
             and order.buyer_organization_id is None
-            and order.buyer_person_id == actor.person_id,
+            and order.buyer_person_id == actor.person_id
+            and not actor.guest,
             invoices={row.subject_code: row for row in list_invoices_of(session, [part.code for part in order.sub_orders])},
             invoice_label=INVOICE_STATES.label,
             live=LIVE,

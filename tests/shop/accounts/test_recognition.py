@@ -83,10 +83,10 @@ def test_what_is_no_address_falls_over_nothing(gazetteer: Gazetteer, text: str) 
     assert recognise(text, gazetteer).area_code == ""
 
 
-def test_every_area_is_read_from_its_own_path(gazetteer: Gazetteer) -> None:
-    """All 3,213 of them, each written from the province down."""
+def test_every_area_is_read_from_its_own_path(gazetteer: Gazetteer, request: pytest.FixtureRequest) -> None:
+    """Each written from the province down: all 3,213 under ``--faults``, every seventh otherwise."""
     wrong = []
-    for code in gazetteer.spots:
+    for code in list(gazetteer.spots)[:: 1 if request.config.option.faults else 7]:
         written = "".join(spot.name for spot in gazetteer.path(code))
         spot, rest = gazetteer.read(f"{written}示例路1号")
         if spot is None or (spot.code, rest) != (code, "示例路1号"):

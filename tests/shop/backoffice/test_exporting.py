@@ -16,7 +16,7 @@ from tests.shop.backoffice.known import BUYER, FARMER, PHONE, STREET, Known, fou
 
 TAKEN = {
     "accounts_address": "addresses", "accounts_agreement": "person", "accounts_guest": "person", "accounts_login": "person", "accounts_passkey": "person",
-    "accounts_session": "person", "parties_membership": "person", "basket_basket": "basket", "cases_case": "cases",
+    "accounts_session": "person", "parties_membership": "person", "basket_basket": "basket", "basket_coupon_use": "coupons", "cases_case": "cases",
     "invoices_request": "invoices", "notices_notice": "messages", "orders_order": "orders", "reviews_review": "reviews",
 }  # fmt: skip
 AT_WORK = {

@@ -26,7 +26,7 @@ from shop.storefront import rationing
 from shop.storefront.forgetting import forget_idle_guests
 from shop.storefront.views import found
 from tests.factories.catalog import form, make_person
-from tests.factories.shop import SHANGHAI, make_goods, make_order
+from tests.factories.shop import SHANGHAI, make_goods, make_order, pay
 from tests.shop.storefront.test_checkout import read_form
 
 
@@ -270,3 +270,12 @@ def test_guests_who_bought_nothing_are_forgotten(app: Flask, session: Session) -
     outbox.deliver_all()
     assert session.scalars(select(Guest.phone)).all() == ["13900000002"]
     assert session.scalar(select(func.count()).select_from(Address)) == 1
+
+
+def test_a_guest_asks_for_an_invoice_after_signing_in(client: FlaskClient, session: Session) -> None:
+    buy(client, make_goods(session).sku)
+    order = pay(session, newest(session), at=clock.now())
+    assert "申请发票" not in client.get(f"/orders/{order.code}").text
+    answer = client.get(f"/orders/{order.code}/invoice?part={order.sub_orders[0].code}")
+    assert answer.status_code == 403
+    assert "请先用下单的手机号登录" in answer.text

@@ -107,42 +107,38 @@ def test_another_province_empties_the_pickers_below(client: FlaskClient) -> None
     assert "选好了" not in part, "htmx does the step"
 
 
-@pytest.mark.parametrize(
-    ("province", "city", "district", "names", "lowest"),
-    [
-        ("310000", "310115", "", ("上海市", "浦东新区"), "310115"),
-        ("310000", "310115", "640323", ("上海市", "浦东新区"), "310115"),
-        ("440000", "441900", "", ("东莞市", ""), "441900"),
-        ("420000", "429004", "", ("仙桃市", ""), "429004"),
-        ("810000", "", "", ("香港特别行政区", ""), "810000"),
-    ],
-)
-def test_not_everything_has_three_levels(
-    buyer: FlaskClient, session: Session, province: str, city: str, district: str, names: tuple[str, str], lowest: str
-) -> None:
-    data = PICKED | {"province_code": province, "city_code": city, "district_code": district}
-    assert buyer.post("/account/addresses", data=form(**data)).status_code == 302
-    address = session.scalars(select(Address)).one()
-    assert ((address.city, address.district), address.area_code) == (names, lowest)
+THREE_LEVELS_OR_FEWER = [
+    # (province, city and district as sent, what they are called, the lowest area)
+    ("310000", "310115", "", ("上海市", "浦东新区"), "310115"),
+    ("310000", "310115", "640323", ("上海市", "浦东新区"), "310115"),
+    ("440000", "441900", "", ("东莞市", ""), "441900"),
+    ("420000", "429004", "", ("仙桃市", ""), "429004"),
+    ("810000", "", "", ("香港特别行政区", ""), "810000"),
+]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"province_code": ""}, "请选择省份"),
-        ({"city_code": ""}, "请选择城市"),
-        ({"city_code": "310115"}, "请选择城市"),
-        ({"district_code": ""}, "请选择区县"),
-        ({"district_code": "310115"}, "请选择区县"),
-        ({"district_code": "640300"}, "请选择区县"),
-    ],
-)
-def test_what_does_not_lie_in_the_other_is_not_taken(
-    buyer: FlaskClient, session: Session, wrong: dict[str, str], said: str
-) -> None:
-    answer = buyer.post("/account/addresses", data=form(**(PICKED | wrong)))
-    assert answer.status_code == 422
-    assert said in answer.text
+def test_not_everything_has_three_levels(person: Person, session: Session, at: datetime) -> None:
+    for province, city, district, names, lowest in THREE_LEVELS_OR_FEWER:
+        typed = PICKED | {"province_code": province, "city_code": city, "district_code": district}
+        address = addressing.add_address(session, person.id, typed, at=at)
+        assert ((address.city, address.district), address.area_code) == (names, lowest)
+
+
+WRONG_PICKS = [
+    ({"province_code": ""}, "请选择省份"),
+    ({"city_code": ""}, "请选择城市"),
+    ({"city_code": "310115"}, "请选择城市"),
+    ({"district_code": ""}, "请选择区县"),
+    ({"district_code": "310115"}, "请选择区县"),
+    ({"district_code": "640300"}, "请选择区县"),
+]
+
+
+def test_what_does_not_lie_in_the_other_is_not_taken(buyer: FlaskClient, session: Session) -> None:
+    for wrong, said in WRONG_PICKS:
+        answer = buyer.post("/account/addresses", data=form(**(PICKED | wrong)))
+        assert answer.status_code == 422, wrong
+        assert said in answer.text
     assert session.scalar(select(func.count()).select_from(Address)) == 0
 
 

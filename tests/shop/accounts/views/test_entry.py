@@ -209,11 +209,11 @@ def test_the_same_form_twice_sends_one_code(client: FlaskClient, session: Sessio
     assert session.scalar(select(func.count()).select_from(SignInCode)) == 1
 
 
-@pytest.mark.parametrize("typed", ["", "12345", "a@b", "1380013800", "someone", "a b@example.cn", "<x>@example.cn"])
-def test_what_is_no_contact_is_told(client: FlaskClient, session: Session, typed: str) -> None:
-    answer = ask(client, typed)
-    assert answer.status_code == 422
-    assert "请填写 11 位手机号或邮箱地址" in answer.text
+def test_what_is_no_contact_is_told(client: FlaskClient, session: Session) -> None:
+    for typed in ("", "12345", "a@b", "1380013800", "someone", "a b@example.cn", "<x>@example.cn"):
+        answer = ask(client, typed)
+        assert answer.status_code == 422, typed
+        assert "请填写 11 位手机号或邮箱地址" in answer.text
     assert session.scalar(select(func.count()).select_from(SignInCode)) == 0
 
 

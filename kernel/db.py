@@ -170,6 +170,8 @@ def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
 
     As good as a ping after a restart of the database, without its round trip in each transaction.
     """
+    if connection.closed:
+        raise DisconnectionError
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
     if waiting.poll(0):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -40,14 +41,14 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """Characters kept."""
-        return sum(map(len, self.parts))
+        """Bytes it takes."""
+        return sum(map(sys.getsizeof, self.parts))
 
 
 class Pages:
-    """The pages of one process, the least recently shown given up first once they are more than ``most`` characters in all."""
+    """The pages of one process, the least recently shown given up first once they take more than ``most`` bytes in all."""
 
-    def __init__(self, most: int = 16_000_000) -> None:
+    def __init__(self, most: int = 24 * 1024 * 1024) -> None:
         self._most, self._size = most, 0
         self._kept = OrderedDict[Hashable, Kept]()
         self._lock = threading.Lock()

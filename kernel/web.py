@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -267,14 +267,17 @@ def _csrf_for_form() -> str:
     return hole("csrf") if "keeping" in g else cast(str, generate_csrf())
 
 
-def kept_page(reader: Hashable, look: Callable[[Any], str], draw: Callable[[], tuple[str, object]]) -> str:
+def kept_page(
+    reader: Hashable, look: Callable[[Any], str], draw: Callable[[], tuple[str, object]], *, questions: Collection[str] = ()
+) -> str:
     """A page that is drawn once and shown until what it was drawn from changes.
 
     ``reader`` is all in which readers differ that the page shows (beside language and address); ``draw`` gives the page and what to
     watch; ``look`` asks how that stands now, before each showing. A page is kept once its state was asked *before* it was drawn, so it
-    is never older than its state. A page with a message for this reader is drawn for this reader only.
+    is never older than its state. A page with a message for this reader is drawn for this reader only; so is one asked for with other
+    questions than ``questions`` (names of the address's parameters), or anybody could fill the room with addresses of their making.
     """
-    if "_flashes" in session:
+    if "_flashes" in session or not request.args.keys() <= {"lang", *questions}:
         return draw()[0]
     pages: Pages = current_app.extensions["pages"]
     key = (language(), request.full_path, reader)

@@ -38,6 +38,7 @@ from shop.procurement.ordering import place_approved, return_closed
 from shop.procurement.settling import settle_payment
 from shop.rooms import import_models
 from shop.storefront.adopting import adopt_guest
+from shop.storefront.invoicing import withdraw_outdated
 from traceability.epcis import destinations
 from traceability.epcis.capturing import DocumentReceived, PartnerEventsStored, store_document
 from traceability.epcis.following import follow_partner
@@ -61,6 +62,7 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (ItemsDispatched, tell_shares),
     (OrderPaid, credit_order),
     (OrderRefunded, debit_refund),
+    (OrderRefunded, withdraw_outdated),
     (OrderPaid, forward_paid),
     (OrderConfirmed, forward_confirmed),
     (ShipmentDispatched, follow_dispatched),

@@ -26,10 +26,10 @@ def upgrade() -> None:
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('valid_from', sa.Date(), nullable=False),
     sa.Column('valid_to', sa.Date(), nullable=True),
-    sa.CheckConstraint('off_fen > 0 AND from_fen >= off_fen', name=op.f('ck_basket_coupon_amounts')),
+    sa.CheckConstraint('off_fen > 0 AND from_fen > off_fen', name=op.f('ck_basket_coupon_amounts')),
     sa.CheckConstraint('spent_fen BETWEEN 0 AND budget_fen', name=op.f('ck_basket_coupon_within_budget')),
     sa.CheckConstraint('per_person >= 1', name=op.f('ck_basket_coupon_per_person')),
-    sa.CheckConstraint("code ~ '^[A-Z0-9][A-Z0-9-]{3,19}$'", name=op.f('ck_basket_coupon_code')),
+    sa.CheckConstraint("code ~ '^[A-Z0-9][A-Z0-9-]{5,19}$'", name=op.f('ck_basket_coupon_code')),
     sa.ForeignKeyConstraint(['seller_id'], ['parties_organization.id'], name=op.f('fk_basket_coupon_seller_id_parties_organization')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_basket_coupon')),
     sa.UniqueConstraint('code', name=op.f('uq_basket_coupon_code'))

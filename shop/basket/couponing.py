@@ -24,7 +24,7 @@ from shop.basket.models import Coupon, CouponUse
 from shop.orders.models import Order, OrderClosed
 from shop.orders.states import OrderState
 
-_CODE = re.compile(r"^[A-Z0-9][A-Z0-9-]{3,19}$")
+_CODE = re.compile(r"^[A-Z0-9][A-Z0-9-]{5,19}$")
 _MOST_FEN = 1_000_000_00
 
 
@@ -80,11 +80,11 @@ def issue_coupon(session: Session, actor: Actor, seller_id: UUID, draft: CouponD
 def _check(draft: CouponDraft, code: str, today: date) -> None:
     errors = []
     if not _CODE.match(code):
-        errors.append(FieldError("code", "优惠码用 4 到 20 个字母、数字或短横。"))
+        errors.append(FieldError("code", "优惠码用 6 到 20 个字母、数字或短横。"))
     if not 0 < draft.off.minor <= _MOST_FEN:
         errors.append(FieldError("off", "优惠金额要大于 0。"))
-    if draft.at_least < draft.off:
-        errors.append(FieldError("at_least", "满额不能小于优惠金额，否则会卖成负价。"))
+    if draft.at_least <= draft.off:
+        errors.append(FieldError("at_least", "满额要大于优惠金额：一分不用付的订单没法结清。"))
     if not draft.off.minor <= draft.budget.minor <= 100 * _MOST_FEN:
         errors.append(FieldError("budget", "总预算至少要够用一次。"))
     if not 1 <= draft.per_person <= 100:
@@ -184,7 +184,7 @@ def _free_turn(session: Session, coupon_id: UUID, person_id: UUID) -> int:
 
 
 def return_coupon(session: Session, event: OrderClosed) -> None:
-    """The reaction: an order ended unfulfilled, so its coupon may be used again. An order that late money has revived keeps it."""
+    """The reaction: an order ended unfulfilled, so its coupon may be used again. One that was placed anew meanwhile keeps it."""
     state = session.scalar(select(Order.state).where(Order.code == event.order_code).with_for_update())
     use = session.get(CouponUse, event.order_code, with_for_update=True)
     if use is None or use.returned_at is not None or state not in (OrderState.CANCELLED, OrderState.EXPIRED):

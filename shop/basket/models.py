@@ -61,10 +61,10 @@ class Coupon(Period, Base):
 
     __tablename__ = "basket_coupon"
     __table_args__ = (
-        CheckConstraint("off_fen > 0 AND from_fen >= off_fen", name="amounts"),
+        CheckConstraint("off_fen > 0 AND from_fen > off_fen", name="amounts"),
         CheckConstraint("spent_fen BETWEEN 0 AND budget_fen", name="within_budget"),
         CheckConstraint("per_person >= 1", name="per_person"),
-        CheckConstraint("code ~ '^[A-Z0-9][A-Z0-9-]{3,19}$'", name="code"),
+        CheckConstraint("code ~ '^[A-Z0-9][A-Z0-9-]{5,19}$'", name="code"),
         Index("ix_basket_coupon_seller_id", "seller_id", "id"),
     )
 

@@ -36,7 +36,7 @@ def settle_capture(session: Session, event: PaymentCaptured) -> None:
     if excess:
         publish(session, MoneyToReturn(event.payment_id, excess, "paid_twice", event.at), at=event.at)
     used = event.amount_fen - excess
-    if used and order.state is OrderState.EXPIRED and not (_pays_all(order, used) and _take_again(session, order, event)):
+    if used and order.state is OrderState.EXPIRED and not (may_revive(order, used) and _take_again(session, order, event)):
         return publish(session, MoneyToReturn(event.payment_id, used, "too_late", event.at), at=event.at)
     if used:
         _receipt(session, part, event.payment_id).used_fen += used
@@ -62,9 +62,13 @@ def _receipt(session: Session, part: SubOrder, payment_id: UUID) -> Receipt:
     return receipt
 
 
-def _pays_all(order: Order, used_fen: int) -> bool:
-    """Whether late money pays the whole order at once. Part of it cannot wait for the rest: what came before the end is on its way back."""
-    return order.paid_fen == 0 and used_fen == sum(part.payable_fen for part in order.sub_orders)
+def may_revive(order: Order, used_fen: int) -> bool:
+    """Whether late money pays the whole order at once. Part of it cannot wait for the rest: what came before the end is on its way back.
+
+    An order with a discount stays ended: its coupon was given back with it, and may be used up by now.
+    """
+    discounted = any(line.discount_fen for line in order.lines)
+    return not discounted and order.paid_fen == 0 and used_fen == sum(part.payable_fen for part in order.sub_orders)
 
 
 def _take_again(session: Session, order: Order, event: PaymentCaptured) -> bool:

@@ -18,7 +18,7 @@ def test_what_people_type_is_no_hole() -> None:
 
 
 def test_the_least_recently_shown_goes_first() -> None:
-    pages = Pages(most=25)
+    pages = Pages(most=150)
     for key in "abc":
         pages.keep(key, Kept.of(key * 10, None, ""))
         pages.find("a")
@@ -26,7 +26,7 @@ def test_the_least_recently_shown_goes_first() -> None:
 
 
 def test_one_in_the_place_of_another_takes_its_room() -> None:
-    pages = Pages(most=25)
+    pages = Pages(most=150)
     for text in ("x" * 20, "y" * 20, "z" * 5):
         pages.keep("a", Kept.of(text, None, ""))
     pages.keep("b", Kept.of("b" * 20, None, ""))
@@ -34,6 +34,6 @@ def test_one_in_the_place_of_another_takes_its_room() -> None:
 
 
 def test_a_page_larger_than_all_room_is_not_kept() -> None:
-    pages = Pages(most=5)
+    pages = Pages(most=40)
     pages.keep("a", Kept.of("x" * 6, None, ""))
     assert pages.find("a") is None

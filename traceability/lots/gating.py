@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 from catalog.documents.gating import MissingPaper, find_missing
 from catalog.documents.models import DocumentKind, SubjectKind
 from catalog.products import listing
-from catalog.products.needs import LOT_KINDS
+from catalog.products.models import Product
+from catalog.products.needs import LOT_KINDS, MEAT_KINDS, PROMISED_CATEGORIES
 from catalog.products.queries import get_product
 from traceability.lots.models import Lot
-from traceability.lots.queries import list_parents
+from traceability.lots.queries import list_parents, was_slaughtered
 
 MOST_GENERATIONS = 100  # a circle of edges, were there one, ends as missing
 
@@ -31,9 +32,19 @@ def find_missing_papers(session: Session, lot: Lot, on: date) -> list[MissingPap
     if lot.product_sku is None:
         return []
     product = get_product(session, lot.product_sku)
-    of_lot = (_missing(session, lot, kind, on) for kind in sorted(LOT_KINDS) if kind.value in product.needs)
+    of_lot = (_missing(session, lot, kind, on) for kind in sorted(_kinds_for(session, lot, product)))
     of_shelf = listing.find_missing_papers(session, [product], on)[product.id]
     return [*of_shelf, *(paper for paper in of_lot if paper is not None)]
+
+
+def _kinds_for(session: Session, lot: Lot, product: Product) -> set[DocumentKind]:
+    """What a lot needs for itself, whatever was ticked when the product was described: slaughtered meat its quarantine and inspection
+    papers and no certificate of commitment; fruit, vegetables, mushrooms and eggs that certificate (2025 no. 4).
+    """
+    ticked = {kind for kind in LOT_KINDS if kind.value in product.needs}
+    if was_slaughtered(session, lot):
+        return (ticked | MEAT_KINDS) - {DocumentKind.PROMISE_CERTIFICATE}
+    return ticked | ({DocumentKind.PROMISE_CERTIFICATE} if product.category in PROMISED_CATEGORIES else set())
 
 
 def _missing(session: Session, lot: Lot, kind: DocumentKind, on: date) -> MissingPaper | None:

@@ -36,8 +36,13 @@ from shop.storefront.views.product import PROVINCE
 bp = Blueprint("checkout", __name__, template_folder="../templates")
 
 
+def _without_coupon() -> bool:
+    return not request.args.get("coupon")
+
+
 @bp.get("/checkout")
 @everyone
+@limiter.limit("30 per minute", exempt_when=_without_coupon)
 def show() -> ResponseReturnValue:
     """Where to, what, and what it comes to (``?address=`` picks one of several); a stranger gives an address and becomes a guest."""
     return _page(_uuid(request.args.get("address")), {}, {}) or redirect(url_for("basket.show"))

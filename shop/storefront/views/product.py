@@ -62,7 +62,12 @@ class Offer:
 def show(sku: str) -> ResponseReturnValue:
     """One product; ``?province=`` asks what carrying it there costs, and is remembered."""
     at, province = clock.now(), _wanted_province()
-    return kept_page((seen_by_reader(), province), lambda watched: look_at_product(watched, at), lambda: _draw(sku, province, at))
+    return kept_page(
+        (seen_by_reader(), province),
+        lambda watched: look_at_product(watched, at),
+        lambda: _draw(sku, province, at),
+        questions=("province",),
+    )
 
 
 def _draw(sku: str, wanted_province: str, at: datetime) -> tuple[str, OneProduct]:
@@ -171,7 +176,7 @@ def _structured(product: Product, offer: Offer, seller: Organization) -> dict[st
         "name": product.name,
         "category": product.category,
         "description": product.description or product.name,
-        "url": url_for(".show", sku=product.sku, _external=True),
+        "url": current_app.config["SHANHAI"].public_url + url_for(".show", sku=product.sku),
     }
     if product.gtin:
         found["gtin14"] = product.gtin

@@ -45,6 +45,7 @@ from shop.storefront.wording import PAGE_LABELS, STORAGE_LABELS, container_of, s
 
 bp = Blueprint("storefront", __name__, template_folder="../templates")
 PAGE = 20
+QUESTIONS = ("county", "province", "category", "storage", "certificate", "month", "most", "stock", "sort", "after")
 TODAY = 10
 PRICES = (50, 100, 200)
 CERTIFICATES = sorted(PRODUCT_KINDS - {DocumentKind.TEST_REPORT})
@@ -117,7 +118,7 @@ def _draw_home(at: datetime) -> tuple[str, Listed]:
 
 def _kept_list(draw: Callable[[datetime], tuple[str, Listed]]) -> str:
     at = clock.now()
-    return kept_page(seen_by_reader(), lambda watched: look_at_list(watched, at), lambda: draw(at))
+    return kept_page(seen_by_reader(), lambda watched: look_at_list(watched, at), lambda: draw(at), questions=QUESTIONS)
 
 
 def _listed(*groups: Iterable[Product]) -> Listed:

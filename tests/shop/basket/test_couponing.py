@@ -25,13 +25,15 @@ from shop.accounts.models import Address
 from shop.basket import couponing
 from shop.basket.couponing import CouponDraft, CouponRefused, end_coupon, issue_coupon, return_coupon, tidy_code
 from shop.basket.models import Coupon, CouponUse
-from shop.orders.cancelling import cancel_order
-from shop.orders.models import Order, OrderClosed
+from shop.orders import settling
+from shop.orders.cancelling import cancel_order, expire_orders
+from shop.orders.models import Order, OrderClosed, OrderLine
 from shop.orders.placing import PriceChanged
+from shop.orders.states import OrderState
 from shop.storefront.checking_out import Checkout, check_out
 from tests.concurrency.test_stock import all_at_once
 from tests.factories.catalog import AT, act_as, form, make_actor, make_organization
-from tests.factories.shop import make_address, make_coupon, make_goods
+from tests.factories.shop import make_address, make_coupon, make_goods, pay
 
 
 class Shopper:
@@ -90,7 +92,7 @@ def test_a_total_without_the_coupon_is_not_taken(session: Session, product: Prod
 def spoil(session: Session, product: Product, how: str) -> None:
     today = today_shanghai(AT)
     over: dict[str, dict[str, Any]] = {
-        "unknown": {"code": "OTHER"},
+        "unknown": {"code": "OTHERS"},
         "ahead": {"valid_from": today + timedelta(days=1)},
         "too little": {"at_least": 12_801},
         "another's": {},
@@ -132,7 +134,39 @@ def test_turns_are_counted_and_come_free_with_a_cancelled_order(session: Session
     shopper.buy(session)
 
 
-def test_an_order_that_lives_again_keeps_its_coupon(session: Session, product: Product, shopper: Shopper) -> None:
+def expire(session: Session, order: Order) -> Coupon:
+    """Nobody paid in time; the coupon goes back."""
+    later = AT + timedelta(days=4)
+    assert expire_orders(session, at=later) == 1
+    return_coupon(session, OrderClosed(order.code, "expired", later))
+    return session.scalars(select(Coupon).execution_options(populate_existing=True)).one()
+
+
+def test_late_money_does_not_revive_an_order_whose_coupon_went_back(session: Session, product: Product, shopper: Shopper) -> None:
+    make_coupon(session, product.seller_id, budget=2_000)
+    first = shopper.buy(session)
+    assert expire(session, first).spent_fen == 0
+    second = shopper.buy(session)
+    pay(session, second)
+    pay(session, first)
+    assert (first.state, first.paid_fen) == (OrderState.EXPIRED, 0), "the money goes back"
+    assert session.scalars(select(Coupon.spent_fen)).one() == 2_000
+
+
+def test_without_that_guard_the_coupon_is_given_twice(
+    session: Session, product: Product, shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_coupon(session, product.seller_id, budget=2_000)
+    first = shopper.buy(session)
+    expire(session, first)
+    pay(session, shopper.buy(session))
+    monkeypatch.setattr(settling, "may_revive", lambda *_: True)
+    pay(session, first)
+    given = session.scalar(select(func.sum(OrderLine.discount_fen)))
+    assert (first.state, given) == (OrderState.PAID, 4_000)
+
+
+def test_an_order_still_waiting_keeps_its_coupon(session: Session, product: Product, shopper: Shopper) -> None:
     coupon = make_coupon(session, product.seller_id)
     order = shopper.buy(session)
     return_coupon(session, OrderClosed(order.code, "expired", AT))
@@ -151,7 +185,7 @@ def test_guests_sign_in_first(session: Session, product: Product) -> None:
 
 
 def test_only_the_seller_and_the_operator_issue_and_end(session: Session, product: Product) -> None:
-    draft = CouponDraft("SHAN-20", Money(1), Money(1), Money(1), 1, today_shanghai(AT), None)
+    draft = CouponDraft("SHAN-20", Money(1), Money(2), Money(1), 1, today_shanghai(AT), None)
     stranger = make_actor(session, Role.clerk)
     with pytest.raises(Forbidden):
         issue_coupon(session, stranger, product.seller_id, draft, at=AT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -9,10 +11,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor
+from kernel.money import Money
 from shop.invoices.models import InvoiceRequest, TitleKind
-from shop.orders.models import Order, Receipt
+from shop.invoices.states import InvoiceState
+from shop.orders.cancelling import cancel_order
+from shop.orders.models import Order, OrderRefunded, Receipt
+from shop.payments.paying import request_refund
 from shop.storefront import invoicing
-from tests.factories.catalog import act_as, form, make_actor
+from shop.storefront.invoicing import withdraw_outdated
+from tests.factories.catalog import AT, act_as, form, make_actor
 from tests.factories.shop import make_order, pay
 
 USCC = "91110000600037341L"
@@ -50,11 +57,28 @@ def test_a_person_asks_and_sees_the_request(client: FlaskClient, session: Sessio
 
 
 def test_what_was_given_back_is_not_on_it(client: FlaskClient, session: Session, order: Order) -> None:
-    receipt = session.scalars(select(Receipt)).one()
-    receipt.refunded_fen = 5_000
-    session.flush()
+    give_back(session, 5_000)
     ask(client, order)
-    assert session.scalars(select(InvoiceRequest.amount_fen)).one() == order.total_fen - 5_000
+    assert session.scalars(select(InvoiceRequest.amount_fen)).one() == order.total_fen - 5_000, "asked for, if not there yet"
+
+
+def give_back(session: Session, fen: int) -> None:
+    receipt = session.scalars(select(Receipt)).one()
+    request_refund(session, "person:x", receipt.payment_id, Money(fen), "坏了", f"case-{fen}", at=AT)
+
+
+def test_not_once_it_was_cancelled(client: FlaskClient, session: Session, buyer: Actor, order: Order) -> None:
+    cancel_order(session, buyer, order.code, reason="", at=AT)
+    assert ask(client, order)[0] == 409
+
+
+def test_a_request_nobody_answered_is_withdrawn_when_money_goes_back(client: FlaskClient, session: Session, order: Order) -> None:
+    ask(client, order)
+    give_back(session, 5_000)
+    withdraw_outdated(session, OrderRefunded(order.code, uuid4(), 5_000, AT))
+    assert session.scalars(select(InvoiceRequest.state)).one() is InvoiceState.WITHDRAWN
+    assert ask(client, order)[0] == 302
+    assert set(session.scalars(select(InvoiceRequest.amount_fen))) == {order.total_fen, order.total_fen - 5_000}
 
 
 def test_a_body_needs_its_tax_number_and_what_was_typed_stays(client: FlaskClient, session: Session, order: Order) -> None:

@@ -177,6 +177,20 @@ def test_a_message_is_for_one_reader(app: Flask, session: Session) -> None:
     assert "只给您的一句话" not in second.get(path).text
 
 
+def test_an_address_of_ones_own_making_is_drawn_and_not_kept(app: Flask, client: FlaskClient, session: Session) -> None:
+    product = make_goods(session)
+    for number in range(3):
+        assert client.get(f"/products/{product.sku}?n={number}").status_code == 200
+    assert not app.extensions["pages"]._kept
+
+
+def test_the_name_a_reader_called_us_by_is_in_no_page(client: FlaskClient, session: Session) -> None:
+    product = make_goods(session)
+    for _ in range(2):
+        client.get(f"/products/{product.sku}", headers={"Host": "evil.example"})
+    assert "evil.example" not in client.get(f"/products/{product.sku}").text
+
+
 def test_a_page_that_could_not_be_drawn_leaves_nothing_behind(app: Flask, client: FlaskClient, session: Session) -> None:
     assert client.get("/products/SKU-NONE").status_code == 404
     page = client.get("/sign-in").text

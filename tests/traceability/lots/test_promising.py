@@ -6,17 +6,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from catalog.documents.issuing import PromiseBasis
-from catalog.documents.models import Document, DocumentKind, PromiseCertificate
+from catalog.documents.models import Document, DocumentKind, PromiseCertificate, SubjectKind
 from catalog.documents.queries import find_promise, find_standing_promise
 from catalog.parties.models import Actor, Role
 from kernel.errors import Conflict, Forbidden, Invalid
 from tests.factories.catalog import make_actor, make_household, make_organization, make_product
-from tests.factories.lots import SHEEP, activate, heads, kg, make_chain, make_delivery, make_yield
-from traceability.lots import balancing, mixing, processing, promising
+from tests.factories.lots import SHEEP, activate, heads, kg, make_chain, make_delivery, make_pack_lot, make_yield
+from traceability.lots import balancing, gating, mixing, processing, promising
+from traceability.lots.gating import find_missing_papers
 from traceability.lots.models import Lot
 from traceability.lots.states import Step
 
@@ -155,3 +156,25 @@ def test_only_the_owner_and_only_what_is_there(session: Session, grower: Grower,
     grower.clerk = own
     with pytest.raises(Conflict, match="没有剩余"):
         grower.promise(session, lot, at)
+
+
+def kinds_missing(session: Session, lot: Lot, at: datetime) -> set[DocumentKind]:
+    session.execute(delete(Document).where(Document.subject_kind == SubjectKind.LOT))
+    return {paper.kind for paper in find_missing_papers(session, lot, at.date())}
+
+
+def test_meat_leaves_with_its_papers_whatever_was_ticked(session: Session, at: datetime) -> None:
+    pack = make_chain(session, boxes=1, needs=[]).pack
+    assert kinds_missing(session, pack, at) == {DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION}
+
+
+def test_fruit_leaves_with_its_certificate_whatever_was_ticked(session: Session, at: datetime) -> None:
+    product = make_product(session, category="水果", needs=[], name="静宁苹果")
+    lot = make_pack_lot(session, product)
+    assert kinds_missing(session, lot, at) == {DocumentKind.PROMISE_CERTIFICATE}
+
+
+def test_with_both_rules_off_they_leave_without_any(session: Session, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gating, "MEAT_KINDS", frozenset())
+    monkeypatch.setattr(gating, "PROMISED_CATEGORIES", frozenset())
+    assert kinds_missing(session, make_chain(session, boxes=1, needs=[]).pack, at) == set()

@@ -115,7 +115,9 @@ def check_out(consumer: Visitor) -> str:
     consumer.open("/checkout?new=1")
     consumer.fill(recipient="海小鲜", phone="13800138000", street="示例路 8 号")
     for level, code in (("province_code", "350000"), ("city_code", "350100"), ("district_code", "350102")):
-        page.locator(f"main [name={level}]").select_option(code)  # each brings the next
+        with page.expect_response(re.compile("/address-areas")):  # each brings the next
+            page.locator(f"main [name={level}]").select_option(code)
+        page.wait_for_timeout(100)  # htmx settles what came
     consumer.press("用这个地址")
     page.get_by_label("我知道生鲜商品不支持七天无理由退货").check()
     consumer.press("提交订单")

@@ -34,6 +34,7 @@ REACTION_LABELS = {
     "forget_account": "登录和收货地址",
     "forget_devices": "离线收货手机的名字",
     "forget_tables": "合作社上传后还没改好的表格",
+    "forget_questions": "问过县里的话",
     "forget_basket": "购物车",
     "forget_notices": "消息",
     "forget_buyer": "订单和包裹上的收货人",

@@ -21,7 +21,7 @@ from shop.backoffice.models import AuditEntry, ErasureRequest, ErasureState
 from shop.backoffice.queries import find_erasure_progress
 from shop.backoffice.tracing import find_footprint, find_subject
 from shop.cases.models import CaseMessage
-from shop.cooperative.queries import find_member
+from shop.cooperative.forms import find_member
 from shop.orders.erasing import forget_buyer
 from shop.reviews.queries import list_reviews
 from tests.factories.catalog import AT, make_actor, make_organization
@@ -119,7 +119,7 @@ def test_what_stays_stays_without_a_name(session: Session, known: Known) -> None
         make_delivery(session, known.household, actor=known.clerk, at=LATER)
     with pytest.raises(NotFound):
         carding.issue_card(session, known.clerk, known.household.id)
-    assert find_member(session, known.household.cooperative_id, known.household.member_no) is None
+    assert find_member(session, known.household.cooperative_id, {"member_no": str(known.household.member_no)}) is None
     again = registering.register_person(session, SYSTEM, name="同名", phone=PHONE, at=LATER)
     assert again.id != known.person.id, "the telephone is free for a new account"
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from kernel import db
 from kernel.db import work
-from shop.accounts.views import COOKIE_KEY
+from shop.accounts.views.actor import COOKIE_KEY
 from shop.app import create_app
 from tests.conftest import make_config
 from tests.traceability.ledger.running import AT, ORIGIN, URL, RunningLog

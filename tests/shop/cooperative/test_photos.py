@@ -180,7 +180,9 @@ class Vat(Scale):
         super().__init__(session, app, config)
         self.other = make_household(session, self.cooperative)
         self.lots = [
-            session.get_one(Lot, make_delivery(session, each, actor=self.clerk, product_sku=self.product.sku, material="静宁苹果").lot_id)
+            session.get_one(
+                Lot, make_delivery(session, each, actor=self.clerk, product_sku=self.product.sku, material="静宁苹果").lot_id
+            )
             for each in (self.household, self.other)
         ]
 

@@ -10,13 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kernel.errors import Conflict
-from logistics.stock.guarding import change, drop_holds, lock_stock
+from logistics.stock.guarding import drop_holds, lock_stock
 from logistics.stock.models import Hold, StockLot
 from logistics.stock.reserving import Shelf
 
 LONGEST = timedelta(minutes=30)
 MOST_BOXES = 20
-RECALLED = "recall:"  # what the name of a holder begins with for whom boxes are kept back because they are recalled
 
 
 def limit_for(free: int) -> int:
@@ -60,34 +59,3 @@ def release_expired(session: Session, at: datetime, limit: int = 500) -> None:
     due = select(Hold.stock_lot_id).where(Hold.until <= at).limit(limit)
     rows = lock_stock(session, StockLot.id.in_(due))
     drop_holds(session, Hold.stock_lot_id.in_([row.id for row in rows]), Hold.until <= at)
-
-
-def hold_back(session: Session, lot_id: UUID, boxes: int, holder: str, until: datetime) -> int:
-    """Keep so many boxes of a lot from being sold, as far as they are free, wherever they lie; how many that was.
-
-    For boxes that a recall stops: a shelf knows how many lie on it, not which, so as many are not for sale. ``release`` gives them back.
-    """
-    left = boxes
-    for row in lock_stock(session, StockLot.lot_id == lot_id):
-        part = min(left, row.free)
-        if part > 0 and change(session, row.id, held=part):
-            session.add(Hold(holder=holder, product_id=row.product_id, stock_lot_id=row.id, quantity=part, until=until))
-            left -= part
-    session.flush()
-    return boxes - left
-
-
-def let_go(session: Session, stock_lot_id: UUID, boxes: int, holders: str) -> None:
-    """Give back up to so many boxes that holders whose names begin with ``holders`` keep on a shelf. The caller has locked it."""
-    kept = select(Hold).where(Hold.stock_lot_id == stock_lot_id, Hold.holder.startswith(holders, autoescape=True)).order_by(Hold.id)
-    for each in session.scalars(kept).all():
-        part = min(boxes, each.quantity)
-        if not part:
-            return
-        if part == each.quantity:
-            session.delete(each)
-        else:
-            each.quantity -= part
-        session.flush()
-        assert change(session, stock_lot_id, held=-part)
-        boxes -= part

@@ -18,11 +18,12 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     func,
     or_,
     select,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from catalog.parties.models import Organization, OrganizationKind, Place
 from catalog.products.models import Product
@@ -30,6 +31,7 @@ from kernel.clock import today_shanghai
 from kernel.errors import NotFound
 from logistics.stock.models import Allocation, Hold, MoveKind, StockLot, StockMove
 from traceability.lots.models import Lot
+from traceability.lots.queries import stopped_boxes
 from traceability.lots.states import LotKind, RecallState
 
 
@@ -71,7 +73,7 @@ class AllocatedBoxes:
 
 @dataclass(frozen=True)
 class ShelfRow:
-    """One stock row as staff see it."""
+    """One stock row as staff see it; ``free`` is how many boxes are for sale, ``stock.free`` those nobody has a claim on."""
 
     stock: StockLot
     lot_code: str
@@ -79,17 +81,40 @@ class ShelfRow:
     product_name: str
     place_name: str
     recall_state: RecallState
+    free: int
 
 
-def _free(at: datetime | BindParameter[datetime]) -> ColumnElement[int]:
-    """Free boxes of a stock row; what abandoned baskets still hold counts as free, since the next buyer gets it."""
+def _free(at: datetime | BindParameter[datetime] | None) -> ColumnElement[int]:
+    """Boxes of a stock row that may be sold: those nobody has a claim on, less those of the lot that a recall stops one by one.
+
+    A shelf knows how many boxes of a lot lie there, not which: stopped ones come off the lot's shelves in the order of their keys, as
+    ``reserving.Shelf`` takes them off.
+    """
+    other = aliased(StockLot)
+    before = select(func.coalesce(func.sum(_unclaimed(other, at)), 0))
+    before = before.where(other.lot_id == StockLot.lot_id, other.id < StockLot.id).correlate(StockLot)
+    stopped, free = stopped_boxes(StockLot.lot_id), _unclaimed(StockLot, at)
+    kept = func.greatest(stopped - before.scalar_subquery(), 0)
+    return case((stopped > 0, func.greatest(free - kept, 0)), else_=free)
+
+
+def _unclaimed(row: type[StockLot], at: datetime | BindParameter[datetime] | None) -> ColumnElement[int]:
+    """Boxes of a stock row nobody has a claim on; what abandoned baskets still hold counts, since the next buyer gets it (None: no)."""
+    free = row.on_hand - row.held - row.allocated
+    if at is None:
+        return free
     abandoned = (
         select(func.coalesce(func.sum(Hold.quantity), 0))
-        .where(Hold.stock_lot_id == StockLot.id, Hold.until <= at)
-        .correlate(StockLot)
+        .where(Hold.stock_lot_id == row.id, Hold.until <= at)
+        .correlate(row)
         .scalar_subquery()
     )
-    return StockLot.on_hand - StockLot.held - StockLot.allocated + abandoned
+    return free + abandoned
+
+
+def is_free(at: datetime) -> ColumnElement[bool]:
+    """SQL for whether boxes of a stock row may be sold, as far as claims and recalls of single boxes go."""
+    return _free(at) > 0
 
 
 def _sellable(at: datetime) -> ColumnElement[bool]:
@@ -214,9 +239,9 @@ def get_shelf_row(session: Session, stock_lot_id: UUID, organization_ids: Collec
     return ShelfRow(*row)
 
 
-def _shelf(organization_ids: Collection[UUID] | None) -> Select[StockLot, str, str, str, str, RecallState]:
+def _shelf(organization_ids: Collection[UUID] | None) -> Select[StockLot, str, str, str, str, RecallState, int]:
     query = (
-        select(StockLot, Lot.code, Product.sku, Product.name, Place.name, Lot.recall_state)
+        select(StockLot, Lot.code, Product.sku, Product.name, Place.name, Lot.recall_state, _free(None))
         .join(Lot, Lot.id == StockLot.lot_id)
         .join(Product, Product.id == StockLot.product_id)
         .join(Place, Place.id == StockLot.place_id)

@@ -20,10 +20,10 @@ from kernel.ids import uuid7
 from kernel.quantity import Quantity, Unit
 from logistics.stock.freshness import sell_until
 from logistics.stock.guarding import change, lock_stock
-from logistics.stock.holding import RECALLED, let_go
 from logistics.stock.models import MoveKind, StockLot, StockMove
 from traceability.lots import balancing, returning, reworking
 from traceability.lots.models import Lot, TradeItem
+from traceability.lots.queries import count_stopped
 from traceability.lots.states import LotKind
 
 
@@ -120,13 +120,14 @@ def take_back_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials:
 
 
 def _keeper_of(session: Session, actor: Actor, stock_lot_id: UUID) -> tuple[Actor, StockLot]:
-    """The locked row, and who may act on the lot: whoever keeps the shelf, though the lot belongs to another organisation."""
-    rows = lock_stock(session, StockLot.id == stock_lot_id)
-    if not rows:
+    """The row, locked with the lot's other shelves, and who may act on the lot: whoever keeps the shelf, though it is another's lot."""
+    shelves = lock_stock(session, StockLot.lot_id.in_(select(StockLot.lot_id).where(StockLot.id == stock_lot_id)))
+    row = next((row for row in shelves if row.id == stock_lot_id), None)
+    if row is None:
         raise NotFound("没有这条库存。")
-    place = session.get_one(Place, rows[0].place_id)
+    place = session.get_one(Place, row.place_id)
     actor.must_any({Role.packer: place.organization_id, Role.clerk: place.organization_id, Role.operator: None})
-    return replace(actor, system=True), rows[0]
+    return replace(actor, system=True), row
 
 
 def _take_off(
@@ -136,11 +137,20 @@ def _take_off(
     boxes = len(serials)
     if not boxes:
         raise Invalid("请写明是哪几盒，一行一个编号。", field="serials")
-    stopped = select(func.count()).where(TradeItem.serial.in_(serials), TradeItem.stopped.is_not(None))
-    let_go(session, stock_lot_id, session.scalar(stopped) or 0, RECALLED)
-    if not change(session, stock_lot_id, on_hand=-boxes):
-        raise Conflict("这里只有 %(free)s 盒没有被订单占用，不能拿走 %(boxes)s 盒。", params={"free": row.free, "boxes": boxes})
+    free = _free_to_take_off(session, row, serials)
+    if boxes > free or not change(session, stock_lot_id, on_hand=-boxes):
+        raise Conflict("这里只有 %(free)s 盒没有被订单占用，不能拿走 %(boxes)s 盒。", params={"free": free, "boxes": boxes})
     session.add(
         StockMove(stock_lot_id=stock_lot_id, kind=kind, quantity=-boxes, reference=reason.strip()[:200], actor=actor.label, at=at)
     )
     return keeper, row
+
+
+def _free_to_take_off(session: Session, row: StockLot, serials: Sequence[str]) -> int:
+    """How many boxes may go off this shelf, these among them: not those that orders need because others of the lot are stopped."""
+    stopped = select(func.count()).where(
+        TradeItem.serial.in_(serials), TradeItem.lot_id == row.lot_id, TradeItem.stopped.is_not(None)
+    )
+    shelves = session.scalars(select(StockLot).where(StockLot.lot_id == row.lot_id)).all()
+    sellable = sum(each.free for each in shelves) - count_stopped(session, [row.lot_id])[row.lot_id]
+    return min(row.free, max(sellable, 0) + (session.scalar(stopped) or 0))

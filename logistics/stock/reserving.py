@@ -15,6 +15,7 @@ from kernel.clock import today_shanghai
 from kernel.errors import Conflict, FieldError
 from logistics.stock.guarding import change, drop_holds, list_movable, lock_stock
 from logistics.stock.models import Allocation, Hold, StockLot
+from traceability.lots.queries import count_stopped
 
 Line = tuple[str, UUID, int]
 
@@ -26,7 +27,11 @@ class OutOfStock(Conflict):
 
 
 class Shelf:
-    """The boxes of some products that may be sold at ``at``, locked, in the order in which they should leave."""
+    """The boxes of some products that may be sold at ``at``, locked, in the order in which they should leave.
+
+    As many of a lot as a recall stops one by one are not among them, wherever they lie. They are counted under the locks, each time: what
+    is free later, because an order is cancelled or boxes arrive, is counted then.
+    """
 
     def __init__(self, session: Session, product_ids: set[UUID], at: datetime, *, also_held_by: str | None = None) -> None:
         self.session = session
@@ -39,7 +44,13 @@ class Shelf:
             (row for row in rows if row.lot_id in movable and (row.sell_until is None or row.sell_until >= today)),
             key=lambda row: (row.expires_on or date.max, row.id),
         )
-        self.free: dict[UUID, int] = {row.id: row.free + given_back[row.id] for row in self.rows}
+        self.free: dict[UUID, int] = {}
+        stopped = count_stopped(session, movable)
+        for row in rows:
+            unclaimed = row.free + given_back[row.id]
+            kept = min(stopped[row.lot_id], unclaimed)
+            stopped[row.lot_id] -= kept
+            self.free[row.id] = unclaimed - kept
 
     def left(self, product_id: UUID) -> int:
         """Boxes of a product that nobody has a claim on."""

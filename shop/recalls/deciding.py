@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Actor, Membership, Role
 from kernel.errors import Conflict, Invalid
 from logistics.stock.guarding import lock_stock
-from logistics.stock.holding import RECALLED, hold_back, release
 from logistics.stock.models import StockLot
 from shop.cases.handling import open_case
 from shop.cases.states import CaseKind
@@ -87,7 +86,8 @@ def confirm_boxes(
 ) -> tuple[Recall, BoxReach]:
     """Recall single boxes of a pack lot: a broken seal, one pallet. As many of the lot as have not left are no longer for sale.
 
-    Shelves know how many boxes of a lot lie there, not which. Raises as ``confirm_recall``.
+    The marks themselves say so: whoever counts or takes free boxes takes them off (``stock.reserving.Shelf``). Raises as
+    ``confirm_recall``.
     """
     lot = get_lot(session, lot_code)
     must_decide(session, actor, lot.county_code)
@@ -99,7 +99,6 @@ def confirm_boxes(
     reach = trace_boxes(session, lot, chosen)
     if reach.scope != scope:
         raise Conflict("召回的盒子和刚才看的不一样。请重新查看影响范围，再确认。")
-    hold_back(session, lot.id, reach.here, f"{RECALLED}{mark.code}", datetime.max.replace(tzinfo=at.tzinfo))
     recall = Recall(
         mark_code=mark.code, lot_code=lot.code, county_code=lot.county_code, reason=mark.reason, snapshot=reach.snapshot,
         counts=reach.counts, confirmed_by=actor.label, confirmed_at=at,
@@ -120,7 +119,6 @@ def lift_recall(session: Session, actor: Actor, mark_code: str, *, reason: str, 
     """Let the lots, or the boxes, of a recall move again. Raises NotFound, Forbidden, Invalid (no reason), Conflict (lifted before)."""
     recall = get_recall(session, mark_code)
     must_decide(session, actor, recall.county_code)
-    release(session, f"{RECALLED}{mark_code}")
     recalling.lift(session, actor, mark_code, reason, at)
     recall.lifted_by, recall.lifted_at = actor.label, at
     session.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
@@ -23,7 +23,7 @@ from kernel.clock import today_shanghai
 from kernel.money import Money
 from kernel.periods import valid_on
 from logistics.stock.models import StockLot
-from logistics.stock.queries import available, list_offers_today
+from logistics.stock.queries import available, is_free, list_offers_today
 from shop.storefront.arrangement import first_of_each, months_until, spread
 from shop.storefront.models import Page
 from shop.storefront.wording import CATEGORY_LABELS
@@ -96,7 +96,7 @@ def list_shelf(
         select(Product, Price.fen)
         .join(Price, Price.product_id == Product.id)
         .where(Price.price_list_id == retail.scalar_subquery(), Price.min_quantity == 1, valid_on(Price, on))
-        .where(sellable_on(on), *_conditions(filters, on))
+        .where(sellable_on(on), *_conditions(filters, at))
     )
     cursor = _cursor(after, priced=bool(sort))
     query = _after(query, sort, cursor) if cursor is not None else query
@@ -126,7 +126,7 @@ def _cursor(after: str | None, *, priced: bool) -> tuple[int, str] | None:
     return (int(fen) if priced else 0, sku)
 
 
-def _conditions(filters: Filters, on: date) -> list[ColumnElement[bool]]:
+def _conditions(filters: Filters, at: datetime) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.county is not None:
         found.append(Product.county_code == filters.county)
@@ -145,9 +145,8 @@ def _conditions(filters: Filters, on: date) -> list[ColumnElement[bool]]:
     if filters.cooperative_id is not None:
         found.append(Product.cooperative_id == filters.cooperative_id)
     if filters.in_stock:
-        fresh = (StockLot.sell_until.is_(None)) | (StockLot.sell_until >= on)
-        free = StockLot.on_hand - StockLot.held - StockLot.allocated > 0
-        found.append(exists().where(StockLot.product_id == Product.id, free, fresh))
+        fresh = (StockLot.sell_until.is_(None)) | (StockLot.sell_until >= today_shanghai(at))
+        found.append(exists().where(StockLot.product_id == Product.id, StockLot.on_hand > 0, is_free(at), fresh))
     return found
 
 

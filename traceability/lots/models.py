@@ -150,7 +150,10 @@ class TradeItem(Base):
     """One box with a serial number of its own (单品). ``stopped``: a mark stops this very box, whatever is true of its lot."""
 
     __tablename__ = "lots_trade_item"
-    __table_args__ = (Index("ix_lots_trade_item_lot", "lot_id", "state", "id"),)
+    __table_args__ = (
+        Index("ix_lots_trade_item_lot", "lot_id", "state", "id"),
+        Index("ix_lots_trade_item_stopped", "lot_id", postgresql_where="stopped IS NOT NULL"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     serial: Mapped[str] = mapped_column(unique=True)

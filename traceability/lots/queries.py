@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +10,19 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Numeric, Select, and_, cast, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ColumnExpressionArgument,
+    Numeric,
+    ScalarSelect,
+    Select,
+    and_,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Household
@@ -34,7 +47,7 @@ from traceability.lots.models import (
     TradeItem,
     YieldRule,
 )
-from traceability.lots.states import LotKind, RecallState, SlipState, Step, Verdict
+from traceability.lots.states import NOT_GONE, ItemState, LotKind, RecallState, SlipState, Step, Verdict
 
 T = TypeVar("T", CapacityRequest, StepRequest)
 
@@ -75,6 +88,35 @@ def list_items(session: Session, lot_id: UUID, *, after: UUID | None = None, lim
     """Boxes of a pack lot in the order they were made."""
     query = select(TradeItem).where(TradeItem.lot_id == lot_id).order_by(TradeItem.id).limit(limit)
     return session.scalars(query.where(TradeItem.id > after) if after else query).all()
+
+
+def map_opened(session: Session, lot_id: UUID, serials: Collection[str]) -> dict[str, str]:
+    """Those of these boxes of a lot that were opened (返工), with the code of the lot their content became at that moment."""
+    query = (
+        select(TradeItem.serial, Lot.code)
+        .join(LotEdge, LotEdge.from_lot_id == TradeItem.lot_id)
+        .join(LotYield, and_(LotYield.lot_id == LotEdge.to_lot_id, LotYield.step == Step.REWORKING))
+        .join(Lot, and_(Lot.id == LotEdge.to_lot_id, Lot.created_at == TradeItem.voided_at))
+        .where(TradeItem.lot_id == lot_id, TradeItem.serial.in_(serials), TradeItem.state == ItemState.VOID)
+        .order_by(TradeItem.serial)
+    )
+    return dict(session.execute(query).all())
+
+
+def stopped_boxes(lot_id: ColumnExpressionArgument[UUID]) -> ScalarSelect[int]:
+    """SQL for how many single boxes of a lot a mark stops that have not left: as many of the lot are not for sale."""
+    query = select(func.count()).where(TradeItem.lot_id == lot_id, _is_stopped())
+    return query.correlate_except(TradeItem).scalar_subquery()
+
+
+def count_stopped(session: Session, lot_ids: Collection[UUID]) -> Counter[UUID]:
+    """How many single boxes of each of these lots a mark stops that have not left."""
+    query = select(TradeItem.lot_id, func.count()).where(TradeItem.lot_id.in_(lot_ids), _is_stopped())
+    return Counter(dict(session.execute(query.group_by(TradeItem.lot_id)).all()))
+
+
+def _is_stopped() -> ColumnElement[bool]:
+    return and_(TradeItem.stopped.is_not(None), TradeItem.state.in_(NOT_GONE))
 
 
 def get_delivery(session: Session, slip_code: str) -> HouseholdDelivery:

@@ -46,6 +46,10 @@ class ItemState(StrEnum):
     VOID = "void"
 
 
+NOT_GONE = (ItemState.MADE, ItemState.PRINTED, ItemState.ACTIVATED)
+"""States of boxes that have neither left nor been destroyed or opened."""
+
+
 class SlipState(StrEnum):
     """What a household has said to its slip (交货凭证), or that the slip no longer holds."""
 

@@ -27,12 +27,13 @@ from shop.orders.models import Order
 from shop.orders.states import OrderState
 from shop.recalls.models import Recall
 from traceability.lots.models import Lot, TradeItem
-from traceability.lots.queries import list_downstream_lots, list_upstream_households, list_upstream_lots
-from traceability.lots.states import ItemState
+from traceability.lots.queries import list_downstream_lots, list_upstream_households, list_upstream_lots, map_opened
+from traceability.lots.states import NOT_GONE, ItemState
+from traceability.pallets.queries import get_container, list_items_inside
+from traceability.scan.box_codes import read_code
 
 GONE = (OrderState.CANCELLED, OrderState.EXPIRED)
 STILL_HERE = (ShipmentState.PACKING, ShipmentState.PACKED)
-ON_SHELF = (ItemState.MADE, ItemState.PRINTED, ItemState.ACTIVATED)
 MOST_TRACED = 500
 ARRIVED = (ShipmentState.DELIVERED, ShipmentState.RETURNED)
 
@@ -151,7 +152,7 @@ class BoxReach:
     @property
     def here(self) -> int:
         """Boxes that have not left yet: so many of the lot are not for sale any more."""
-        return sum(box.state in ON_SHELF for box in self.boxes)
+        return sum(box.state in NOT_GONE for box in self.boxes)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -182,8 +183,41 @@ class BoxReach:
         return _digest([self.lot.code, rows])
 
 
+def list_named_boxes(session: Session, lot: Lot, text: str) -> list[str]:
+    """The serials a text names, one a line or parted by blanks; the number of a case or pallet stands for the boxes of the lot in it.
+
+    Raises NotFound for a case nobody closed, Invalid for one without boxes of the lot. Serials are checked by ``trace_boxes``.
+    """
+    serials: dict[str, None] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        for word in [line] if _read_container(line) else line.split():
+            name = _read_container(word)
+            found = _boxes_inside(session, lot, name) if name else [word]
+            serials |= dict.fromkeys(found)
+    return list(serials)
+
+
+def _read_container(text: str) -> str | None:
+    try:
+        code = read_code(text)
+    except Invalid:
+        return None
+    return code if isinstance(code, str) else None
+
+
+def _boxes_inside(session: Session, lot: Lot, name: str) -> list[str]:
+    container = get_container(session, name)
+    found = [item.serial for item in list_items_inside(session, container.id) if item.lot_id == lot.id]
+    if not found:
+        raise Invalid(
+            "“%(name)s”里没有批次 %(code)s 的盒子，或者已经拆开。", params={"name": name, "code": lot.code}, field="serials"
+        )
+    return found
+
+
 def trace_boxes(session: Session, lot: Lot, serials: Collection[str]) -> BoxReach:
-    """The dry run for single boxes of a pack lot. Raises Invalid for none, too many, or one that is not of the lot."""
+    """The dry run for single boxes of a pack lot. Raises Invalid for none, too many, one that is not of the lot, and one that was opened:
+    what was in it goes on as a lot of its own."""
     wanted = sorted({serial.strip() for serial in serials if serial.strip()})
     if not 1 <= len(wanted) <= MOST_TRACED:
         raise Invalid("请写明是哪几盒，一行一个编号，最多 %(most)s 盒。", params={"most": MOST_TRACED}, field="serials")
@@ -200,6 +234,12 @@ def trace_boxes(session: Session, lot: Lot, serials: Collection[str]) -> BoxReac
         raise Invalid(
             "盒子 %(serial)s 不属于批次 %(code)s，请核对标签。",
             params={"serial": strange[0][:40], "code": lot.code},
+            field="serials",
+        )
+    for serial, code in map_opened(session, lot.id, wanted).items():
+        raise Invalid(
+            "盒子 %(serial)s 已拆开，里面的货已成为批次 %(code)s，请召回那个批次。",
+            params={"serial": serial, "code": code},
             field="serials",
         )
     count = Counter(box.order_code for box in boxes if box.order_code)

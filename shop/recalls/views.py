@@ -16,14 +16,23 @@ from catalog.parties.models import Role
 from catalog.parties.queries import map_organizations
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Invalid
+from kernel.errors import Invalid, NotFound
 from kernel.web import kept, once
 from kernel.workbook import MIME, write_book
 from logistics.shipments.queries import list_shipments_of_lots
 from logistics.shipments.states import SHIPMENT_FLOW
 from shop.orders.states import STATES
 from shop.recalls import deciding, describing
-from shop.recalls.queries import get_recall, list_reached_orders, list_recalls, may_decide, must_decide, trace_boxes, trace_reach
+from shop.recalls.queries import (
+    get_recall,
+    list_named_boxes,
+    list_reached_orders,
+    list_recalls,
+    may_decide,
+    must_decide,
+    trace_boxes,
+    trace_reach,
+)
 from traceability.lots.queries import get_lot, list_marked_items, list_marked_lots, list_marks
 from traceability.lots.queries import get_mark as get_lot_mark
 from traceability.lots.states import ITEM_FLOW
@@ -124,21 +133,24 @@ def _confirm(session: Session, code: str) -> ResponseReturnValue:
 @bp.get("/lots/<code>/boxes")
 @require(*DECIDERS)
 def boxes(code: str) -> ResponseReturnValue:
-    """What a recall of single boxes (``?serials=``, one a line) would stop, and whom it would tell. Changes nothing."""
-    return _boxes(code, request.args, {}), 200
+    """What a recall of single boxes would stop, and whom it would tell. Changes nothing.
+
+    ``?serials=`` has their serials one a line, or the numbers of the cases and pallets they are in.
+    """
+    return _boxes(code, request.args, {})
 
 
-def _boxes(code: str, asked: MultiDict[str, str], errors: dict[str, str]) -> str:
+def _boxes(code: str, asked: MultiDict[str, str], errors: dict[str, str]) -> tuple[str, int]:
     reach = None
     with reading() as session:
         lot = get_lot(session, code)
         must_decide(session, current_actor(), lot.county_code)
         if "serials" in asked:
             try:
-                reach = trace_boxes(session, lot, asked["serials"].split())
-            except Invalid as problem:
-                errors = errors | problem.by_field(_)
-        return render_template(
+                reach = trace_boxes(session, lot, list_named_boxes(session, lot, asked["serials"]))
+            except (Invalid, NotFound) as problem:
+                errors = errors | (problem.by_field(_) if problem.errors else {"serials": problem.text(_)})
+        page = render_template(
             "recalls/boxes.html",
             lot=lot,
             reach=reach,
@@ -151,6 +163,7 @@ def _boxes(code: str, asked: MultiDict[str, str], errors: dict[str, str]) -> str
             form=asked,
             errors=errors,
         )
+    return page, 422 if errors else 200
 
 
 @bp.post("/lots/<code>/boxes")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Subquery, func, select
+from sqlalchemy import ColumnElement, Subquery, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from kernel.errors import NotFound
 from traceability.lots.models import Lot, TradeItem
-from traceability.lots.states import ItemState
+from traceability.lots.states import ItemState, RecallState
 from traceability.pallets.models import Container, Content
 
 Shown = Literal["standing", "opened", "gone"]
@@ -40,14 +40,16 @@ class BoxInside:
     lot_code: str
     state: ItemState
     taken_out: bool
+    stopped: bool
 
 
 @dataclass(frozen=True)
 class LotInside:
-    """How many boxes of a pack lot are in a container."""
+    """How many boxes of a pack lot are in a container, and how many of them a recall stops one by one."""
 
     lot: Lot
     boxes: int
+    stopped: int
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,14 @@ def _cases_of(container_ids: Collection[UUID], *standing: ColumnElement[bool]) -
 def list_boxes_inside(session: Session, case_id: UUID) -> list[BoxInside]:
     """The boxes of a case, those taken out too, in the order in which they were put in."""
     query = (
-        select(TradeItem.serial, Lot.material, Lot.code, TradeItem.state, Content.taken_out_at.is_not(None))
+        select(
+            TradeItem.serial,
+            Lot.material,
+            Lot.code,
+            TradeItem.state,
+            Content.taken_out_at.is_not(None),
+            TradeItem.stopped.is_not(None),
+        )
         .join(Content, Content.item_id == TradeItem.id)
         .join(Lot, Lot.id == TradeItem.lot_id)
         .where(Content.parent_id == case_id)
@@ -151,17 +160,27 @@ def list_items_inside(session: Session, container_id: UUID) -> Sequence[TradeIte
 
 
 def count_lots_inside(session: Session, container_id: UUID) -> list[LotInside]:
-    """How many boxes of which lots were put into a container (or into the cases of a pallet), by lot code."""
+    """How many boxes of which lots were put into a container (or into the cases of a pallet), by lot code.
+
+    ``stopped`` does not count boxes that were taken out before a case was opened.
+    """
     cases = _cases_of([container_id])
+    inside = or_(Content.taken_out_at.is_(None), Content.taken_out_at == Container.opened_at)
     query = (
-        select(Lot, func.count())
+        select(Lot, func.count(), func.count().filter(TradeItem.stopped.is_not(None), inside))
         .join(TradeItem, TradeItem.lot_id == Lot.id)
         .join(Content, Content.item_id == TradeItem.id)
         .join(cases, cases.c.case_id == Content.parent_id)
+        .join(Container, Container.id == Content.parent_id)
         .group_by(Lot.id)
         .order_by(Lot.code)
     )
-    return [LotInside(lot, int(count)) for lot, count in session.execute(query)]
+    return [LotInside(*row) for row in session.execute(query)]
+
+
+def count_stopped_inside(lots: Iterable[LotInside]) -> int:
+    """Boxes that a recall stops one by one, of lots that may move otherwise."""
+    return sum(inside.stopped for inside in lots if inside.lot.recall_state is RecallState.NONE)
 
 
 def list_containers_of_lots(

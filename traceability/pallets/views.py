@@ -12,7 +12,7 @@ from catalog.parties.queries import get_organization
 from kernel.db import reading
 from kernel.web import everyone, limiter
 from traceability.lots.states import RecallState
-from traceability.pallets.queries import count_lots_inside, get_container
+from traceability.pallets.queries import count_lots_inside, count_stopped_inside, get_container
 from traceability.pallets.states import KIND_LABELS
 
 bp = Blueprint("pallets", __name__, template_folder="templates")
@@ -34,5 +34,6 @@ def show(code: str) -> ResponseReturnValue:
         lots=lots,
         organization=organization,
         kind=KIND_LABELS[container.kind],
+        stopped_boxes=count_stopped_inside(lots),
         stopped=[inside.lot.code for inside in lots if inside.lot.recall_state is not RecallState.NONE],
     )

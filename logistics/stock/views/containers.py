@@ -113,6 +113,7 @@ def show(code: str) -> ResponseReturnValue:
     with reading() as session:
         container = _own(session, code)
         is_case = container.kind is ContainerKind.CASE
+        lots = queries.count_lots_inside(session, container.id)
         return render_template(
             "stock/container.html",
             container=container,
@@ -121,7 +122,8 @@ def show(code: str) -> ResponseReturnValue:
             boxes=queries.list_boxes_inside(session, container.id) if is_case else [],
             cases=[] if is_case else queries.list_cases_inside(session, container.id),
             pallet=queries.find_pallet_of(session, container.id),
-            lots=queries.count_lots_inside(session, container.id),
+            lots=lots,
+            stopped_boxes=queries.count_stopped_inside(lots),
             place=get_place(session, container.place_id),
             names=name_actors(session, [container.closed_by, *filter(None, [container.opened_by])]),
             states=ITEM_FLOW.labels,

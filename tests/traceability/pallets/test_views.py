@@ -11,8 +11,8 @@ from catalog.parties.models import SYSTEM
 from kernel.gs1 import make_gln, make_sscc
 from tests.factories.catalog import make_place
 from tests.factories.lots import make_chain
-from traceability.lots.recalling import mark_lots
-from traceability.pallets.aggregating import close_case, open_container
+from traceability.lots.recalling import lift, mark_boxes, mark_lots
+from traceability.pallets.aggregating import close_case, open_container, stack_pallet
 from traceability.pallets.states import KIND_LABELS
 
 
@@ -36,6 +36,24 @@ def test_a_scanned_case_tells_its_lots_and_no_serial(session: Session, client: F
     page = client.get(link.location)
     assert "停止流通" in page.text
     assert "已经拆开" in page.text
+
+
+def test_a_scanned_pallet_tells_of_single_boxes_that_are_stopped(session: Session, client: FlaskClient, at: datetime) -> None:
+    chain = make_chain(session, boxes=3)
+    place = make_place(session, chain.cooperative, gln=str(make_gln("952", 4717)))
+    case = close_case(session, chain.clerk, place_id=place.id, serials=chain.serials, at=at)
+    pallet = stack_pallet(session, chain.clerk, place_id=place.id, codes=[case.name], at=at)
+    mark = mark_boxes(session, SYSTEM, chain.pack.code, chain.serials[:2], "封口破了", at, left_out_reason="其余没事")
+    for container in (case, pallet):
+        assert "里面有 2 盒停止流通" in client.get(f"/t/case/{container.name}").text
+    open_container(session, chain.clerk, pallet.name, at)
+    open_container(session, chain.clerk, case.name, at)
+    assert "里面有 2 盒停止流通" in client.get(f"/t/case/{case.name}").text
+    mark_lots(session, SYSTEM, chain.pack.code, "抽检不合格", at)
+    page = client.get(f"/t/case/{case.name}").text
+    assert (chain.pack.code in page, "里面有 2 盒" in page) == (True, False), "the lot says it all"
+    lift(session, SYSTEM, mark.code, "看错了", at)
+    assert "停止流通" in client.get(f"/t/case/{case.name}").text
 
 
 def test_a_number_nobody_gave_out(client: FlaskClient) -> None:

@@ -14,7 +14,7 @@ from logistics.stock.models import StockLot
 from logistics.stock.views import containers
 from tests.factories.catalog import AT, act_as, form, make_actor
 from tests.factories.logistics import lot_of, make_hub, make_packer, make_serials, make_stock
-from traceability.lots.recalling import mark_lots
+from traceability.lots.recalling import mark_boxes, mark_lots
 from traceability.pallets.models import Container
 from traceability.pallets.states import ContainerKind
 
@@ -39,6 +39,17 @@ def close(client: FlaskClient, place: Place, *codes: str) -> str:
     answer = client.post("/containers/", data=form(place=str(place.id), codes="\n".join(codes)))
     assert answer.status_code == 302, answer.text
     return answer.location
+
+
+def test_the_page_says_which_boxes_are_stopped(session: Session, client: FlaskClient, hub: Place, stock: StockLot) -> None:
+    serials = make_serials(session, stock, 3)
+    case = close(client, hub, *serials[:2])
+    pallet = close(client, hub, case.rsplit("/", 1)[1])
+    assert "停止流通" not in client.get(case).text
+    mark_boxes(session, SYSTEM, lot_of(session, stock).code, serials[1:3], "封口破了", AT, left_out_reason="其余没事")
+    for page in (case, pallet):
+        assert "里面有 1 盒停止流通，不要发出" in client.get(page).text
+    assert client.get(case).text.count(">停止流通<") == 1
 
 
 def test_boxes_to_case_to_pallet_and_open_again(session: Session, client: FlaskClient, hub: Place, stock: StockLot) -> None:

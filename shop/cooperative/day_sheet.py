@@ -77,8 +77,22 @@ def place_of(column: str | None) -> int:
     return next((place for place, each in enumerate(COLUMNS) if each.key == column), -1)
 
 
-def digest(cells: Mapping[str, str], draft: DeliveryDraft, again: int) -> str:
-    """What makes a row the same delivery when it comes a second time; ``again`` counts equal rows of one file. Payment is no part."""
-    told = (cells["day"], str(draft.household_id), draft.product_sku or "", f"{draft.quantity.amount.normalize():f}",
+def digest(draft: DeliveryDraft, again: int, day: str = "") -> str:
+    """What makes a row the same delivery when it comes a second time, however a program writes its day (2026-11-22, 2026/11/22) and its
+    amounts; ``again`` counts equal rows of one file. Payment is no part. ``day`` is only for digests of before.
+    """
+    told = (day or f"{_day_of(draft)}", str(draft.household_id), draft.product_sku or "", f"{draft.quantity.amount.normalize():f}",
         draft.quantity.unit.value, str(draft.agreed_price.minor), draft.grade, " ".join(sorted(draft.ear_tags)), str(again))  # fmt: skip
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def former_digests(draft: DeliveryDraft, again: int) -> set[str]:
+    """What such a row was known by while the day counted as it was written, however it was written then."""
+    day = _day_of(draft)
+    ways = [f"{day.year}{mark}{day.month:{size}}{mark}{day.day:{size}}" for mark in "-/." for size in ("", "02")]
+    return {digest(draft, again, way) for way in ways}
+
+
+def _day_of(draft: DeliveryDraft) -> date:
+    assert draft.happened_at is not None, "a row says its day"
+    return draft.happened_at.astimezone(SHANGHAI).date()

@@ -7,7 +7,7 @@ cannot be taken.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -27,11 +27,12 @@ from traceability.lots.harvesting import DeliveryDraft, record_delivery
 
 @dataclass(frozen=True)
 class _Row:
-    """A row that reads well: what it asks for, and its digest."""
+    """A row that reads well: what it asks for, its digest, and the digests it may have been kept under before."""
 
     number: int
     draft: DeliveryDraft
     digest: str
+    former: Set[str]
 
 
 class FaultySheet(Invalid):
@@ -118,10 +119,11 @@ def _read_rows(session: Session, organization_id: UUID, sheet: Sheet, at: dateti
         if errors:
             faults += [Fault(row.number, day_sheet.column_of(error.field), error.message, error.params) for error in _once(errors)]
             continue
-        alike = day_sheet.digest(row.cells, draft, 0)
-        seen[alike] += 1
+        alike, written = day_sheet.digest(draft, 0), day_sheet.digest(draft, 0, f"as written: {row.cells['day']}")
+        seen.update((alike, written))
+        former = {*day_sheet.former_digests(draft, seen[alike]), day_sheet.digest(draft, seen[written], row.cells["day"])}
         paid_at = at if day_sheet.is_paid(row.cells) else None
-        rows.append(_Row(row.number, replace(draft, paid_at=paid_at), day_sheet.digest(row.cells, draft, seen[alike])))
+        rows.append(_Row(row.number, replace(draft, paid_at=paid_at), day_sheet.digest(draft, seen[alike]), former))
     return rows, faults, register
 
 
@@ -131,16 +133,18 @@ def _once(errors: Sequence[FieldError]) -> list[FieldError]:
 
 
 def _leave_out_known(session: Session, organization_id: UUID, rows: Sequence[_Row]) -> list[_Row]:
-    wanted = [row.digest for row in rows]
+    wanted = {digest for row in rows for digest in (row.digest, *row.former)}
     query = select(ImportedRow.digest).where(ImportedRow.organization_id == organization_id, ImportedRow.digest.in_(wanted))
     known = set(session.scalars(query))
-    return [row for row in rows if row.digest not in known]
+    return [row for row in rows if known.isdisjoint((row.digest, *row.former))]
 
 
 def _record(
     session: Session, actor: Actor, organization_id: UUID, rows: Sequence[_Row], at: datetime, *, all_read: bool
 ) -> list[Fault]:
     """Take every row in. When one is refused, all are taken back and tried one by one, so that every refusal is found."""
+    if not rows:
+        return []
     ids = {row.draft.household_id for row in rows}  # in the order of their keys, as everywhere (docs/locking.md, step 2c)
     session.execute(select(Household.id).where(Household.id.in_(ids)).order_by(Household.id).with_for_update(key_share=True)).all()
     if all_read:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,7 +22,8 @@ from catalog.parties.models import Actor, Organization, Role
 from kernel import clock
 from kernel.errors import Forbidden
 from kernel.files import FileStore
-from kernel.quantity import Unit
+from kernel.money import Money
+from kernel.quantity import Quantity, Unit
 from kernel.spreadsheet import read_sheet
 from shop.config import Config
 from shop.cooperative import day_sheet, erasing, importing, tasks
@@ -30,6 +33,7 @@ from shop.cooperative.views import imports
 from tests.factories.catalog import act_as, form, make_actor, make_household, make_organization, make_product
 from tests.factories.lots import make_capacity
 from tests.factories.spreadsheets import Formula, Merged, make_sheet
+from traceability.lots.harvesting import DeliveryDraft
 from traceability.lots.models import CapacityUse, HouseholdDelivery
 
 HEADINGS = [column.heading for column in COLUMNS]
@@ -56,6 +60,19 @@ class Yard:
             "grade": "一级", "paid": "是", "ear_tags": "",
         }  # fmt: skip
         return list((cells | over).values())
+
+    def draft(self) -> DeliveryDraft:
+        """What ``row`` asks for."""
+        return DeliveryDraft(
+            organization_id=self.cooperative.id,
+            household_id=self.households[0].id,
+            material="静宁苹果",
+            quantity=Quantity(Decimal(100), Unit.KG),
+            agreed_price=Money(35000),
+            product_sku=self.product.sku,
+            grade="一级",
+            happened_at=clock.now(),
+        )
 
     def count(self) -> int:
         return self.session.scalar(select(func.count()).select_from(HouseholdDelivery)) or 0
@@ -91,6 +108,48 @@ def test_a_day_is_taken_in_once(client: FlaskClient, yard: Yard) -> None:
     assert "已收 1 笔货。有 3 行以前导入过" in again
     assert yard.count() == 4, "rows of before are passed over, the new one is taken"
     assert yard.session.scalars(select(CapacityUse.delivered).order_by(CapacityUse.delivered)).all() == [100, 207]
+
+
+WAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y/%-m/%-d", "%Y-%-m-%-d")
+
+
+def test_a_table_saved_anew_writes_the_same_day_otherwise(client: FlaskClient, yard: Yard) -> None:
+    day = clock.today_shanghai(clock.now())
+    for place, way in enumerate(WAYS):
+        rows = [
+            yard.row(day=day.strftime(way), agreed_price=price, quantity=quantity, grade="")
+            for price, quantity in (("12.50", "7.0"), ("12.5", "7"))
+        ]
+        assert f"已收 {0 if place else 2} 笔货" in send(client, make_sheet(rows, HEADINGS), f"{place}.xlsx").text, way
+    assert yard.count() == 2
+
+
+def test_the_missing_zeros_of_a_day_make_no_other_row(yard: Yard) -> None:
+    """In the days of a month that need them; only a pure look, since nothing is taken in so late."""
+    cells = {column.key: "" for column in COLUMNS} | {"unit": "公斤"}
+    found = set()
+    for day in ("2026-03-05", "2026/3/5", "2026.03.05", "2026-3-5", "2026/03/5"):
+        told, _errors = day_sheet.read_form(cells | {"day": day}, clock.now())
+        found.add(day_sheet.digest(replace(yard.draft(), happened_at=clock.parse_iso(told["happened_at"])), 1))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_known_by_the_day_as_it_was_written_stay_known(client: FlaskClient, yard: Yard, way: str) -> None:
+    day = clock.today_shanghai(clock.now())
+    send(client, make_sheet([yard.row()], HEADINGS))
+    yard.session.execute(update(ImportedRow).values(digest=day_sheet.digest(yard.draft(), 1, day.strftime(way))))
+    assert "已收 0 笔货" in send(client, make_sheet([yard.row(grade="一级")], HEADINGS), "又存.xlsx").text
+    assert yard.count() == 1
+
+
+def test_rows_of_one_file_that_wrote_their_day_in_two_ways_stay_known(client: FlaskClient, yard: Yard) -> None:
+    rows = [yard.row(day=TODAY.replace("-", mark)) for mark in "-/"]
+    send(client, make_sheet(rows, HEADINGS))
+    for row, mark in zip(yard.session.scalars(select(ImportedRow)).all(), "-/", strict=True):
+        row.digest = day_sheet.digest(yard.draft(), 1, TODAY.replace("-", mark))
+    assert "已收 0 笔货" in send(client, make_sheet(rows, HEADINGS), "又存.xlsx").text
+    assert yard.count() == 2
 
 
 def test_without_the_look_at_known_rows_the_database_still_refuses(

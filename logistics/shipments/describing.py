@@ -24,16 +24,19 @@ def say_of_parcels(session: Session, actor: Actor, shipment: Shipment, at: datet
     Cases that go whole have left from now on; what goes without the rest of its case is taken out of it first.
     """
     place = session.get_one(Place, shipment.from_place_id)
-    parcels = session.scalars(select(Parcel).where(Parcel.shipment_id == shipment.id).order_by(Parcel.number)).all()
-    for parcel in parcels:
-        items = session.scalars(
-            select(TradeItem).join(ParcelItem, ParcelItem.trade_item_id == TradeItem.id).where(ParcelItem.parcel_id == parcel.id)
-        ).all()
-        if not items:
-            continue
-        inside = send_off(session, actor, items, at)
+    boxes: dict[Parcel, list[TradeItem]] = {}
+    query = (
+        select(Parcel, TradeItem)
+        .join(ParcelItem, ParcelItem.parcel_id == Parcel.id)
+        .join(TradeItem, TradeItem.id == ParcelItem.trade_item_id)
+        .where(Parcel.shipment_id == shipment.id)
+    )
+    for parcel, item in session.execute(query.order_by(Parcel.number)):
+        boxes.setdefault(parcel, []).append(item)
+    inside = send_off(session, actor, list(boxes.values()), at)
+    for (parcel, items), things in zip(boxes.items(), inside, strict=True):
         if parcel.sscc is not None:
-            record_event(session, actor, _draft(place, parcel, inside, len(items), at))
+            record_event(session, actor, _draft(place, parcel, things, len(items), at))
 
 
 def _draft(place: Place, parcel: Parcel, inside: list[str], boxes: int, at: datetime) -> EventDraft:

@@ -25,6 +25,7 @@ from traceability.lots import balancing, returning, reworking
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.queries import count_stopped
 from traceability.lots.states import LotKind
+from traceability.pallets.aggregating import take_out_boxes
 
 
 def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUID, boxes: int, at: datetime) -> StockLot:
@@ -88,8 +89,9 @@ def _shelf_of(session: Session, lot: Lot, place_id: UUID, at: datetime) -> Stock
 
 
 def discard_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> None:
-    """Take spoiled or broken boxes off the shelf and out of the lot. Only free boxes, and recalled ones: promised ones are first taken back
-    from orders.
+    """Take spoiled or broken boxes off the shelf, out of the lot and out of their cases.
+
+    Only free boxes, and recalled ones: promised ones are first taken back from orders.
 
     Raises NotFound, Forbidden, Conflict when fewer boxes are free, and what ``lots.balancing.record_loss`` raises (reason, serials).
     """
@@ -97,6 +99,7 @@ def discard_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: S
     quantity = Quantity(Decimal(len(serials)), Unit.BOX)
     balancing.record_loss(session, keeper, lot_id=row.lot_id, quantity=quantity, reason=reason, at=at, serials=serials)
     session.flush()
+    take_out_boxes(session, keeper, serials, at)
 
 
 def open_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> Lot:
@@ -105,7 +108,9 @@ def open_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequ
     Raises as ``discard_boxes``, and what ``lots.reworking.open_boxes`` raises (recalled, past its date).
     """
     keeper, row = _take_off(session, actor, stock_lot_id, serials, reason, MoveKind.OPENED, at)
-    return reworking.open_boxes(session, keeper, lot_id=row.lot_id, serials=serials, reason=reason, at=at)
+    opened = reworking.open_boxes(session, keeper, lot_id=row.lot_id, serials=serials, reason=reason, at=at)
+    take_out_boxes(session, keeper, serials, at)
+    return opened
 
 
 def take_back_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> Lot:

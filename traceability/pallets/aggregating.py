@@ -5,7 +5,7 @@ Locks in this order: lots, boxes, cases, pallets (each by key), then the counter
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
@@ -101,22 +101,40 @@ def open_container(session: Session, actor: Actor, code: str, at: datetime) -> C
     if container.opened_at is not None:
         return container
     must_stand(container)
-    on = _standing(session, Content.container_id == container.id)
-    for pallet in _lock(session, [line.parent_id for line in on]):
-        _take_out(session, actor, pallet, on, at)
+    _take_off(session, actor, [container.id], at)
     _take_out(session, actor, container, _standing(session, Content.parent_id == container.id), at)
     return container
 
 
-def send_off(session: Session, actor: Actor, items: Sequence[TradeItem], at: datetime) -> list[str]:
-    """These boxes leave in one parcel: identifiers of what stands in it, pallets and cases that go whole before loose boxes.
+def send_off(session: Session, actor: Actor, parcels: Sequence[Sequence[TradeItem]], at: datetime) -> list[list[str]]:
+    """The boxes of these parcels leave: what stands in each, pallets and cases that go whole before loose boxes.
 
-    What leaves without the rest of its case (or pallet) is first taken out of it. The caller holds the boxes.
+    What leaves without the rest of its case (or pallet) is first taken out of it. The caller holds the boxes, and gives all parcels that
+    leave together in one call: the cases of all are locked before the pallets of any.
     """
-    loose = {item.id: epc_of_item(item) for item in items}
-    cases, loose = _leave(session, actor, Content.item_id, loose, at)
-    pallets, single = _leave(session, actor, Content.container_id, cases, at)
-    return sorted([*pallets.values(), *single.values(), *loose.values()])
+    boxes = [{item.id: epc_of_item(item) for item in items} for items in parcels]
+    by_case = _leave(session, actor, Content.item_id, boxes, at)
+    by_pallet = _leave(session, actor, Content.container_id, [cases for cases, _ in by_case], at)
+    return [
+        sorted([*pallets.values(), *single.values(), *loose.values()])
+        for (pallets, single), (_, loose) in zip(by_pallet, by_case, strict=True)
+    ]
+
+
+def take_out_boxes(session: Session, actor: Actor, serials: Sequence[str], at: datetime) -> None:
+    """These boxes became void here: they come out of the cases they are in, and a case with nothing left in it comes off its pallet.
+
+    The caller holds the boxes. What has left stays as it left.
+    """
+    inside = Content.item_id.in_(select(TradeItem.id).where(TradeItem.serial.in_(serials)))
+    cases = _lock(session, [line.parent_id for line in _standing(session, inside)])
+    standing = [case.id for case in cases if case.standing]
+    content = _by_parent(_standing(session, Content.parent_id.in_(standing)))
+    going = _by_parent(_standing(session, Content.parent_id.in_(standing), inside))
+    _take_off(session, actor, [key for key in going if len(going[key]) == len(content[key])], at)
+    for case in cases:
+        if case.id in going:
+            _take_out(session, actor, case, going[case.id], at)
 
 
 def check_box(session: Session, item: TradeItem, at: datetime) -> None:
@@ -219,39 +237,67 @@ def _lock(session: Session, ids: Iterable[UUID]) -> Sequence[Container]:
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def _standing(session: Session, condition: ColumnElement[bool]) -> Sequence[Content]:
-    query = select(Content).where(condition, Content.taken_out_at.is_(None)).order_by(Content.id)
+def _standing(session: Session, *conditions: ColumnElement[bool]) -> Sequence[Content]:
+    query = select(Content).where(*conditions, Content.taken_out_at.is_(None)).order_by(Content.id)
     return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def _by_parent(lines: Iterable[Content]) -> dict[UUID, list[Content]]:
+    found: dict[UUID, list[Content]] = {}
+    for line in lines:
+        found.setdefault(line.parent_id, []).append(line)
+    return found
 
 
 def _leave(
     session: Session,
     actor: Actor,
     column: InstrumentedAttribute[UUID | None],
-    things: Mapping[UUID, str],
+    parcels: Sequence[Mapping[UUID, str]],
     at: datetime,
-) -> tuple[dict[UUID, str], dict[UUID, str]]:
-    """Of things (key, identifier) that leave: the containers that go with all that is in them, and the things that go without one."""
-    inside = _standing(session, column.in_(things))
-    whole, alone = {}, dict(things)
-    for container in _lock(session, [line.parent_id for line in inside]):
-        content = _standing(session, Content.parent_id == container.id)
-        going = [line for line in content if _thing(line) in things]
-        if len(going) < len(content):
-            _take_out(session, actor, container, going, at)
-            continue
-        container.left_at = at
-        whole[container.id] = epc_of_container(container)
-        for line in going:
-            del alone[_thing(line)]
+) -> list[tuple[dict[UUID, str], dict[UUID, str]]]:
+    """For things (key, identifier) that leave in each parcel: the containers that go with all that is in them, and what goes without one.
+
+    What is inside is read once the containers are locked: somebody may have opened one while this waited.
+    """
+    inside = _standing(session, column.in_([key for things in parcels for key in things]))
+    containers = _lock(session, [line.parent_id for line in inside])
+    content = _by_parent(_standing(session, Content.parent_id.in_([container.id for container in containers])))
+    left = []
+    for things in parcels:
+        whole, alone = {}, dict(things)
+        for container in containers:
+            lines = content.get(container.id, [])
+            going = [line for line in lines if _thing(line) in things]
+            if not going:
+                continue
+            content[container.id] = [line for line in lines if _thing(line) not in things]
+            if len(going) < len(lines):
+                _take_out(session, actor, container, going, at)
+                continue
+            container.left_at = at
+            whole[container.id] = epc_of_container(container)
+            for line in going:
+                del alone[_thing(line)]
+        left.append((whole, alone))
     session.flush()
-    return whole, alone
+    return left
 
 
 def _thing(line: Content) -> UUID:
     thing = line.item_id or line.container_id
     assert thing is not None
     return thing
+
+
+def _take_off(session: Session, actor: Actor, case_ids: Collection[UUID], at: datetime) -> None:
+    """Take these locked cases off the pallets they stand on, if nobody did so while this waited for the pallets."""
+    on = Content.container_id.in_(case_ids)
+    pallets = _lock(session, [line.parent_id for line in _standing(session, on)])
+    lines = _by_parent(_standing(session, on, Content.parent_id.in_([pallet.id for pallet in pallets])))
+    for pallet in pallets:
+        if pallet.id in lines:
+            _take_out(session, actor, pallet, lines[pallet.id], at)
 
 
 def _take_out(session: Session, actor: Actor, container: Container, lines: Sequence[Content], at: datetime) -> None:

@@ -25,7 +25,7 @@ _SHOWN: dict[Shown, ColumnElement[bool]] = {
 
 @dataclass(frozen=True)
 class Listed:
-    """A container with how many things are (or were) in it."""
+    """A container with how many things are in it, or were when it was opened."""
 
     container: Container
     things: int
@@ -82,7 +82,9 @@ def list_containers(
     limit: int = 50,
 ) -> list[Listed]:
     """Cases and pallets of these organisations (None: of all), newest first, before the one with key ``after``."""
-    things = select(func.count()).where(Content.parent_id == Container.id).correlate(Container).scalar_subquery()
+    things = (
+        select(func.count()).where(Content.parent_id == Container.id, _inside(Container)).correlate(Container).scalar_subquery()
+    )
     query = select(Container, things).where(_SHOWN[shown]).order_by(Container.id.desc()).limit(limit)
     if organization_ids is not None:
         query = query.where(Container.organization_id.in_(organization_ids))
@@ -92,11 +94,12 @@ def list_containers(
 
 
 def map_materials(session: Session, container_ids: Collection[UUID]) -> dict[UUID, list[str]]:
-    """What is (or was) in each of these cases and pallets, in words, each word once."""
+    """What is in each of these cases and pallets (or was when it was opened), in words, each word once."""
     cases = _cases_of(container_ids)
     query = (
         select(cases.c.container_id, Lot.material)
-        .join(Content, Content.parent_id == cases.c.case_id)
+        .join(Container, Container.id == cases.c.case_id)
+        .join(Content, (Content.parent_id == Container.id) & _inside(Container))
         .join(TradeItem, TradeItem.id == Content.item_id)
         .join(Lot, Lot.id == TradeItem.lot_id)
         .distinct()
@@ -107,11 +110,19 @@ def map_materials(session: Session, container_ids: Collection[UUID]) -> dict[UUI
     return found
 
 
-def _cases_of(container_ids: Collection[UUID], *standing: ColumnElement[bool]) -> Subquery:
+def _inside(parent: type[Container]) -> ColumnElement[bool]:
+    """Content that is in its container now, or, once that was opened, was in it until then: what came out earlier does not count."""
+    return or_(Content.taken_out_at.is_(None), Content.taken_out_at == parent.opened_at)
+
+
+def _cases_of(container_ids: Collection[UUID], *, now: bool = False) -> Subquery:
     """Each of these containers with itself, and with the cases on it where it is a pallet: each looked up by key, whatever it is."""
     itself = select(Container.id.label("container_id"), Container.id.label("case_id")).where(Container.id.in_(container_ids))
-    below = select(Content.parent_id, Content.container_id).where(
-        Content.parent_id.in_(container_ids), Content.container_id.is_not(None), *standing
+    below = (
+        select(Content.parent_id, Content.container_id)
+        .join(Container, Container.id == Content.parent_id)
+        .where(Content.parent_id.in_(container_ids), Content.container_id.is_not(None))
+        .where(Content.taken_out_at.is_(None) if now else _inside(Container))
     )
     return itself.union_all(below).subquery()
 
@@ -136,8 +147,14 @@ def list_boxes_inside(session: Session, case_id: UUID) -> list[BoxInside]:
 
 
 def list_cases_inside(session: Session, pallet_id: UUID) -> Sequence[Container]:
-    """The cases on a pallet now, or, once it was opened, those that stood on it."""
-    query = select(Container).join(Content, Content.container_id == Container.id).where(Content.parent_id == pallet_id)
+    """The cases on a pallet now, or, once it was opened, those that stood on it until then."""
+    pallet = aliased(Container)
+    query = (
+        select(Container)
+        .join(Content, Content.container_id == Container.id)
+        .join(pallet, pallet.id == Content.parent_id)
+        .where(pallet.id == pallet_id, _inside(pallet))
+    )
     return session.scalars(query.order_by(Content.id)).all()
 
 
@@ -148,8 +165,8 @@ def find_pallet_of(session: Session, case_id: UUID) -> Container | None:
 
 
 def list_items_inside(session: Session, container_id: UUID) -> Sequence[TradeItem]:
-    """Every box in a case, or in the cases of a pallet, by key."""
-    cases = _cases_of([container_id], Content.taken_out_at.is_(None))
+    """Every box that is in a case, or in the cases of a pallet, now, by key."""
+    cases = _cases_of([container_id], now=True)
     query = (
         select(TradeItem)
         .join(Content, Content.item_id == TradeItem.id)
@@ -160,18 +177,15 @@ def list_items_inside(session: Session, container_id: UUID) -> Sequence[TradeIte
 
 
 def count_lots_inside(session: Session, container_id: UUID) -> list[LotInside]:
-    """How many boxes of which lots were put into a container (or into the cases of a pallet), by lot code.
-
-    ``stopped`` does not count boxes that were taken out before a case was opened.
-    """
+    """How many boxes of which lots are in a container (or in the cases of a pallet), or were when it was opened, by lot code."""
     cases = _cases_of([container_id])
-    inside = or_(Content.taken_out_at.is_(None), Content.taken_out_at == Container.opened_at)
     query = (
-        select(Lot, func.count(), func.count().filter(TradeItem.stopped.is_not(None), inside))
+        select(Lot, func.count(), func.count().filter(TradeItem.stopped.is_not(None)))
         .join(TradeItem, TradeItem.lot_id == Lot.id)
         .join(Content, Content.item_id == TradeItem.id)
         .join(cases, cases.c.case_id == Content.parent_id)
-        .join(Container, Container.id == Content.parent_id)
+        .join(Container, Container.id == cases.c.case_id)
+        .where(_inside(Container))
         .group_by(Lot.id)
         .order_by(Lot.code)
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog.parties.models import Place
 from kernel.gs1 import make_gln
 from logistics.shipments.models import Parcel
 from logistics.shipments.packing import add_parcel, close_shipment
@@ -14,7 +18,9 @@ from logistics.shipments.scanning import scan
 from tests.factories.logistics import ADDRESS, fill_shipment, make_hub, make_packer, make_serials, make_shipment, make_stock
 from traceability.events.models import TraceEvent
 from traceability.events.vocabulary import EventType
-from traceability.pallets.aggregating import close_case, epc_of_container
+from traceability.pallets import aggregating
+from traceability.pallets.aggregating import close_case, epc_of_container, stack_pallet
+from traceability.pallets.models import Container
 
 
 def test_each_carton_says_what_is_in_it(session: Session, at: datetime) -> None:
@@ -67,3 +73,27 @@ def test_a_whole_case_stands_in_its_carton_as_one(session: Session, at: datetime
     assert carton.body["childEPCs"][0] == epc_of_container(whole)
     assert [epc[-16:] for epc in carton.body["childEPCs"][1:]] == sorted(serials[2:4])
     assert (whole.left_at, part.standing) == (at, True)
+
+
+def test_one_shipment_locks_the_cases_of_all_its_parcels_at_once(
+    session: Session, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock = make_stock(session, place=make_hub(session))
+    shipment, packer = make_shipment(session, stock, 4), make_packer(session, session.get_one(Place, stock.place_id))
+    serials = make_serials(session, stock, 4)
+    cases = [close_case(session, packer, place_id=stock.place_id, serials=serials[n : n + 2], at=at) for n in (0, 2)]
+    pallets = [stack_pallet(session, packer, place_id=stock.place_id, codes=[case.name], at=at) for case in cases]
+    scan(session, packer, shipment.code, cases[1].name, at)
+    add_parcel(session, packer, shipment.code)
+    scan(session, packer, shipment.code, cases[0].name, at)
+    locked: list[list[Container]] = []
+    whole = aggregating._lock
+
+    def lock(session: Session, ids: Iterable[UUID]) -> Sequence[Container]:
+        locked.append(list(whole(session, ids)))
+        return locked[-1]
+
+    monkeypatch.setattr(aggregating, "_lock", lock)
+    close_shipment(session, packer, shipment.code, at)
+    assert locked == [cases, pallets]
+    assert {each.left_at for each in (*cases, *pallets)} == {at}

@@ -12,12 +12,14 @@ from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
 from logistics.stock.dispatching import dispatch
 from logistics.stock.queries import list_arriving, list_moves
-from logistics.stock.receiving import discard_boxes, receive_pack_lot, take_back_boxes
+from logistics.stock.receiving import discard_boxes, open_boxes, receive_pack_lot, take_back_boxes
 from tests.factories.catalog import make_actor, make_organization, make_place
 from tests.factories.logistics import lot_of, make_allocations, make_hub, make_packer, make_serials, make_stock
 from tests.factories.lots import make_lot, make_pack_lot
 from traceability.events.queries import list_events_of_lot
 from traceability.lots.describing import location_of
+from traceability.pallets.aggregating import close_case
+from traceability.pallets.queries import list_items_inside
 
 
 def test_a_lot_may_come_in_parts_and_to_two_places(session: Session, at: datetime) -> None:
@@ -73,6 +75,18 @@ def test_spoiled_boxes_leave_shelf_and_lot(session: Session, at: datetime) -> No
     discard_boxes(session, SYSTEM, stock.id, make_serials(session, stock, 2), "化冻", at)
     session.refresh(stock)
     assert (stock.on_hand, lot_of(session, stock).lost, list_moves(session, stock.id)[-1].reference) == (3, 2, "化冻")
+
+
+def test_boxes_written_off_or_opened_come_out_of_their_case(session: Session, at: datetime) -> None:
+    stock = make_stock(session, boxes=4)
+    first, second, third, _ = make_serials(session, stock, 4)
+    case = close_case(session, SYSTEM, place_id=stock.place_id, serials=[first, second, third], at=at)
+    discard_boxes(session, SYSTEM, stock.id, [first], "破损", at)
+    assert ([each.serial for each in list_items_inside(session, case.id)], case.standing) == ([second, third], True)
+    open_boxes(session, SYSTEM, stock.id, [second], "标签印错", at)
+    assert ([each.serial for each in list_items_inside(session, case.id)], case.standing) == ([third], True)
+    discard_boxes(session, SYSTEM, stock.id, [third], "破损", at)
+    assert (case.standing, case.left_at) == (False, None)
 
 
 def test_promised_boxes_are_not_written_off(session: Session, at: datetime) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, text
@@ -26,15 +27,25 @@ from traceability.events.vocabulary import EventType
 from traceability.ledger.models import LogEntry
 from traceability.lots import balancing, recalling, serialising
 from traceability.lots.states import ItemState
-from traceability.pallets.aggregating import close_case, epc_of_container, open_container, send_off, stack_pallet
+from traceability.pallets import aggregating
+from traceability.pallets.aggregating import (
+    close_case,
+    epc_of_container,
+    open_container,
+    send_off,
+    stack_pallet,
+    take_out_boxes,
+)
 from traceability.pallets.models import Container, Content
 from traceability.pallets.queries import (
     count_lots_inside,
     find_pallet_of,
     list_boxes_inside,
+    list_cases_inside,
     list_containers,
     list_containers_of_lots,
     list_items_inside,
+    map_materials,
 )
 
 GLN = str(make_gln("952", 4713))
@@ -203,7 +214,8 @@ def test_what_leaves_whole_goes_as_it_is_and_the_rest_is_taken_out_first(session
     items = {item.serial: item for item in house.chain.items}
 
     def leave(serials: Sequence[str]) -> list[str]:
-        return send_off(session, house.chain.clerk, [items[serial] for serial in serials], at)
+        (inside,) = send_off(session, house.chain.clerk, [[items[serial] for serial in serials]], at)
+        return inside
 
     assert leave(house.serials[:2]) == [epc_of_container(one)]
     assert leave(house.serials[2:4]) == [epc_of_container(second)]
@@ -219,6 +231,119 @@ def test_what_leaves_whole_goes_as_it_is_and_the_rest_is_taken_out_first(session
         open_container(session, house.chain.clerk, second.name, at)
     gone = list_containers(session, None, "gone")
     assert {each.container for each in gone} == {one, first, second}
+
+
+def _send(session: Session, house: House, *parcels: Sequence[str], at: datetime) -> list[list[str]]:
+    """These serials leave, parcel by parcel."""
+    items = {item.serial: item for item in house.chain.items}
+    return send_off(session, house.chain.clerk, [[items[serial] for serial in serials] for serials in parcels], at)
+
+
+def test_figures_tell_what_is_inside_now(session: Session, house: House, at: datetime) -> None:
+    first, second, third = (house.close(house.serials[n : n + 2]) for n in (0, 2, 4))
+    pallet = house.stack([first, second, third])
+
+    def boxes(container: Container) -> list[int]:
+        return [inside.boxes for inside in count_lots_inside(session, container.id)]
+
+    _send(session, house, house.serials[:2], at=at)
+    assert (list_cases_inside(session, pallet.id), boxes(pallet)) == ([second, third], [4])
+    _send(session, house, house.serials[2:3], at=at)
+    assert (boxes(second), boxes(pallet)) == ([1], [3])
+    assert {each.container: each.things for each in list_containers(session, None, "standing")} == {pallet: 2, second: 1, third: 2}
+    assert [each.things for each in list_containers(session, None, "gone")] == [2]
+    assert boxes(first) == [2]
+    later = at + timedelta(hours=1)
+    open_container(session, house.chain.clerk, third.name, later)
+    assert (list_cases_inside(session, pallet.id), boxes(pallet), boxes(third)) == ([second], [1], [2])
+    open_container(session, house.chain.clerk, pallet.name, later + timedelta(hours=1))
+    open_container(session, house.chain.clerk, second.name, later + timedelta(hours=1))
+    assert (list_cases_inside(session, pallet.id), boxes(pallet), boxes(second)) == ([second], [1], [1])
+    assert {each.container: each.things for each in list_containers(session, None, "opened")} == {pallet: 1, third: 2, second: 1}
+    assert list_items_inside(session, pallet.id) == []
+
+
+def test_words_on_the_list_are_of_what_is_inside(session: Session, at: datetime) -> None:
+    house, other = House(session), make_chain(session, boxes=1)
+    other.pack.material = "别的东西"
+    session.flush()
+    serials = [house.serials[0], other.serials[0]]
+    case = close_case(session, SYSTEM, place_id=house.place.id, serials=serials, at=at)
+    assert len(map_materials(session, [case.id])[case.id]) == 2
+    send_off(session, SYSTEM, [other.items], at)
+    assert map_materials(session, [case.id]) == {case.id: [house.chain.pack.material]}
+
+
+def test_a_case_with_nothing_left_in_it_is_open(session: Session, house: House, at: datetime) -> None:
+    first, second = house.close(house.serials[:2]), house.close(house.serials[2:3])
+    pallet = house.stack([first, second])
+    take_out_boxes(session, house.chain.clerk, house.serials[1:3], at)
+    assert (first.standing, second.standing, pallet.standing) == (True, False, True)
+    assert [event.body["parentID"] for event in house.said()[3:]] == [epc_of_container(each) for each in (pallet, first, second)]
+    assert _send(session, house, house.serials[:1], at=at) == [[epc_of_container(pallet)]]
+    take_out_boxes(session, house.chain.clerk, house.serials[:1], at)
+    assert (first.left_at, first.opened_at) == (at, None)
+
+
+def _instead(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *, nth: int = 1) -> None:
+    """``act`` by somebody else comes between what was read and the ``nth`` lock on containers."""
+    whole, calls = aggregating._lock, iter(range(1, 100))
+
+    def lock(session: Session, ids: Iterable[UUID]) -> Sequence[Container]:
+        wanted = set(ids)
+        if next(calls) == nth:
+            act()
+        return whole(session, wanted)
+
+    monkeypatch.setattr(aggregating, "_lock", lock)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_opened_while_the_parcel_closes(
+    session: Session, house: House, at: datetime, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """The case is opened before its lock (nth = 1), or the pallet before its own (2): the rest leaves as it then is."""
+    case = house.close(house.serials[:2])
+    pallet = house.stack([case])
+    opened = case if nth == 1 else pallet
+    _instead(monkeypatch, lambda: open_container(session, house.chain.clerk, opened.name, at), nth=nth)
+    (inside,) = _send(session, house, house.serials[:2], at=at)
+    assert (opened.opened_at, opened.left_at, pallet.left_at) == (at, None, None)
+    if nth == 1:
+        assert [epc[-len(serial) :] for epc, serial in zip(inside, sorted(house.serials[:2]), strict=True)] == sorted(
+            house.serials[:2]
+        )
+    else:
+        assert (inside, case.left_at) == ([epc_of_container(case)], at)
+
+
+def test_a_case_comes_off_its_pallet_once(session: Session, house: House, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = house.close(house.serials[:2])
+    pallet = house.stack([case])
+    _instead(monkeypatch, lambda: open_container(session, house.chain.clerk, pallet.name, at), nth=2)
+    open_container(session, house.chain.clerk, case.name, at)
+    assert [event.body["parentID"] for event in house.said()[2:]] == [epc_of_container(pallet), epc_of_container(case)]
+
+
+def test_all_cases_are_locked_before_any_pallet(
+    session: Session, house: House, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [house.close(house.serials[n : n + 2]) for n in (0, 2, 4)]
+    pallets = [house.stack([cases[0]]), house.stack(cases[1:])]
+    locked: list[set[str]] = []
+    whole = aggregating._lock
+
+    def lock(session: Session, ids: Iterable[UUID]) -> Sequence[Container]:
+        found = whole(session, ids)
+        locked.append({each.code for each in found})
+        return found
+
+    monkeypatch.setattr(aggregating, "_lock", lock)
+    inside = _send(session, house, house.serials[:2], house.serials[2:5], at=at)
+    assert locked == [{each.code for each in cases}, {each.code for each in pallets}]
+    assert inside[0] == [epc_of_container(pallets[0])]
+    assert inside[1][0] == epc_of_container(cases[1])
+    assert [len(things) for things in inside] == [1, 2]
 
 
 def _race(make: Callable[[House], list[Callable[[Session], object]]]) -> list[str]:

@@ -12,20 +12,22 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import Person
 from kernel.errors import Invalid
+from kernel.idempotency import ClaimedKey
 from kernel.outbox import Event, publish
 from shop.accounts.contact import mask_contact, parse_contact
-from shop.accounts.models import Address, Guest, SignInSession
+from shop.accounts.models import Address, Agreement, Guest, SignInSession
 
 _LANDLINE = re.compile(r"0[0-9]{2,3}-?[0-9]{7,8}")
 
 
 @dataclass(frozen=True)
 class GuestClaimed(Event):
-    """What guest ``guest_id`` bought, asked and wrote is ``person_id``'s from now on."""
+    """What guest ``guest_id`` bought is ``person_id``'s from now on; ``same_browser``: the guest and who confirmed the phone are one."""
 
     guest_id: UUID
     person_id: UUID
     at: datetime
+    same_browser: bool = False
 
 
 def open_guest(session: Session, phone: str, *, at: datetime) -> Person:
@@ -43,17 +45,29 @@ def open_guest(session: Session, phone: str, *, at: datetime) -> Person:
     return person
 
 
-def claim_guests(session: Session, person_id: UUID, phone: str, *, at: datetime) -> None:
-    """Everything bought under this phone without an account becomes the person's, who has just confirmed it.
+def claim_guests(session: Session, person_id: UUID, phone: str, browser: UUID | None = None, *, at: datetime) -> None:
+    """What was bought under this phone without an account becomes the person's, who has just confirmed it.
 
-    Addresses at once, the rest by reactions to ``GuestClaimed``; the guest's browsers are signed out and an empty row stays.
+    A guest never confirmed the phone, so whoever typed it may be a stranger: addresses come along only of ``browser``, the guest that
+    the confirming browser was until now, and none of them as the usual one. The rest follows by reactions to ``GuestClaimed``; the
+    guest's browsers are signed out and an empty row stays.
     """
     guests = session.scalars(select(Guest).where(Guest.phone == phone).order_by(Guest.person_id).with_for_update()).all()
     for guest in guests:
-        session.execute(update(Address).where(Address.person_id == guest.person_id).values(person_id=person_id))
-        session.execute(delete(SignInSession).where(SignInSession.person_id == guest.person_id))
+        same = is_same_browser(guest.person_id, browser)
+        if same:
+            own = update(Address).where(Address.person_id == guest.person_id)
+            session.execute(own.values(person_id=person_id, is_default=False))
+        for table in (SignInSession, Agreement, Address):
+            session.execute(delete(table).where(table.person_id == guest.person_id))
+        session.execute(delete(ClaimedKey).where(ClaimedKey.scope.startswith(f"person:{guest.person_id}|", autoescape=True)))
         shell = session.get_one(Person, guest.person_id)
         shell.name, shell.erased_at = "", at
-        publish(session, GuestClaimed(guest.person_id, person_id, at), at=at)
+        publish(session, GuestClaimed(guest.person_id, person_id, at, same), at=at)
         session.delete(guest)
     session.flush()
+
+
+def is_same_browser(guest_id: UUID, browser: UUID | None) -> bool:
+    """Whether the confirming browser was this guest."""
+    return guest_id == browser

@@ -78,8 +78,11 @@ def use_code(session: Session, secret_key: str, contact: str, typed: str, *, at:
     return True
 
 
-def enter_account(session: Session, contact: str, *, at: datetime) -> Person:
-    """The person whose confirmed contact this is, made now if there is none; they have agreed to terms and privacy policy at ``at``."""
+def enter_account(session: Session, contact: str, browser: UUID | None = None, *, at: datetime) -> Person:
+    """The person whose confirmed contact this is, made now if there is none; they have agreed to terms and privacy policy at ``at``.
+
+    ``browser``: the guest this browser was until now.
+    """
     phone, email = (contact, None) if is_phone(contact) else (None, contact)
     person = find_person(session, phone=phone, email=email)
     if person is None:
@@ -88,7 +91,7 @@ def enter_account(session: Session, contact: str, *, at: datetime) -> Person:
         session.flush()
     agree(session, person.id, at=at)
     if phone is not None:
-        claim_guests(session, person.id, phone, at=at)
+        claim_guests(session, person.id, phone, browser, at=at)
     return person
 
 

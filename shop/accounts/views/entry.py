@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from catalog.parties.access import current_actor
 from kernel import clock
 from kernel.db import work
 from kernel.errors import Invalid, Problem
@@ -126,11 +127,11 @@ def confirm_code() -> ResponseReturnValue:
     if request.form.get("agree") != "1":
         return _code_page({"agree": _("请先看过用户协议和隐私政策，同意后勾选。")}), Invalid.status
     with work() as open_session:
-        at, secret = clock.now(), current_app.config["SHANHAI"].secret_key
+        actor, at, secret = current_actor(), clock.now(), current_app.config["SHANHAI"].secret_key
         right = confirming.use_code(open_session, secret, contact, request.form.get("code", "")[:20], at=at)
         if right:
             claimed = has_guests(open_session, contact)
-            person = confirming.enter_account(open_session, contact, at=at)
+            person = confirming.enter_account(open_session, contact, actor.person_id if actor.guest else None, at=at)
             token = signing.open_session(open_session, person.id, at=at)
     if not right:
         return _code_page({"code": _("验证码不对或过期了。请核对后再试，或重新获取。")}), Invalid.status

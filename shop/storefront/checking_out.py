@@ -22,7 +22,7 @@ from shop.basket.queries import Owner
 from shop.orders.models import Order
 from shop.orders.placing import OrderDraft, find_placed, place_order
 from shop.orders.pricing import price_lines
-from shop.storefront.rationing import ration_guests
+from shop.storefront.rationing import ration
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def check_out(session: Session, actor: Actor, checkout: Checkout, *, at: datetim
     order = place_order(session, actor, draft, at=at)
     for discount in discounts:
         use_coupon(session, actor.person_id, order.code, discount, at=at)
-    ration_guests(session, actor, order, at=at)
+    ration(session, actor, order, at=at)
     take_out(session, Owner(person_id=actor.person_id), list(checkout.lines))
     return order
 

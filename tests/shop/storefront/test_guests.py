@@ -100,7 +100,7 @@ def test_one_address_makes_few_guests(app: Flask, session: Session, monkeypatch:
 
 
 def test_guests_cannot_take_the_shelf(app: Flask, session: Session, sign_in: Any) -> None:
-    """Ten boxes: guests who do not pay get five, whatever phones they give; who signed in gets the rest."""
+    """Ten boxes: guests who do not pay get five, whatever phones they give; the rest is for those who signed in."""
     sku = make_goods(session, boxes=10).sku
     assert buy(app.test_client(), sku, 3, phone="13900000001").status_code == 302
     refused = buy(app.test_client(), sku, 3, phone="13900000002")
@@ -109,7 +109,7 @@ def test_guests_cannot_take_the_shelf(app: Flask, session: Session, sign_in: Any
     assert buy(app.test_client(), sku, 2, phone="13900000003").status_code == 302
     assert buy(app.test_client(), sku, 1, phone="13900000004").status_code == 409
     member = sign_in(app.test_client(), make_person(session))
-    answer = become_guest(member, sku, 5)
+    answer = become_guest(member, sku, 3)
     placed = member.post("/checkout", data=read_form(member.get(answer.location).text) | {"no_return": "1"})
     assert placed.status_code == 302
     assert session.scalar(select(func.count()).select_from(Order)) == 3
@@ -120,6 +120,43 @@ def test_without_that_guard_they_could(app: Flask, session: Session, monkeypatch
     monkeypatch.setattr(rationing, "is_fair", lambda *_: True)
     sku = make_goods(session, boxes=10).sku
     assert [buy(app.test_client(), sku, 5, phone=f"1390000000{n}").status_code for n in range(2)] == [302, 302]
+
+
+def order_more(member: FlaskClient, sku: str, quantity: int) -> Any:
+    answer = become_guest(member, sku, quantity)
+    return member.post("/checkout", data=read_form(member.get(answer.location).text) | {"no_return": "1"})
+
+
+def test_one_account_cannot_take_the_shelf_either(
+    app: Flask, session: Session, sign_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of what nobody else has, over all its unpaid orders; what was paid for no longer counts; the last box is sold."""
+    sku = make_goods(session, boxes=4).sku
+    member = sign_in(app.test_client(), make_person(session))
+    refused = order_more(member, sku, 3)
+    assert refused.status_code == 409
+    assert "最多有 2 盒" in refused.text
+    member.post(f"/basket/lines/{sku}", data=form(quantity=0))
+    assert order_more(member, sku, 2).status_code == 302
+    assert order_more(member, sku, 1).status_code == 409
+    pay(session, newest(session))
+    member.post(f"/basket/lines/{sku}", data=form(quantity=0))
+    assert order_more(member, sku, 1).status_code == 302
+    pay(session, newest(session))
+    assert order_more(member, sku, 1).status_code == 302, "one of one"
+    monkeypatch.setattr(rationing, "is_fair", lambda *_: True)
+    assert order_more(sign_in(app.test_client(), make_person(session)), make_goods(session, boxes=9).sku, 9).status_code == 302, (
+        "the guard switched off"
+    )
+
+
+def test_one_account_has_few_unpaid_orders(app: Flask, session: Session, sign_in: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rationing, "MOST_UNPAID_OF_ACCOUNT", 2)
+    sku = make_goods(session, boxes=20).sku
+    member = sign_in(app.test_client(), make_person(session))
+    assert [order_more(member, sku, 1).status_code for _ in range(3)] == [302, 302, 409]
+    monkeypatch.setattr(rationing, "MOST_UNPAID_OF_ACCOUNT", 100)
+    assert order_more(member, sku, 1).status_code == 302, "the guard switched off"
 
 
 def test_one_phone_has_few_unpaid_orders(app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

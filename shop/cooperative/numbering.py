@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor
@@ -46,9 +46,19 @@ def hand_out_numbers(session: Session, device_id: UUID, *, spent: Sequence[str] 
 
 def _spend(session: Session, device: Device, slip_codes: Sequence[str], at: datetime) -> None:
     """Perhaps of another phone of this clerk: a saved queue may have been read here."""
-    own = select(Device.id).where(Device.organization_id == device.organization_id, Device.person_id == device.person_id)
-    unused = update(SlipNumber).where(SlipNumber.device_id.in_(own), SlipNumber.used_at.is_(None))
+    unused = update(SlipNumber).where(SlipNumber.device_id.in_(_own_phones(device)), SlipNumber.used_at.is_(None))
     session.execute(unused.where(SlipNumber.slip_code.in_(slip_codes)).values(used_at=at, entry_key=GIVEN_UP))
+
+
+def _own_phones(device: Device) -> Select[tuple[UUID]]:
+    return select(Device.id).where(Device.organization_id == device.organization_id, Device.person_id == device.person_id)
+
+
+def list_taken(session: Session, device: Device, slip_codes: Sequence[str]) -> list[tuple[str, datetime]]:
+    """Which of these numbers of this clerk an entry used in truth, and when: the phone that gave it up did not hear of it."""
+    used = select(SlipNumber.slip_code, SlipNumber.used_at).where(SlipNumber.device_id.in_(_own_phones(device)))
+    rows = session.execute(used.where(SlipNumber.slip_code.in_(slip_codes), SlipNumber.entry_key != GIVEN_UP))
+    return [(code, used_at) for code, used_at in rows if used_at]
 
 
 def use_number(session: Session, actor: Actor, ticket: Ticket, *, at: datetime) -> tuple[SlipNumber, bool]:

@@ -25,6 +25,7 @@ async function refresh() {
   const { body } = await queue.ask(now.pass.token, lang, "numbers", { spent: spent.join(" ") }, queue.newKey());
   if (!body.numbers) return;
   await queue.layUp(body.numbers);
+  await queue.noteTaken(now.key, body.taken);
   await queue.tidy(spent);
   now.data = fresh;
   await put("kept", await seal(now.key, now.data), "data");

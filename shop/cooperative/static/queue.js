@@ -74,19 +74,24 @@ export const layUp = (handed) => change(["numbers", "entries"], async (numbers, 
   for (const [slip, lot] of handed) if (!held.has(slip)) numbers.put({ slip, lot });
 });
 
-/** Note what became of an entry, unless another tab has heard something final meanwhile. */
-async function settle(key, entry) {
+/** Note what became of an entry that stands in one of these states; not when another tab has heard something final meanwhile. True when noted. */
+async function settle(key, entry, from = [WAITING, REFUSED]) {
   const row = await close(key, entry);
-  await change(["entries"], async (entries, asked) => {
+  return change(["entries"], async (entries, asked) => {
     const now = await asked(entries.get(row.id));
-    if (now.state === WAITING || now.state === REFUSED) entries.put(row);
+    const open = Boolean(now) && from.includes(now.state);
+    if (open) entries.put(row);
+    return open;
   });
 }
+
+/** What was taken in is done, also when it was given up meanwhile: otherwise it would be typed again. */
+const takenIn = (key, entry) => settle(key, { ...entry, state: DONE, reason: "" }, [WAITING, REFUSED, VOID]);
 
 async function send(token, lang, entry) {
   const fields = { ...entry.fields, slip: entry.slip, happened_at: entry.at };
   const { status, body } = await ask(token, lang, entry.act, fields, entry.id);
-  if (status === 200 && body.slip === entry.slip) return { state: DONE, doneAt: body.recorded, near: body.near || "", reason: "" };
+  if (status === 200 && body.slip === entry.slip) return { state: DONE, doneAt: body.recorded, near: body.near || "" };
   if (status >= 400 && status < 500 && status !== 429) {
     const told = (body.errors || []).map((error) => error.detail).join(" ");
     return { state: REFUSED, status, kind: body.type || "", reason: told || body.detail || String(status) };
@@ -96,7 +101,9 @@ async function send(token, lang, entry) {
 
 /**
  * Send what waits, oldest first, and what was refused because something else was going on. True when all of it was answered.
- * What works on a lot whose own entry was not answered yet is not sent: the server could only refuse it.
+ * What works on a lot whose own entry was not answered yet is not sent: the server could only refuse it. Nor is what works on a lot that
+ * an earlier entry still has to do with (no answer, or refused for now): a mixing takes all that is left, so it may not overtake a loss.
+ * A refused entry waits while it is sent, so that nobody can give up what the server may be taking in.
  * Tabs take turns where the browser lets them; where not, the server's once-only keys hold.
  */
 export async function sync(key, token, lang, shown = () => {}) {
@@ -104,13 +111,19 @@ export async function sync(key, token, lang, shown = () => {}) {
     if (lock === null) return true; // another tab is at it
     const waiting = (await list(key)).filter((entry) => entry.state === WAITING || (entry.state === REFUSED && entry.status === 409));
     const open = new Set(waiting.filter(({ act, state }) => act !== LOSS && state === WAITING).map((entry) => entry.lot));
+    const held = new Set();
     let whole = true;
     for (const entry of waiting.reverse()) {
-      if (named(entry).some((lot) => open.has(lot))) continue;
-      const result = await send(token, lang, entry);
-      if (result) await settle(key, { ...entry, ...result }); else whole = false;
+      const lots = named(entry);
+      const free = !lots.some((lot) => open.has(lot) || held.has(lot));
+      const sent = free && (entry.state === WAITING || (await settle(key, { ...entry, state: WAITING }, [REFUSED])));
+      const result = sent && (await send(token, lang, entry));
+      if (!result || result.status === 409) for (const lot of lots) held.add(lot);
+      if (!result) whole = false;
+      else if (result.state === DONE) await takenIn(key, { ...entry, ...result });
+      else await settle(key, { ...entry, ...result });
       if (result) open.delete(entry.lot);
-      await shown();
+      if (sent) await shown();
     }
     return whole;
   };
@@ -119,7 +132,7 @@ export async function sync(key, token, lang, shown = () => {}) {
 
 async function alter(key, id, changes) {
   const row = await find("entries", id);
-  if (row.state === REFUSED) await settle(key, { ...row, ...(await unseal(key, row.box)), ...changes });
+  if (row.state === REFUSED) await settle(key, { ...row, ...(await unseal(key, row.box)), ...changes }, [REFUSED]);
 }
 
 /** Try a refused entry again, or give it up for good: its number is never given to another. */
@@ -129,6 +142,14 @@ export const noteAsked = (key, id, question) => alter(key, id, { question });
 
 /** The numbers of what was given up: the server is told, so that it hands none of them out again. */
 export const givenUp = async () => (await all("entries")).filter((row) => row.state === VOID).map((row) => row.slip);
+
+/** Of what was given up the server had taken some in ([slip, when] each): those are done. */
+export async function noteTaken(key, taken) {
+  const when = new Map(taken);
+  for (const entry of await list(key)) {
+    if (entry.state === VOID && when.has(entry.slip)) await takenIn(key, { ...entry, doneAt: when.get(entry.slip) });
+  }
+}
 
 /** Forget what is more than a week old and was taken in, or given up under a number the server knows as `spent`. */
 export async function tidy(spent, now = Date.now()) {

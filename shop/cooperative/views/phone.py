@@ -88,10 +88,13 @@ def mark_card(token: str | None) -> str:
 @from_phone
 @once
 def numbers(session: Session) -> ResponseReturnValue:
-    """The numbers the phone may still use, filled up to a block; it says which of its entries were given up."""
+    """The numbers the phone may still use, filled up to a block; it says which of its entries were given up, and is told which of
+    those had been taken in before.
+    """
     spent = request.form.get("spent", "").split()[:1000]
     handed = numbering.hand_out_numbers(session, _device().id, spent=spent, at=clock.now())
-    return jsonify(numbers=[[number.slip_code, number.lot_code] for number in handed])
+    taken = [[slip, clock.format_iso(used_at)] for slip, used_at in numbering.list_taken(session, _device(), spent)]
+    return jsonify(numbers=[[number.slip_code, number.lot_code] for number in handed], taken=taken)
 
 
 @bp.post("/deliveries")

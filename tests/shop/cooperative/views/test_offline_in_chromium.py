@@ -41,7 +41,8 @@ class Line:
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self.app, self.asked, self.sent = app, list[str](), dict[str, int]()
-        self.lose, self.portal, self.tried = False, "", 0
+        self.lose, self.portal, self.tried = "", "", 0
+        self.unwell = {"/nothing": "503 Service Unavailable"}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         answer = self._answer(environ["PATH_INFO"], environ, start_response)
@@ -53,7 +54,11 @@ class Line:
         if self.portal and environ.get("HTTP_AUTHORIZATION"):
             start_response(self.portal, [("Content-Type", "text/html")])
             return [b"<title>Sign in to this hotel's network</title>"]
-        if self.lose and path.endswith("/deliveries"):
+        for end, status in self.unwell.items():
+            if path.endswith(end):
+                start_response(status, [("Content-Type", "application/problem+json")])
+                return [f'{{"status": {status[:3]}, "detail": "{status}"}}'.encode()]
+        if self.lose and path.endswith(self.lose):
             self._ask(environ, lambda *_: None)  # the server has done it and nobody hears of it
             start_response("502 Bad Gateway", [])
             return []
@@ -151,7 +156,7 @@ def deliver(page: Page, household: str, quantity: str, unit: str = "jin") -> Non
     expect(page.locator("#entries > li")).to_have_count(before + 1)
 
 
-def sync(page: Page, line: Line, *, portal: str = "", lose: bool = False) -> None:
+def sync(page: Page, line: Line, *, portal: str = "", lose: str = "") -> None:
     """Send the three that wait, over such a line, until all three were tried and the page says that they are still to be sent."""
     line.portal, line.lose = portal, lose
     before = line.tried
@@ -228,10 +233,10 @@ def test_a_day_without_a_network_is_sent_once(page: Page, context: BrowserContex
         expect(page.locator("#numbers")).to_contain_text("197")
         expect(page.locator("#ended")).to_be_hidden()
         assert (states(page), stored()) == (["waiting"] * 3, []), "what does not come from us settles nothing"
-    sync(page, line, lose=True)
+    sync(page, line, lose="/deliveries")
     assert [quantity for _, quantity in stored()] == ["200", "40"], "the server has them, the phone does not know"
     assert states(page) == ["waiting"] * 3
-    line.lose = False
+    line.lose = ""
     second = context.new_page()
     second.goto("/cooperative/offline/")
     for each in (page, second):  # two tabs at once, and without the browser's locks between them
@@ -308,10 +313,10 @@ def test_mixing_and_loss_go_in_after_what_they_work_on(page: Page, context: Brow
 
     line.portal = "200 OK"
     context.set_offline(False)
-    sync(page, line, lose=True)
+    sync(page, line, lose="/deliveries")
     assert sorted(quantity for _, quantity in stored()) == ["200", "40"]
     assert not any(path.endswith(("/mixings", "/losses")) for path in line.asked), "what they work on was not answered yet"
-    line.lose = False
+    line.lose = ""
     page.get_by_role("button", name="现在同步").click()
     expect(page.locator("#entries .badge.ok")).to_have_count(4)
     expect(page.locator("[data-entry=refused]")).to_have_count(2)
@@ -332,6 +337,64 @@ def test_mixing_and_loss_go_in_after_what_they_work_on(page: Page, context: Brow
     ]  # fmt: skip
     assert sorted(filter(None, events)) == ["assembling"] * 2 + ["commissioning"] * 3 + ["destroying"], "each once"
     expect(page.locator("#lots .tick")).to_have_count(1)
+
+
+GIVE_UP = """async (all) => { const store = await import("/cooperative/offline/files/store.js");
+const give = async () => { const rows = await store.all("entries");
+  await store.change(["entries"], (entries) => { for (const row of rows) entries.put({ ...row, state: "void" }); }); };
+if (all) return give();
+const real = window.fetch;
+window.fetch = async (...asked) => { const answer = await real(...asked); if (asked[0].includes("/losses")) await give(); return answer; }; }"""
+
+
+def test_nothing_overtakes_a_loss_and_nothing_that_was_taken_in_is_given_up(
+    page: Page, context: BrowserContext, line: Line
+) -> None:
+    context.set_offline(True)
+    deliver(page, "7", "200")
+    deliver(page, "9", "40", "kg")
+    page.get_by_text("损耗和抽样", exact=True).click()
+    loss = page.locator("#loss")
+    loss.get_by_label("哪个批次").select_option(page.locator("#f-lot option", has_text="100 千克").get_attribute("value"))
+    loss.get_by_label("数量").fill("5")
+    loss.get_by_label("计量单位").select_option("jin")
+    loss.get_by_label("原因").fill("压坏了")
+    loss.get_by_role("button", name="登记").click()
+    assert mix(page, "7 王**", "9 赵**") == "2 个批次，一共 137.5 千克 · 275 斤"
+
+    def meet() -> list[str]:
+        before = sum(path.endswith("/numbers") for path in line.asked)
+        page.get_by_role("button", name="现在同步").click()
+        for _ in range(300):
+            if sum(path.endswith("/numbers") for path in line.asked) > before:
+                break
+            page.wait_for_timeout(100)
+        expect(page.locator("body")).not_to_have_attribute("data-syncing", "")
+        return states(page)
+
+    line.unwell = {"/losses": "503 Service Unavailable"}
+    context.set_offline(False)
+    expect(page.locator("#entries .badge.ok")).to_have_count(2)
+    assert meet() == ["waiting", "waiting", "done", "done"]
+    line.unwell = {"/losses": "409 Conflict"}
+    assert meet() == ["waiting", "refused", "done", "done"]
+    assert not any(path.endswith("/mixings") for path in line.asked), "it would take what is lost with it"
+    expect(page.locator("#sending")).to_have_text("有几笔还没送到，稍后会再试。")
+
+    line.unwell, line.lose = {}, "/losses"
+    assert meet() == ["waiting", "waiting", "done", "done"], "the server has it: it cannot be given up"
+    expect(page.get_by_role("button", name="作废")).to_have_count(0)
+    assert not any(path.endswith("/mixings") for path in line.asked)
+    line.lose = ""
+    page.evaluate(GIVE_UP, False)
+    assert meet() == ["done"] * 4, "what was given up meanwhile, and the answer then says that it was taken in"
+    page.evaluate(GIVE_UP, True)
+    page.reload()
+    unlock(page)
+    expect(page.locator("#entries .badge.ok")).to_have_count(4)
+    with reading() as session:
+        lots = session.scalars(select(Lot).order_by(Lot.made)).all()
+        assert [(lot.made, lot.lost) for lot in lots] == [(40, 0), (100, Decimal("2.5")), (Decimal("137.5"), 0)]
 
 
 CAMERA = """window.BarcodeDetector = class { async detect() { return [{ rawValue: "%s" }]; } };

@@ -14,7 +14,7 @@ import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Select, event, func, select, update
+from sqlalchemy import Select, event, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,7 @@ from kernel import clock
 from kernel.db import reading, work
 from kernel.errors import Forbidden, Invalid, NotFound
 from kernel.idempotency import ClaimedKey
-from kernel.ids import new_code
+from kernel.ids import new_code, uuid7
 from kernel.money import Money
 from kernel.quantity import Quantity, Unit
 from shop.cooperative import enrolling, numbering, queries, syncing
@@ -482,11 +482,21 @@ def test_the_phone_knows_the_lots_at_hand_and_whose_they_are(handset: Phone, ses
     assert handset.ask("data.json?after=1").get_json()["lots"] == [], "told once, not with every page of households"
 
 
+def test_the_phone_knows_a_busy_days_lots(handset: Phone, session: Session) -> None:
+    (first,) = bring(handset, 1)
+    row = session.execute(select(Lot.__table__).where(Lot.code == first)).mappings().one()
+    session.execute(insert(Lot), [{**row, "id": uuid7(), "code": new_code("LOT")} for _ in range(210)])
+    assert len(handset.ask("data.json").get_json()["lots"]) == 200
+
+
 def test_numbers_of_what_was_given_up_are_not_handed_out_again(handset: Phone, session: Session) -> None:
     other = make_actor(session, Role.clerk, handset.cooperative)
     theirs = numbering.hand_out_numbers(session, handset.enrol("of another", actor=other).id, at=AT)[0].slip_code
     bring(handset, 1)
-    again = handset.post("numbers", spent=f"{handset.numbers[0]} {handset.numbers[1]} {theirs}").get_json()["numbers"]
+    told = handset.post("numbers", spent=f"{handset.numbers[0]} {handset.numbers[1]} {theirs}").get_json()
+    again = told["numbers"]
+    assert told["taken"] == [[handset.numbers[0], clock.format_iso(AT)]], "the phone gave up what it did not hear of"
+    assert handset.post("numbers", spent=handset.numbers[1]).get_json()["taken"] == []
     assert len(again) == numbering.BLOCK
     assert not {handset.numbers[0], handset.numbers[1]} & {slip for slip, _lot in again}
     assert session.get_one(SlipNumber, handset.numbers[0]).entry_key != numbering.GIVEN_UP, "what was taken in stays so"

@@ -16,11 +16,14 @@ WITH RECURSIVE way(sku, lot_id) AS (
     SELECT product_sku, id FROM lots_lot WHERE product_sku IS NOT NULL
     UNION SELECT way.sku, edge.from_lot_id FROM way JOIN lots_lot_edge edge ON edge.to_lot_id = way.lot_id
 ), brought AS (
-    SELECT way.sku, jsonb_agg(DISTINCT lot.material) AS materials
-    FROM way JOIN lots_lot lot ON lot.id = way.lot_id WHERE lot.kind = 'delivery' GROUP BY way.sku
+    SELECT way.sku, lot.material, sum(lot.made) AS amount
+    FROM way JOIN lots_lot lot ON lot.id = way.lot_id WHERE lot.kind = 'delivery' GROUP BY way.sku, lot.material
+), ordered AS (
+    SELECT brought.sku, jsonb_agg(material ORDER BY amount DESC, NOT materials ? material, material) AS materials
+    FROM brought JOIN products_product ON products_product.sku = brought.sku GROUP BY brought.sku
 )
-UPDATE products_product SET materials = brought.materials FROM brought WHERE brought.sku = products_product.sku
-"""
+UPDATE products_product SET materials = ordered.materials FROM ordered WHERE ordered.sku = products_product.sku
+"""  # new deliveries are booked as the first: what was brought most, of equal ones what the product is called
 
 
 def upgrade() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
 
 from kernel.db import EXTRA_DDL, Base
 from shop.rooms import MODEL_MODULES, import_models
@@ -113,6 +116,39 @@ def test_migrations_make_what_the_models_say_and_go_back_down(empty_database: st
     Base.metadata.create_all(engine)
     engine.dispose()
     assert migrated == catalogue(empty_database)
+
+
+def load(name: str) -> ModuleType:
+    """A migration, for its statements."""
+    (path,) = (ROOT / "migrations" / "versions").glob(f"{name}_*.py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(module := importlib.util.module_from_spec(spec))
+    return module
+
+
+def test_a_product_is_made_first_of_what_was_brought_most(session: Session) -> None:
+    for statement in (
+        "CREATE TEMP TABLE products_product (sku text, materials jsonb)",
+        "CREATE TEMP TABLE lots_lot (id int, product_sku text, kind text, material text, made numeric)",
+        "CREATE TEMP TABLE lots_lot_edge (from_lot_id int, to_lot_id int)",
+        """INSERT INTO products_product VALUES ('A', '["apples"]'), ('B', '["beans"]'), ('C', '["corn"]')""",
+        """INSERT INTO lots_lot VALUES (1, NULL, 'delivery', 'a rest', 3), (2, NULL, 'delivery', 'pears', 4), (3, 'A', 'delivery', 'pears', 5),
+           (4, 'A', 'pack', 'boxes', 12), (5, 'B', 'delivery', 'ashes', 7), (6, 'B', 'delivery', 'beans', 7)""",
+        "INSERT INTO lots_lot_edge VALUES (1, 4), (2, 4), (3, 4)",
+    ):
+        session.execute(text(statement))
+    session.execute(text(load("0047").BROUGHT))
+    found = session.execute(text("SELECT sku, materials FROM products_product ORDER BY sku")).all()
+    assert [tuple(row) for row in found] == [("A", ["pears", "a rest"]), ("B", ["beans", "ashes"]), ("C", ["corn"])]
+
+
+def test_what_clerks_typed_into_faulty_tables_of_before_goes(session: Session) -> None:
+    session.execute(text("CREATE TEMP TABLE cooperative_day_sheet (id int, faults jsonb)"))
+    session.execute(text("""INSERT INTO cooperative_day_sheet VALUES (1, '[]'), (2, '[{"row": 2}]')"""))
+    session.execute(text(load("0051").FORGET))
+    assert session.scalars(text("SELECT id FROM cooperative_day_sheet")).all() == [1]
 
 
 def test_extra_ddl_can_be_undone() -> None:

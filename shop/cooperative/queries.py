@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from hashlib import sha256
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
 from catalog.parties.models import Actor, Household, Membership, Organization, Person, Role, has_place_in
@@ -148,22 +147,26 @@ def list_deliveries(
     return [DeliveryRow(*row) for row in session.execute(query)]
 
 
-def list_open_lots(session: Session, organization_id: UUID, kinds: Collection[LotKind], *, limit: int = 60) -> Sequence[Lot]:
-    """Lots of these kinds with something left in them, newest first."""
-    left = Lot.made - Lot.used - Lot.lost - Lot.dispatched
-    return session.scalars(
-        select(Lot)
-        .where(Lot.organization_id == organization_id, Lot.kind.in_(kinds), left > Decimal(0))
-        .order_by(Lot.id.desc())
-        .limit(limit)
-    ).all()
+def list_open_lots(
+    session: Session, organization_id: UUID, kinds: Collection[LotKind], *, after: UUID | None = None, limit: int = 60
+) -> list[Lot]:
+    """Lots of these kinds with something left in them, newest first, before the lot with key ``after``.
+
+    A seek for each kind in the index of open lots: how many were used up before does not matter.
+    """
+    left = Lot.made - Lot.used - Lot.lost - Lot.dispatched > literal_column("0")  # as the index says it
+    query = select(Lot).where(Lot.organization_id == organization_id, left).order_by(Lot.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(Lot.id < after)
+    found = [lot for kind in kinds for lot in session.scalars(query.where(Lot.kind == kind))]
+    return sorted(found, key=lambda lot: lot.id, reverse=True)[:limit]
 
 
 def list_lots_for_phone(
     session: Session, organization_id: UUID, kinds: Collection[LotKind]
 ) -> list[tuple[str, str, str, str, int]]:
-    """Open lots as a phone keeps them: number, material, what is left, its unit, and whose it is by member number (0: several)."""
-    lots = list_open_lots(session, organization_id, kinds)
+    """The newest open lots as a phone keeps them: number, material, what is left, its unit, whose by member number (0: several)."""
+    lots = list_open_lots(session, organization_id, kinds, limit=200)
     delivered = select(HouseholdDelivery.lot_id, Household.member_no).join(
         Household, Household.id == HouseholdDelivery.household_id
     )

@@ -39,6 +39,7 @@ class Lot(Base):
         CheckConstraint("made - used - lost - dispatched >= 0", name="balance"),
         Index("ix_lots_lot_organization", "organization_id", "id"),
         Index("ix_lots_lot_delivered", "organization_id", "produced_on", "id", postgresql_where="kind = 'delivery'"),
+        Index("ix_lots_lot_open", "organization_id", "kind", "id", postgresql_where="made - used - lost - dispatched > 0"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -40,6 +40,9 @@ from traceability.scan.queries import find_public_url
 bp = Blueprint("cooperative_lots", __name__, url_prefix="/cooperative/lots", template_folder="../templates")
 PAPER_KINDS = (DocumentKind.ANIMAL_QUARANTINE, DocumentKind.MEAT_INSPECTION)
 PAPER_TEXTS = {DocumentKind.ANIMAL_QUARANTINE: "动物检疫合格证明", DocumentKind.MEAT_INSPECTION: "肉品品质检验合格证"}
+MIXED = 200  # at most in one act; so many stand on one page
+LISTS = {"raw": RAW, "packs": (LotKind.PACK,), "by_products": (LotKind.BY_PRODUCT,)}
+PAGES = {"raw": MIXED, "packs": 60, "by_products": 60}
 BASIS_TEXTS = {
     issuing.PromiseBasis.QUALITY_CONTROL: "质量安全控制符合要求",
     issuing.PromiseBasis.OWN_TEST: "自行检测合格",
@@ -61,13 +64,19 @@ def _lots_page(errors: Mapping[str, str]) -> str:
     with reading() as session:
         return render_template(
             "cooperative/lots.html",
-            raw=queries.list_open_lots(session, own_cooperative(), RAW),
-            packs=queries.list_open_lots(session, own_cooperative(), (LotKind.PACK,)),
-            by_products=queries.list_open_lots(session, own_cooperative(), (LotKind.BY_PRODUCT,)),
+            **{name: _list_lots(session, name, kinds) for name, kinds in LISTS.items()},
             form=request.form,
             errors=errors,
             plain=plain,
         )
+
+
+def _list_lots(session: Session, name: str, kinds: Collection[LotKind]) -> tuple[list[Lot], str | None, str | None]:
+    """A page of open lots, the address of the next page, and of the first one when this is another."""
+    after, size = forms.read_uuid(text) if (text := request.args.get(name)) else None, PAGES[name]
+    rows = queries.list_open_lots(session, own_cooperative(), kinds, after=after, limit=size + 1)
+    following = url_for(".lots", **{name: rows[size - 1].id}) if len(rows) > size else None
+    return rows[:size], following, url_for(".lots") if after else None
 
 
 @bp.post("/mixed")
@@ -84,7 +93,7 @@ def _take_and_mix() -> ResponseReturnValue:
 
 @once
 def _mix(session: Session, taken: Taken) -> ResponseReturnValue:
-    chosen = [get_lot(session, code) for code in request.form.getlist("lot")[:200]]
+    chosen = [get_lot(session, code) for code in request.form.getlist("lot")[:MIXED]]
     if not chosen:
         raise Invalid("请先勾选要合并的批次。", field="lot")
     lot = mix_lots(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.orm import Session
 
 from catalog.documents.models import Document, DocumentKind
@@ -18,16 +18,17 @@ from catalog.parties.erasing import SubjectErased, SubjectKind, erase_person
 from catalog.parties.models import ANONYMOUS, ERASURE, SYSTEM, Actor, Household, Organization, OrganizationKind, Role
 from catalog.parties.registering import register_person
 from catalog.products.models import Product
+from kernel import clock
 from kernel.errors import Conflict, Forbidden, Invalid
 from kernel.quantity import Unit
 from shop.cooperative import asking, enrolling
 from shop.cooperative.erasing import forget_devices, forget_questions
 from shop.cooperative.models import CountyQuestion
-from shop.cooperative.views import desk
+from shop.cooperative.views import desk, lots
 from tests.factories.catalog import act_as, form, make_actor, make_household, make_organization, make_product
 from tests.factories.lots import make_capacity
 from tests.shop.backoffice.known import found_in
-from traceability.lots import serialising
+from traceability.lots import balancing, serialising
 from traceability.lots.confirming import dispute_delivery
 from traceability.lots.models import HouseholdDelivery, Lot, TradeItem
 from traceability.lots.states import DisputeSubject, ItemState, LotKind
@@ -256,6 +257,42 @@ def test_the_days_deliveries_and_the_questions_are_sought_by_index(session: Sess
     assert "ix_cooperative_county_question_county_code" in used[1]
     assert "ix_cooperative_county_question_open" in used[2]
     assert not any("Sort" in each for each in used)
+
+
+def test_open_lots_come_in_pages_and_are_sought_by_index(
+    client: FlaskClient, place: Place, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for quantity in range(1, 7):
+        deliver(client, place, quantity=f"{quantity}")
+    codes = list(session.scalars(select(Lot.code).order_by(Lot.id.desc())))
+    spoilt = session.scalars(select(Lot).where(Lot.code == codes[1])).one()
+    balancing.record_loss(session, place.clerk, lot_id=spoilt.id, quantity=spoilt.left, reason="压坏了", at=clock.now())
+    asked: list[tuple[str, Any]] = []
+    monkeypatch.setitem(lots.PAGES, "raw", 3)
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+
+    def listen(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(session.get_bind(), "before_cursor_execute", listen)
+    first = client.get("/cooperative/lots").text
+    event.remove(session.get_bind(), "before_cursor_execute", listen)
+    assert [code in first for code in codes] == [True, False, True, True, False, False], "what is used up takes no place"
+    more = re.search(r'href="([^"]*[?]raw=[^"]*)"', first)
+    assert more is not None
+    second = client.get(more.group(1)).text
+    assert [code in second for code in codes] == [False] * 4 + [True] * 2
+    assert "回到第一页" in second
+    refused = client.post(f"/cooperative/lots/mixed?{more.group(1).partition('?')[2]}", data=form()).text
+    assert codes[5] in refused, "the same page comes back"
+    assert client.post("/cooperative/lots/mixed", data=form(lot=codes[4:])).status_code == 302
+    plans = [
+        str(session.connection().exec_driver_sql(f"EXPLAIN {statement}", parameters).all())
+        for statement, parameters in asked
+        if "FROM lots_lot" in statement
+    ]
+    assert len(plans) == 5, "one for each kind"
+    assert all("ix_lots_lot_open" in plan and "Sort" not in plan for plan in plans), plans
 
 
 def test_of_a_clerk_who_left_and_was_erased_no_name_stays(session: Session, place: Place, at: datetime) -> None:

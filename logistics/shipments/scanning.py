@@ -17,6 +17,7 @@ from kernel.ids import uuid7
 from logistics.shipments.models import Parcel, ParcelItem, Shipment
 from logistics.shipments.queries import Progress, get_shipment, list_progress
 from logistics.shipments.states import SHIPMENT_FLOW, ShipmentState
+from logistics.stock.casing import must_lie_at, settle
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.queries import find_item
 from traceability.pallets.aggregating import check_box, must_stand
@@ -51,7 +52,8 @@ def scan(session: Session, actor: Actor, shipment_code: str, code_text: str, at:
     """Put the box with this code, or all boxes of the case or pallet, into the shipment's newest parcel; a case twice is a case once.
 
     Raises Invalid (unreadable), NotFound (no such box or case), and Conflict with the reason: a label that contradicts itself, another
-    product, another lot than the one promised, already in a parcel, void or recalled, or the line is full. Then nothing went in.
+    product, another lot than the one promised, already in a parcel, void or recalled, the line is full, or a case lies elsewhere. Then
+    nothing went in.
     """
     shipment = lock_shipment(session, actor, shipment_code)
     must_be_open(shipment)
@@ -62,9 +64,11 @@ def scan(session: Session, actor: Actor, shipment_code: str, code_text: str, at:
         return Scanned(item.serial, 1)
     container = get_container(session, code)
     must_stand(container)
+    must_lie_at(session, container, shipment.from_place_id)
     inside = list_items_inside(session, container.id)
     known = _in_shipment(session, shipment, [item.id for item in inside])
     _place(session, actor, shipment, [item for item in inside if item.id not in known], at)
+    settle(session, container, shipment.from_place_id)
     return Scanned(container.name, len(inside) - len(known), again=len(known) == len(inside))
 
 

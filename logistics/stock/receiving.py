@@ -18,6 +18,7 @@ from catalog.products.models import Product
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
 from kernel.quantity import Quantity, Unit
+from logistics.stock.casing import bring_cases
 from logistics.stock.freshness import sell_until
 from logistics.stock.guarding import change, lock_stock
 from logistics.stock.models import MoveKind, StockLot, StockMove
@@ -32,6 +33,7 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
     """Put ``boxes`` of a pack lot on the shelf of a place; the same lot may lie at several places, or arrive in parts.
 
     A place takes in what its own organisation packed; a hub (产地集配中心), and whoever the operator sends it to, also what others did.
+    Cases with boxes of the lot come along.
     Raises NotFound, Invalid (not a pack lot, no boxes), Forbidden, and Conflict when more boxes would lie on shelves than the lot has.
     """
     if boxes <= 0:
@@ -55,6 +57,7 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
     assert change(session, row.id, on_hand=boxes)
     session.add(StockMove(stock_lot_id=row.id, kind=MoveKind.RECEIVED, quantity=boxes, actor=actor.label, at=at))
     session.flush()
+    bring_cases(session, lot_id, place_id, boxes)
     session.refresh(row)
     return row
 

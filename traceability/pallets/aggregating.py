@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from catalog.parties.models import Organization, OrganizationKind, Place
+from catalog.parties.models import Place
 from catalog.parties.queries import get_place
 from catalog.parties.roles import Actor, Role
 from kernel.clock import today_shanghai
@@ -41,14 +41,17 @@ MOST_CASES = 200
 _PREFIXES = {ContainerKind.CASE: "CTN", ContainerKind.PALLET: "PLT"}
 
 
-def close_case(session: Session, actor: Actor, *, place_id: UUID, serials: Sequence[str], at: datetime) -> Container:
+def close_case(
+    session: Session, actor: Actor, *, place_id: UUID, serials: Sequence[str], at: datetime, shelved: Collection[UUID] = ()
+) -> Container:
     """Close a case of these boxes at a place; labels that were printed are activated, for somebody scanned them off the boxes.
 
-    Clerks and packers of the place, and the operator, may; a hub also with boxes of others. Raises NotFound (place), Forbidden, Invalid
-    (no such box, none, too many, named twice), Conflict (in another case, void, gone, not printed, of a lot that is stopped or expired).
+    Clerks and packers of the place, and the operator, may; boxes of others' lots only of those that lie on the shelf there, which the
+    caller knows (``shelved``, ``logistics.stock.casing``). Raises NotFound (place), Forbidden, Invalid (no such box, none, too many, named
+    twice), Conflict (in another case, void, gone, not printed, of a lot that is stopped or expired).
     """
     place = _must_keep(session, actor, place_id)
-    items = _lock_boxes(session, actor, place, serials, at)
+    items = _lock_boxes(session, actor, place, serials, at, shelved)
     case = _close(session, actor, place, ContainerKind.CASE, at)
     strange = _put(session, case, "item_id", [item.id for item in items])
     if strange:
@@ -76,9 +79,10 @@ def stack_pallet(session: Session, actor: Actor, *, place_id: UUID, codes: Seque
     for case in _lock(session, [case.id for case in found]):
         if case.kind is not ContainerKind.CASE:
             raise Invalid("“%(code)s”是托盘，不是箱。", params={"code": case.name}, field="codes")
-        if case.organization_id != place.organization_id:
+        if session.get_one(Place, case.place_id).organization_id != place.organization_id:
             raise Forbidden("箱 %(code)s 属于别的单位。", params={"code": case.name})
         must_stand(case)
+        case.place_id = place.id
         for item in list_items_inside(session, case.id):
             check_box(session, item, at)
     pallet = _close(session, actor, place, ContainerKind.PALLET, at)
@@ -137,6 +141,20 @@ def take_out_boxes(session: Session, actor: Actor, serials: Sequence[str], at: d
             _take_out(session, actor, case, going[case.id], at)
 
 
+def bring_containers(session: Session, container_ids: Collection[UUID], place_id: UUID) -> None:
+    """These cases and pallets lie at this place now, as the caller found out; what stands together on a pallet comes together."""
+    if not container_ids:
+        return
+    pallet_ids = {*container_ids, *(line.parent_id for line in _standing(session, Content.container_id.in_(container_ids)))}
+    on = _standing(session, Content.parent_id.in_(pallet_ids), Content.container_id.is_not(None))
+    pallet_ids &= {line.parent_id for line in on}
+    case_ids = {*container_ids, *filter(None, (line.container_id for line in on))} - pallet_ids
+    for container in [*_lock(session, case_ids), *_lock(session, pallet_ids)]:
+        if container.standing:
+            container.place_id = place_id
+    session.flush()
+
+
 def check_box(session: Session, item: TradeItem, at: datetime) -> None:
     """Raises Conflict for a box that may go into no case and no parcel: used, void, without a label, stopped itself or with its lot."""
     if item.state in (ItemState.SOLD, ItemState.RECEIVED):
@@ -179,7 +197,9 @@ def _must_keep(session: Session, actor: Actor, place_id: UUID) -> Place:
     return place
 
 
-def _lock_boxes(session: Session, actor: Actor, place: Place, serials: Sequence[str], at: datetime) -> list[TradeItem]:
+def _lock_boxes(
+    session: Session, actor: Actor, place: Place, serials: Sequence[str], at: datetime, shelved: Collection[UUID]
+) -> list[TradeItem]:
     """The boxes, locked lot by lot, fit to go into a case, and awake."""
     if not serials or len(set(serials)) != len(serials):
         raise Invalid("请扫描每一盒的标签，同一盒只扫一次。", field="codes")
@@ -189,11 +209,10 @@ def _lock_boxes(session: Session, actor: Actor, place: Place, serials: Sequence[
     if unknown := set(serials) - lot_of.keys():
         raise Invalid("没有编号为 %(serial)s 的盒子，请核对标签。", params={"serial": min(unknown)[:40]}, field="codes")
     lots = lock_lots(session, lot_of.values())
-    hub = session.get_one(Organization, place.organization_id).kind is OrganizationKind.HUB
     items: list[TradeItem] = []
     for lot_id in sorted(lots):
-        if not (hub or actor.has(Role.operator) or lots[lot_id].organization_id == place.organization_id):
-            raise Forbidden("批次 %(lot)s 属于别的单位，这里不能装箱。", params={"lot": lots[lot_id].code})
+        if not (lot_id in shelved or actor.has(Role.operator) or lots[lot_id].organization_id == place.organization_id):
+            raise Forbidden("批次 %(lot)s 属于别的单位，也不在这里的货架上，不能装箱。", params={"lot": lots[lot_id].code})
         own = lock_items(session, lots[lot_id], [serial for serial in serials if lot_of[serial] == lot_id])
         for item in own:
             check_box(session, item, at)
@@ -320,7 +339,7 @@ def _say(session: Session, actor: Actor, container: Container, action: Action, c
         event_type=EventType.AGGREGATION,
         action=action,
         at=at,
-        organization_id=container.organization_id,
+        organization_id=place.organization_id,
         county_code=place.county_code,
         epcs=[Epc(EpcRole.PARENT, epc_of_container(container)), *(Epc(EpcRole.CHILD, child) for child in children)],
         biz_step="packing" if action is Action.ADD else "unpacking",

@@ -14,7 +14,7 @@ from traceability.pallets.states import ContainerKind
 
 
 class Container(Base):
-    """A case (箱) of boxes or a pallet (托盘) of cases, closed at a place of the organisation that keeps it.
+    """A case (箱) of boxes or a pallet (托盘) of cases, closed by an organisation; whoever keeps the place where it lies keeps it.
 
     ``sscc`` is None where neither the place nor its organisation has a GLN to make one of; then the code stands on the label. Once it
     was opened or has left it stays, for whoever asks what was in it.
@@ -24,8 +24,8 @@ class Container(Base):
     __table_args__ = (
         CheckConstraint("opened_at IS NULL OR left_at IS NULL", name="one_end"),
         CheckConstraint("(opened_at IS NULL) = (opened_by IS NULL)", name="opened"),
-        Index("ix_pallets_container_organization", "organization_id", "id"),
-        Index("ix_pallets_container_standing", "organization_id", "id", postgresql_where="opened_at IS NULL AND left_at IS NULL"),
+        Index("ix_pallets_container_place", "place_id", "id"),
+        Index("ix_pallets_container_standing", "place_id", "id", postgresql_where="opened_at IS NULL AND left_at IS NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

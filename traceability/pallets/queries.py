@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Subquery, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from catalog.parties.models import Place
 from kernel.errors import NotFound
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import ItemState, RecallState
@@ -81,13 +82,13 @@ def list_containers(
     after: UUID | None = None,
     limit: int = 50,
 ) -> list[Listed]:
-    """Cases and pallets of these organisations (None: of all), newest first, before the one with key ``after``."""
+    """Cases and pallets at places of these organisations (None: of all), newest first, before the one with key ``after``."""
     things = (
         select(func.count()).where(Content.parent_id == Container.id, _inside(Container)).correlate(Container).scalar_subquery()
     )
     query = select(Container, things).where(_SHOWN[shown]).order_by(Container.id.desc()).limit(limit)
     if organization_ids is not None:
-        query = query.where(Container.organization_id.in_(organization_ids))
+        query = query.where(Container.place_id.in_(select(Place.id).where(Place.organization_id.in_(organization_ids))))
     if after is not None:
         query = query.where(Container.id < after)
     return [Listed(container, int(count)) for container, count in session.execute(query)]

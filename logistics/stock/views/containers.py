@@ -18,10 +18,10 @@ from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, NotFound
 from kernel.web import kept, once
+from logistics.stock.casing import close_case, find_place, open_container, stack_pallet
 from logistics.stock.views import list_places_of, organizations_of, parse_id
 from traceability.lots.states import ITEM_FLOW
 from traceability.pallets import queries
-from traceability.pallets.aggregating import close_case, open_container, stack_pallet
 from traceability.pallets.models import Container
 from traceability.pallets.states import KIND_LABELS, ContainerKind
 from traceability.scan.box_codes import BoxCode, read_code
@@ -125,6 +125,7 @@ def show(code: str) -> ResponseReturnValue:
             lots=lots,
             stopped_boxes=queries.count_stopped_inside(lots),
             place=get_place(session, container.place_id),
+            keeps=_keeps(session, container),
             names=name_actors(session, [container.closed_by, *filter(None, [container.opened_by])]),
             states=ITEM_FLOW.labels,
         )
@@ -160,9 +161,15 @@ def open_again(session: Session, code: str) -> ResponseReturnValue:
 
 
 def _own(session: Session, code: str) -> Container:
-    """A container of the reader's organisations. Raises NotFound."""
+    """A container that the reader's organisations closed, or that lies with them. Raises NotFound."""
     container = queries.get_container(session, code.upper())
     mine = organizations_of(current_actor())
-    if mine is not None and container.organization_id not in mine:
+    if mine is not None and container.organization_id not in mine and not _keeps(session, container):
         raise NotFound("没有箱码为“%(code)s”的箱子或托盘，请核对标签。", params={"code": code[:40]})
     return container
+
+
+def _keeps(session: Session, container: Container) -> bool:
+    """Whether it lies at a place of the reader's organisations."""
+    mine = organizations_of(current_actor())
+    return mine is None or find_place(session, container, mine) is not None

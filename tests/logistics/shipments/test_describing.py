@@ -15,11 +15,12 @@ from kernel.gs1 import make_gln
 from logistics.shipments.models import Parcel
 from logistics.shipments.packing import add_parcel, close_shipment
 from logistics.shipments.scanning import scan
+from logistics.stock.casing import close_case, stack_pallet
 from tests.factories.logistics import ADDRESS, fill_shipment, make_hub, make_packer, make_serials, make_shipment, make_stock
 from traceability.events.models import TraceEvent
 from traceability.events.vocabulary import EventType
 from traceability.pallets import aggregating
-from traceability.pallets.aggregating import close_case, epc_of_container, stack_pallet
+from traceability.pallets.aggregating import epc_of_container
 from traceability.pallets.models import Container
 
 

@@ -19,6 +19,7 @@ from logistics.shipments.models import ParcelItem, Shipment
 from logistics.shipments.packing import close_shipment
 from logistics.shipments.queries import list_boxes, map_cases
 from logistics.shipments.scanning import Scanned, remove, scan
+from logistics.stock.casing import close_case, open_container, stack_pallet
 from logistics.stock.models import StockLot
 from logistics.stock.receiving import discard_boxes
 from tests.factories.catalog import AT, make_actor, make_product

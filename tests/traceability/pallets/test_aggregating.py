@@ -167,7 +167,10 @@ def test_who_may_close_a_case(session: Session, house: House, at: datetime) -> N
         close_case(session, make_actor(session, Role.clerk, stranger), place_id=away.id, serials=house.serials[:1], at=at)
     hub = make_place(session, make_organization(session, OrganizationKind.HUB))
     packer = make_actor(session, Role.packer, session.get_one(Organization, hub.organization_id))
-    case = close_case(session, packer, place_id=hub.id, serials=house.serials[:1], at=at)
+    with pytest.raises(Forbidden, match="不在这里的货架上"):
+        close_case(session, packer, place_id=hub.id, serials=house.serials[:1], at=at)
+    lots = {house.chain.pack.id}
+    case = close_case(session, packer, place_id=hub.id, serials=house.serials[:1], at=at, shelved=lots)
     with pytest.raises(Forbidden, match="别的单位"):
         house.stack([case])
     with pytest.raises(Forbidden):

@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Collection, Hashable, Iterable
 from datetime import date, datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -42,10 +43,25 @@ LANGUAGES = ("zh_Hans_CN", "en")
 ACCESS = "__access__"
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def network_of_reader() -> str:
+    """What limits per address count by: the address, of IPv6 the /64, which one household has to itself."""
+    address = get_remote_address()
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Address(int(parsed) >> 64 << 64)) + "/64"
+
+
 csrf = CSRFProtect()
 babel = Babel()
 limiter = Limiter(
-    get_remote_address,
+    network_of_reader,
     default_limits=["1200 per minute"],
     swallow_errors=True,
     in_memory_fallback_enabled=True,

@@ -99,8 +99,21 @@ def codes_above(session: Session, area_code: str) -> dict[str, str]:
     return dict(zip(("province_code", "city_code", "district_code"), path, strict=False))
 
 
+_gazetteers: dict[date, Gazetteer] = {}
+
+
 def load_gazetteer(session: Session, on: date) -> Gazetteer:
-    """All areas in force on that day."""
+    """All areas in force on that day; a process reads them once a day."""
+    found = _gazetteers.get(on)
+    if found is None:
+        found = _read_gazetteer(session, on)
+        if found.spots:  # before the areas are loaded there is nothing to keep
+            _gazetteers.clear()
+            _gazetteers[on] = found
+    return found
+
+
+def _read_gazetteer(session: Session, on: date) -> Gazetteer:
     begun, not_ended = (Area.valid_from.is_(None)) | (Area.valid_from <= on), (Area.valid_to.is_(None)) | (Area.valid_to >= on)
     rows = session.execute(select(Area.code, Area.name, Area.parent_code).where(begun, not_ended))
     return Gazetteer((code, name, parent) for code, name, parent in rows)

@@ -17,7 +17,7 @@ from kernel import clock, idempotency
 from kernel.db import work
 from kernel.errors import Invalid, NotFound
 from kernel.money import Money
-from kernel.web import csrf, everyone, local_target, once, yuan
+from kernel.web import csrf, everyone, local_target, network_of_reader, once, yuan
 from tests.factories.catalog import form
 
 
@@ -252,3 +252,20 @@ def test_an_old_answer_is_forgotten(ringing: FlaskClient, rings: Callable[[], in
     assert (ring(ringing).status_code, rings()) == (200, 1)
     idempotency.forget_answers(session, before=clock.now() + timedelta(days=1))
     assert (ring(ringing).status_code, rings()) == (200, 2)
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unix:", "unix:"),
+    ],
+)
+def test_limits_count_a_household_once(address: str, counted: str) -> None:
+    with Flask(__name__).test_request_context(environ_base={"REMOTE_ADDR": address}):
+        assert network_of_reader() == counted

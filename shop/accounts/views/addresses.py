@@ -15,7 +15,7 @@ from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from kernel import clock
 from kernel.db import reading
-from kernel.web import everyone, kept, local_target, once
+from kernel.web import everyone, kept, limiter, local_target, once
 from shop.accounts import addressing
 from shop.accounts.models import Address
 from shop.accounts.queries import codes_above, get_address, list_addresses, list_choices, load_gazetteer
@@ -29,6 +29,14 @@ STEPS = ("areas", "recognise")
 def is_step() -> bool:
     """Whether the form came to be filled in further, not to be saved."""
     return request.form.get("step") in STEPS
+
+
+def _reads_nothing() -> bool:
+    return request.form.get("step") != "recognise"
+
+
+few_readings = limiter.shared_limit("30 per minute", scope="recognise", exempt_when=_reads_nothing)
+"""Reading a pasted text takes longer than showing a form."""
 
 
 def fill_in(open_session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
@@ -49,7 +57,8 @@ def fill_in(open_session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
 def areas() -> ResponseReturnValue:
     """The pickers alone, for what is picked so far (``province_code``, ``city_code``, ``district_code``)."""
     with reading() as open_session:
-        filled = fill_in(open_session, request.args)
+        picked = {name: request.args.get(name, "") for name in ("province_code", *addressing.PICKED)}
+        filled = fill_in(open_session, picked)
     return render_template("accounts/area_fields.html", errors={}, alone=True, **filled)
 
 
@@ -77,6 +86,7 @@ def _me() -> UUID:
 
 @bp.post("/account/addresses")
 @require(Role.consumer)
+@few_readings
 def add_address() -> ResponseReturnValue:
     """A new one, or the form filled in further (form: step)."""
     return _addresses_page({}) if is_step() else kept(_add_address, _addresses_page)
@@ -114,6 +124,7 @@ def _edit_page(open_session: Session, typed: Mapping[str, str], errors: dict[str
 
 @bp.post("/account/addresses/<uuid:address_id>")
 @require(Role.consumer)
+@few_readings
 def change_address(address_id: UUID) -> ResponseReturnValue:
     """Another address in its place, or the form filled in further (form: step)."""
 

@@ -25,7 +25,7 @@ from shop.accounts.claiming import open_guest
 from shop.accounts.confirming import agree
 from shop.accounts.queries import list_addresses
 from shop.accounts.views.actor import begin
-from shop.accounts.views.addresses import fill_in, is_step
+from shop.accounts.views.addresses import few_readings, fill_in, is_step
 from shop.basket.queries import Owner, count_boxes, view_basket, with_coupon
 from shop.basket.views import COUNT, current_owner
 from shop.orders.placing import MAX_LINES, PAY_WITHIN, TRANSFER_WITHIN, PriceChanged
@@ -112,6 +112,7 @@ def _makes_no_guest() -> bool:
 @bp.post("/checkout/address")
 @everyone
 @limiter.limit("10 per minute; 60 per hour", exempt_when=_makes_no_guest)
+@few_readings
 def add_address() -> ResponseReturnValue:
     """A new address, then back to the checkout with it. A stranger becomes a guest by it (form: agree, contact_phone if another).
 

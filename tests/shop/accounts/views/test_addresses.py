@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Person
+from kernel.web import limiter
 from shop.accounts import addressing
 from shop.accounts.models import Address, Guest
-from shop.accounts.queries import list_addresses
+from shop.accounts.queries import list_addresses, load_gazetteer
+from shop.accounts.views import addresses
 from tests.factories.catalog import form, make_person
 from tests.factories.shop import make_goods
 
@@ -219,3 +221,34 @@ def test_a_stranger_fills_the_form_step_by_step_at_checkout(client: FlaskClient,
     assert session.scalar(select(func.count()).select_from(Guest)) == 0
     data = PICKED | {"agree": "1"}
     assert client.post("/checkout/address", data=form(**data)).status_code == 302
+
+
+PASTED = "张三 13800138000 宁夏吴忠市盐池县花马池镇 1 村"
+
+
+def test_the_pickers_alone_read_no_pasted_text(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GET that anybody may send costs nothing much."""
+    monkeypatch.setattr(addresses, "recognise", None)
+    assert client.get("/address-areas", query_string={"step": "recognise", "pasted": PASTED}).status_code == 200
+
+
+def test_pasted_texts_are_read_thirty_times_a_minute(
+    buyer: FlaskClient, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read() -> int:
+        return buyer.post("/account/addresses", data=form(step="recognise", pasted=PASTED)).status_code
+
+    assert [read() for _ in range(31)] == [200] * 30 + [429]
+    assert client.post("/checkout/address", data=form(step="recognise", pasted=PASTED)).status_code == 429, "wherever"
+    assert buyer.post("/account/addresses", data=form(step="areas", province_code="640000")).status_code == 200
+    monkeypatch.setattr(limiter, "enabled", False)
+    assert read() == 200, "the guard switched off"
+
+
+def test_the_areas_are_read_once_a_day(session: Session, count_queries: Any) -> None:
+    on = date(2026, 11, 22)
+    first = load_gazetteer(session, on)
+    with count_queries() as statements:
+        assert load_gazetteer(session, on) is first
+    assert len(statements) == 0
+    assert load_gazetteer(session, date(2026, 11, 23)) is not first

@@ -6,6 +6,7 @@ code was right.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,7 +26,9 @@ from shop.accounts.one_time_code import derive, is_right
 LASTS = timedelta(minutes=10)
 PAUSE = timedelta(seconds=60)
 MOST_TRIES = 5
-MOST_AN_HOUR, MOST_A_DAY = 5, 10  # five tries each: 50 guesses a day at a million
+MOST_AN_HOUR, MOST_A_DAY = 10, 20  # for one contact; five tries each: 100 guesses a day at a million
+MOST_AN_HOUR_HERE, MOST_A_DAY_HERE = 4, 6  # of them asked for from one place
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 
 
 class TooManyCodes(Problem):
@@ -43,31 +46,75 @@ class CodeAsked(Event):
     at: datetime
 
 
-def ask_code(session: Session, contact: str, *, at: datetime) -> SignInCode:
-    """Have a new code sent; the one before it is void. Raises TooManyCodes."""
+@dataclass(frozen=True)
+class Asker:
+    """Who asks for a code or types one in, by what a stranger does not share: the browser, and where it asks from. Both blurred."""
+
+    browser: str
+    network: str
+
+
+def ask_code(session: Session, contact: str, asker: Asker, *, at: datetime) -> SignInCode:
+    """Have a new code sent; the one before it of the same browser is void, another's stays good. Raises TooManyCodes with the wait.
+
+    Few are sent for asking from one place, so that a stranger who asks all day leaves enough for the owner of the contact.
+    """
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"code {contact}", 0))))
-    asked = session.scalars(
-        select(SignInCode.asked_at).where(SignInCode.contact == contact, SignInCode.asked_at > at - timedelta(days=1))
-    ).all()
-    if asked and max(asked) > at - PAUSE:
-        raise TooManyCodes(
-            "验证码刚刚发过，请等 %(seconds)s 秒再要。", params={"seconds": int(PAUSE.total_seconds())}, field="contact"
-        )
-    if len(asked) >= MOST_A_DAY or sum(moment > at - timedelta(hours=1) for moment in asked) >= MOST_AN_HOUR:
-        raise TooManyCodes("这个号码或邮箱要的验证码太多了，请过一小时再试。", field="contact")
-    code = SignInCode(contact=contact, asked_at=at, expires_at=at + LASTS)
+    asked = select(SignInCode.asked_at, SignInCode.asked_from, SignInCode.used_at).where(
+        SignInCode.contact == contact, SignInCode.asked_at > at - DAY
+    )
+    rows = session.execute(asked.order_by(SignInCode.asked_at.desc())).all()
+    unused = [row for row in rows if row.used_at is None]  # who used one is who reads the messages
+    pause = _wait([row.asked_at for row in rows], 1, PAUSE, at)
+    here = [row.asked_at for row in unused if is_from(row.asked_from, asker)]
+    everywhere = [row.asked_at for row in unused]
+    limits = (
+        (here, MOST_AN_HOUR_HERE, HOUR),
+        (here, MOST_A_DAY_HERE, DAY),
+        (everywhere, MOST_AN_HOUR, HOUR),
+        (everywhere, MOST_A_DAY, DAY),
+    )
+    wait = max(_wait(moments, most, within, at) for moments, most, within in limits)
+    if wait > timedelta():
+        raise _too_many(max(wait, pause))
+    if pause > timedelta():
+        raise TooManyCodes("验证码刚刚发过，请等 %(seconds)s 秒再要。", params={"seconds": -(-pause // SECOND)}, field="contact")
+    code = SignInCode(contact=contact, browser=asker.browser, asked_from=asker.network, asked_at=at, expires_at=at + LASTS)
     session.add(code)
     session.flush()
     publish(session, CodeAsked(code.id, at), at=at)
     return code
 
 
-def use_code(session: Session, secret_key: str, contact: str, typed: str, *, at: datetime) -> bool:
-    """Whether ``typed`` is the live code of ``contact``; a right one is used up.
+def is_from(asked_from: str, asker: Asker) -> bool:
+    """Whether a code was asked for from the same place."""
+    return asked_from == asker.network
 
-    Answers instead of raising, since a wrong try has to be counted: the door commits first and complains afterwards.
+
+def _wait(moments: Sequence[datetime], most: int, within: timedelta, at: datetime) -> timedelta:
+    """How long until fewer than ``most`` of the moments (newest first) lie ``within`` the time before; none or less: not at all."""
+    return moments[most - 1] + within - at if len(moments) >= most else timedelta()
+
+
+def _too_many(wait: timedelta) -> TooManyCodes:
+    if wait > 2 * HOUR:
+        sentence, params = "这个号码或邮箱要的验证码太多了，请过 %(hours)s 小时再试。", {"hours": -(-wait // HOUR)}
+    else:
+        sentence, params = (
+            "这个号码或邮箱要的验证码太多了，请过 %(minutes)s 分钟再试。",
+            {"minutes": -(-wait // timedelta(minutes=1))},
+        )
+    return TooManyCodes(sentence, params=params, field="contact")
+
+
+def use_code(session: Session, secret_key: str, contact: str, browser: str, typed: str, *, at: datetime) -> bool:
+    """Whether ``typed`` is the live code this browser had sent to ``contact``; a right one is used up.
+
+    Nobody else can use up its tries. Answers instead of raising, since a wrong try has to be counted: the door commits first and
+    complains afterwards.
     """
-    newest = select(SignInCode).where(SignInCode.contact == contact).order_by(SignInCode.id.desc()).limit(1)
+    newest = select(SignInCode).where(SignInCode.contact == contact, SignInCode.browser == browser)
+    newest = newest.order_by(SignInCode.id.desc()).limit(1)
     code = session.scalar(newest.with_for_update().execution_options(populate_existing=True))
     if code is None or code.used_at is not None or code.expires_at <= at or code.tries >= MOST_TRIES:
         return False

@@ -25,13 +25,18 @@ class Login(Base):
 
 
 class SignInCode(Base):
-    """One code that was asked for. Its digits stand nowhere: ``one_time_code`` works them out of the row and a secret."""
+    """One code that was asked for. Its digits stand nowhere: ``one_time_code`` works them out of the row and a secret.
+
+    ``browser`` and ``asked_from`` (an address) are keyed hashes: they tell one asker from another, and go with the row after a day.
+    """
 
     __tablename__ = "accounts_code"
     __table_args__ = (Index("ix_accounts_code_contact", "contact", "id"), CheckConstraint("tries >= 0", name="tries"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     contact: Mapped[str]
+    browser: Mapped[str]
+    asked_from: Mapped[str]
     asked_at: Mapped[datetime] = mapped_column(index=True)
     expires_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=0)

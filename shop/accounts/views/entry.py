@@ -11,15 +11,16 @@ from catalog.parties.access import current_actor
 from kernel import clock
 from kernel.db import work
 from kernel.errors import Invalid, Problem
-from kernel.web import everyone, limiter, local_target, once
+from kernel.web import everyone, limiter, local_target, network_of_reader, once
 from shop.accounts import confirming, signing
 from shop.accounts.contact import is_phone, mask_contact, parse_contact
+from shop.accounts.one_time_code import blur
 from shop.accounts.queries import has_guests
 from shop.accounts.views.actor import COOKIE_KEY, begin
 
 bp = Blueprint("accounts", __name__, template_folder="../templates")
 ASKED = "asked"
-"""Cookie: the contact a code was asked for, and where the person was going."""
+"""Cookie: the contact a code was asked for, where the person was going, and a mark of this browser that nobody else knows."""
 
 
 def by_text() -> bool:
@@ -72,12 +73,30 @@ def ask_code() -> ResponseReturnValue:
     target = local_target(request.form.get("next"))
     try:
         contact = _read_contact()
-        session[ASKED] = [contact, target]
+        session[ASKED] = [contact, target, _mark_browser(contact)]
         return _ask_code(contact)
     except confirming.TooManyCodes as problem:
         return _code_page(problem.by_field(_)), problem.status
     except Problem as problem:
         return _sign_in_page(target, {}, problem.by_field(_)), problem.status
+
+
+def _mark_browser(contact: str) -> str:
+    """The mark it has for this contact, or one made of the form's own key, so that the same form sent twice gives the same."""
+    earlier = _asked()
+    if earlier is not None and earlier[0] == contact:
+        return earlier[2]
+    return blur(_secret(), f"form {request.form.get('idempotency_key', '')}")
+
+
+def _asked() -> tuple[str, str, str] | None:
+    """Contact, target and mark, if this browser asked for a code; a cookie from before there were marks has an empty one."""
+    kept = session.get(ASKED)
+    return (kept[0], kept[1], kept[2] if len(kept) > 2 else "") if kept else None
+
+
+def _secret() -> str:
+    return str(current_app.config["SHANHAI"].secret_key)
 
 
 def _read_contact() -> str:
@@ -92,7 +111,8 @@ def _read_contact() -> str:
 
 @once
 def _ask_code(open_session: Session, contact: str) -> ResponseReturnValue:
-    confirming.ask_code(open_session, contact, at=clock.now())
+    asker = confirming.Asker(session[ASKED][2], blur(_secret(), network_of_reader()))
+    confirming.ask_code(open_session, contact, asker, at=clock.now())
     return redirect(url_for(".code_page"))
 
 
@@ -104,7 +124,9 @@ def code_page() -> ResponseReturnValue:
 
 
 def _code_page(errors: dict[str, str]) -> str:
-    contact, target = session[ASKED]
+    asked = _asked()
+    assert asked is not None
+    contact, target, _mark = asked
     return render_template(
         "accounts/code.html",
         contact=contact,
@@ -121,14 +143,15 @@ def _code_page(errors: dict[str, str]) -> str:
 @limiter.limit("30 per minute")
 def confirm_code() -> ResponseReturnValue:
     """The digits (form: code, agree): signs in, with a new account for a contact that has none."""
-    if ASKED not in session:
+    asked = _asked()
+    if asked is None:
         return _sign_in_page("/", {}, {"contact": _("请先获取验证码。")}), Invalid.status
-    contact, target = session[ASKED]
+    contact, target, browser = asked
     if request.form.get("agree") != "1":
         return _code_page({"agree": _("请先看过用户协议和隐私政策，同意后勾选。")}), Invalid.status
     with work() as open_session:
-        actor, at, secret = current_actor(), clock.now(), current_app.config["SHANHAI"].secret_key
-        right = confirming.use_code(open_session, secret, contact, request.form.get("code", "")[:20], at=at)
+        actor, at = current_actor(), clock.now()
+        right = confirming.use_code(open_session, _secret(), contact, browser, request.form.get("code", "")[:20], at=at)
         if right:
             claimed = has_guests(open_session, contact)
             person = confirming.enter_account(open_session, contact, actor.person_id if actor.guest else None, at=at)

@@ -191,8 +191,8 @@ def test_codes_for_one_contact_are_limited_wherever_they_are_asked_for(app: Flas
 def test_without_that_limit_a_phone_would_be_flooded(app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """The guard switched off."""
     monkeypatch.setattr(confirming, "PAUSE", timedelta(seconds=-1))
-    monkeypatch.setattr(confirming, "MOST_AN_HOUR", 1_000)
-    monkeypatch.setattr(confirming, "MOST_A_DAY", 1_000)
+    for most in ("MOST_AN_HOUR", "MOST_A_DAY", "MOST_AN_HOUR_HERE", "MOST_A_DAY_HERE"):
+        monkeypatch.setattr(confirming, most, 1_000)
     assert [ask(app.test_client()).status_code for _ in range(8)] == [302] * 8
 
 
@@ -240,3 +240,22 @@ def test_sessions_that_have_run_out_are_forgotten(session: Session, at: datetime
     kept = session.scalars(select(SignInSession.token_hash)).all()
     assert kept == [signing.hash_token(new)]
     assert signing.hash_token(old) not in kept
+
+
+def test_a_form_sent_twice_and_an_ask_refused_leave_the_code_good(app: Flask, client: FlaskClient, session: Session) -> None:
+    """The first answer may be lost on its way, with its cookie."""
+    data = form(contact=PHONE)
+    app.test_client().post("/sign-in/code", data=data)
+    with client.session_transaction() as cookie:
+        cookie.clear()
+    assert client.post("/sign-in/code", data=data).status_code == 302
+    assert ask(client).status_code == 429
+    assert type_in(client, sent(app, session)).status_code == 302
+
+
+def test_a_code_is_of_no_use_in_another_browser(app: Flask, client: FlaskClient, session: Session) -> None:
+    ask(client)
+    other = app.test_client()
+    assert ask(other).status_code == 429
+    assert type_in(other, sent(app, session)).status_code == 422
+    assert type_in(client, sent(app, session)).status_code == 302

@@ -50,7 +50,7 @@ def _spend(session: Session, device: Device, slip_codes: Sequence[str], at: date
     session.execute(unused.where(SlipNumber.slip_code.in_(slip_codes)).values(used_at=at, entry_key=GIVEN_UP))
 
 
-def _own_phones(device: Device) -> Select[tuple[UUID]]:
+def _own_phones(device: Device) -> Select[UUID]:
     return select(Device.id).where(Device.organization_id == device.organization_id, Device.person_id == device.person_id)
 
 

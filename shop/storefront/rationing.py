@@ -59,7 +59,7 @@ def _names(order: Order) -> dict[UUID, str]:
     return {line.product_id: line.name for line in order.lines}
 
 
-def _boxes(products: dict[UUID, str]) -> Select[tuple[UUID, int]]:
+def _boxes(products: dict[UUID, str]) -> Select[UUID, int]:
     """How many boxes of each product unpaid orders have; whose, is for the caller to add."""
     return (
         select(OrderLine.product_id, func.sum(OrderLine.quantity))

@@ -75,7 +75,8 @@ def _list_lots(session: Session, name: str, kinds: Collection[LotKind]) -> tuple
     """A page of open lots, the address of the next page, and of the first one when this is another."""
     after, size = forms.read_uuid(text) if (text := request.args.get(name)) else None, PAGES[name]
     rows = queries.list_open_lots(session, own_cooperative(), kinds, after=after, limit=size + 1)
-    following = url_for(".lots", **{name: rows[size - 1].id}) if len(rows) > size else None
+    values: dict[str, Any] = {name: rows[size - 1].id} if len(rows) > size else {}
+    following = url_for(".lots", **values) if values else None
     return rows[:size], following, url_for(".lots") if after else None
 
 

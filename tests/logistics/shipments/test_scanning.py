@@ -27,7 +27,6 @@ from tests.factories.logistics import fill_shipment, lot_of, make_hub, make_pack
 from traceability.lots.models import TradeItem
 from traceability.lots.recalling import mark_lots
 from traceability.lots.states import ItemState
-from traceability.pallets.aggregating import close_case, open_container, stack_pallet
 
 GLN = str(make_gln("952", 4714))
 

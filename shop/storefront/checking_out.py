@@ -22,7 +22,7 @@ from shop.basket.queries import Owner
 from shop.orders.models import Order
 from shop.orders.placing import OrderDraft, find_placed, place_order
 from shop.orders.pricing import price_lines
-from shop.storefront.rationing import ration
+from shop.storefront.rationing import hold_guest, ration
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ def check_out(session: Session, actor: Actor, checkout: Checkout, *, at: datetim
     A coupon is booked in the same transaction; CouponRefused says why one does not apply. The same page sent again gives the same order.
     """
     assert actor.person_id is not None, "the door makes a guest of whoever did not sign in"
+    hold_guest(session, actor)
     address = get_own_address(session, actor.person_id, checkout.address_id)
     if not checkout.no_return_agreed and must_agree(session, list(checkout.lines)):
         raise Invalid("请先勾选：我知道生鲜商品不支持七天无理由退货。", field="no_return")

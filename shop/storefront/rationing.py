@@ -20,12 +20,27 @@ MOST_UNPAID, MOST_UNPAID_OF_ACCOUNT = 3, 10
 UNPAID = (Order.state == OrderState.PLACED, Order.on_terms.is_(False), Order.buyer_organization_id.is_(None))
 
 
+def hold_guest(session: Session, actor: Actor) -> None:
+    """Before anything else is locked: let orders under one phone pass one after the other, and whoever claims this guest wait.
+
+    Raises Conflict for a guest that was claimed a moment ago.
+    """
+    if not actor.guest:
+        return
+    guest = session.get(Guest, actor.person_id, with_for_update={"read": True})
+    if guest is None:
+        raise Conflict("您的订单刚刚存进了账号，请登录后再下单。")
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"guest {guest.phone}", 0))))
+
+
 def ration(session: Session, actor: Actor, order: Order, *, at: datetime) -> None:
     """Whether a consumer may have placed ``order``; asked after its boxes were allocated, so that the locks on them keep others waiting.
 
     Raises Conflict when too many orders of this account or under this guest's phone wait for money, or when unpaid orders of the account,
     or of all guests together, would have more than half (rounded up) of what nobody else has a claim on.
     """
+    if order.placed_at < at:  # placed before: the same page, sent again
+        return
     if actor.guest:
         _ration_guests(session, actor, order, at)
         return
@@ -43,9 +58,7 @@ def ration(session: Session, actor: Actor, order: Order, *, at: datetime) -> Non
 
 
 def _ration_guests(session: Session, actor: Actor, order: Order, at: datetime) -> None:
-    guest = session.get(Guest, actor.person_id, with_for_update={"read": True})  # whoever claims this guest waits for the order
-    if guest is None:
-        raise Conflict("您的订单刚刚存进了账号，请登录后再下单。")
+    guest = session.get_one(Guest, actor.person_id)
     unpaid = select(func.count()).select_from(Order).join(Guest, Guest.person_id == Order.buyer_person_id)
     if (session.scalar(unpaid.where(*UNPAID, Guest.phone == guest.phone)) or 0) > MOST_UNPAID:
         raise Conflict("这个手机号还有没付款的订单，请先付款或取消，也可以登录后再买。")

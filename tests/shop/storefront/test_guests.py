@@ -115,6 +115,18 @@ def test_guests_cannot_take_the_shelf(app: Flask, session: Session, sign_in: Any
     assert session.scalar(select(func.count()).select_from(Order)) == 3
 
 
+def test_the_same_page_again_is_the_same_order_whatever_is_left_by_now(
+    app: Flask, client: FlaskClient, session: Session, sign_in: Any
+) -> None:
+    sku = make_goods(session, boxes=10).sku
+    data = read_form(client.get(become_guest(client, sku, 5).location).text) | {"no_return": "1"}
+    placed = client.post("/checkout", data=data)
+    member = sign_in(app.test_client(), make_person(session))
+    answer = become_guest(member, sku, 5)
+    assert member.post("/checkout", data=read_form(member.get(answer.location).text) | {"no_return": "1"}).status_code == 302
+    assert client.post("/checkout", data=data | form()).location == placed.location
+
+
 def test_without_that_guard_they_could(app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """The guard switched off."""
     monkeypatch.setattr(rationing, "is_fair", lambda *_: True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Person
@@ -115,7 +115,7 @@ def use_code(session: Session, secret_key: str, contact: str, browser: str, type
     """
     newest = select(SignInCode).where(SignInCode.contact == contact, SignInCode.browser == browser)
     newest = newest.order_by(SignInCode.id.desc()).limit(1)
-    code = session.scalar(newest.with_for_update().execution_options(populate_existing=True))
+    code = session.scalar(locked(newest).execution_options(populate_existing=True))
     if code is None or code.used_at is not None or code.expires_at <= at or code.tries >= MOST_TRIES:
         return False
     code.tries += 1
@@ -123,6 +123,11 @@ def use_code(session: Session, secret_key: str, contact: str, browser: str, type
         return False
     code.used_at = at
     return True
+
+
+def locked(query: Select[SignInCode]) -> Select[SignInCode]:
+    """Let tries of one code pass one after the other, so that each is counted and a right one opens once."""
+    return query.with_for_update()
 
 
 def enter_account(session: Session, contact: str, browser: UUID | None = None, *, at: datetime) -> Person:

@@ -14,7 +14,7 @@ from html import unescape
 from urllib.parse import urlencode
 
 from benchmarks.figures import WrongAnswer
-from benchmarks.load import MOVES_ON_AFTER, Burst, addresses
+from benchmarks.load import Burst, addresses
 
 ADDRESS = {
     "recipient": "示例收货人",
@@ -24,11 +24,10 @@ ADDRESS = {
     "district": "浦东新区",
     "street": "示例路 1 号",
 }
-WORTH_WAITING = 60.0  # seconds until the worker has sent a code, however busy it is
-_LETTER = re.compile(r'<li class="panel">.*?</li>', re.DOTALL)
-_CODE = re.compile(r"\b[0-9]{6}\b")
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _FORM = re.compile(r'<form method="post" action="/checkout".*?</form>', re.DOTALL)
+_PAY = re.compile(r'<form method="post" action="/orders/[^"]+/pay".*?</form>', re.DOTALL)
+GUESTS_FROM_ONE_PLACE = 8  # the limiter takes ten new guests a minute from one address
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
 
@@ -45,35 +44,24 @@ class Visitor:
         """The ``Cookie`` header."""
         return "; ".join(f"{name}={value}" for name, value in self._jar.items())
 
-    def sign_up(self) -> None:
-        """Open an account by the code that lands in the demo's inbox, and give an address, through the shop's doors."""
-        contact = f"bench-{secrets.token_hex(8)}@example.cn"
-        self._learn_token(self.get("/sign-in"))
-        self.post("/sign-in/code", [("contact", contact)])
-        self._learn_token(self.get("/sign-in/code"))
-        self.post("/sign-in/code/confirm", [("code", self._await_code(contact)), ("agree", "1")])
-        self._learn_token(self.get("/account/addresses"))
-        self.post("/account/addresses", list(ADDRESS.items()))
-
-    def _await_code(self, contact: str) -> str:
-        """The code that was sent. Raises WrongAnswer when none comes."""
-        deadline = time.monotonic() + WORTH_WAITING
-        while time.monotonic() < deadline:
-            for letter in _LETTER.findall(self.get("/demo/mail")):
-                if contact in letter and (found := _CODE.search(letter)):
-                    return found[0]
-            time.sleep(0.5)
-        raise WrongAnswer("no code came")
-
-    def buy(self, sku: str) -> str:
-        """One whole checkout: into the basket, the checkout page, the order. Returns the order's address."""
+    def buy(self, sku: str) -> None:
+        """One whole checkout of somebody new, without an account: product, basket, address, order, and the payment that is begun."""
+        self._jar.clear()
+        self._learn_token(self.get(f"/products/{sku}"))
         self.post("/basket/lines", [("sku", sku), ("quantity", "1"), ("then", "checkout")])
-        page = self.get("/checkout")
-        form = _FORM.search(page)
+        self._learn_token(self.get("/checkout"))
+        phone = f"139{secrets.randbelow(10**8):08}"
+        place = self.post("/checkout/address", [*(ADDRESS | {"phone": phone}).items(), ("agree", "1")])
+        form = _FORM.search(self.get(place))
         if form is None:
             raise WrongAnswer("the checkout page had no form to place the order with")
         fields = [(name, unescape(value)) for name, value in _HIDDEN.findall(form[0])]
-        return self.post("/checkout", [*fields, ("no_return", "1")])
+        order = self.post("/checkout", [*fields, ("no_return", "1")])
+        page = self.get(order)
+        if pay := _PAY.search(page):
+            by = [("by", "bank_transfer")] if 'value="bank_transfer"' in pay[0] else []
+            hidden = [(name, unescape(value)) for name, value in _HIDDEN.findall(pay[0])]
+            self.post(f"{order.partition('?')[0]}/pay", [*hidden, *by])
 
     def get(self, path: str) -> str:
         """The page at ``path``. Raises WrongAnswer unless it is answered 200."""
@@ -107,7 +95,7 @@ class Visitor:
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str, str]:
         self._count += 1
-        if self._count > MOVES_ON_AFTER:
+        if self._count > GUESTS_FROM_ONE_PLACE * 8:
             self._line.close()
             self._line = self._connect()
         headers = {"Accept": "text/html", "Accept-Language": "zh-CN", "Cookie": self.cookie}
@@ -123,10 +111,8 @@ class Visitor:
 
 
 def invite(port: int, count: int) -> list[Visitor]:
-    """So many visitors with an account and an address, who came at the same time."""
-    visitors = [Visitor(port) for _ in range(count)]
-    _all_at_once([visitor.sign_up for visitor in visitors])
-    return visitors
+    """So many connections, each from an address of its own."""
+    return [Visitor(port) for _ in range(count)]
 
 
 def buy_for(visitors: list[Visitor], skus: Iterable[str], seconds: float) -> Burst:

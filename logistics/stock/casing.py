@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Place, Role
@@ -81,27 +81,20 @@ def settle(session: Session, container: Container, place_id: UUID) -> None:
         aggregating.bring_containers(session, [container.id], place_id)
 
 
-def bring_cases(session: Session, lot_id: UUID, place_id: UUID, boxes: int) -> None:
-    """So many boxes of a lot have arrived at this place: the cases with boxes of it that lie on no shelf yet came along.
+def bring_cases(session: Session, lot_id: UUID, place_id: UUID) -> None:
+    """All that is left of a lot lies on the shelf here now: the cases with boxes of it came along, those with other lots if these are here.
 
-    Where fewer boxes came than are in such cases, nobody knows which came: each moves when somebody there scans it (``lies_at``).
+    Of a part nobody knows which cases came: each moves when somebody there scans it (``lies_at``).
     """
-    shelves = select(StockLot.place_id).where(StockLot.lot_id == lot_id, StockLot.on_hand > 0)
-    away = session.execute(
-        select(Container.id, func.count())
-        .join(Content, Content.parent_id == Container.id)
-        .join(TradeItem, TradeItem.id == Content.item_id)
-        .where(TradeItem.lot_id == lot_id, Content.taken_out_at.is_(None))
-        .where(Container.opened_at.is_(None), Container.left_at.is_(None), Container.place_id.not_in(shelves))
-        .group_by(Container.id)
-    ).all()
-    if not away or sum(count for _, count in away) > boxes:
-        return
     here = select(StockLot.lot_id).where(StockLot.place_id == place_id, StockLot.on_hand > 0)
-    mixed = (
-        select(Content.parent_id)
-        .join(TradeItem, TradeItem.id == Content.item_id)
-        .where(Content.parent_id.in_([key for key, _ in away]), Content.taken_out_at.is_(None), TradeItem.lot_id.not_in(here))
-    )
-    waiting = set(session.scalars(mixed))
-    aggregating.bring_containers(session, [key for key, _ in away if key not in waiting], place_id)
+    inside = select(Content.parent_id).join(TradeItem, TradeItem.id == Content.item_id).where(Content.taken_out_at.is_(None))
+    away = session.scalars(
+        select(Container.id).where(
+            Container.id.in_(inside.where(TradeItem.lot_id == lot_id)),
+            Container.opened_at.is_(None),
+            Container.left_at.is_(None),
+            Container.place_id != place_id,
+        )
+    ).all()
+    waiting = set(session.scalars(inside.where(Content.parent_id.in_(away), TradeItem.lot_id.not_in(here))))
+    aggregating.bring_containers(session, [key for key in away if key not in waiting], place_id)

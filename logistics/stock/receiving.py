@@ -33,7 +33,7 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
     """Put ``boxes`` of a pack lot on the shelf of a place; the same lot may lie at several places, or arrive in parts.
 
     A place takes in what its own organisation packed; a hub (产地集配中心), and whoever the operator sends it to, also what others did.
-    Cases with boxes of the lot come along.
+    Once all that is left of the lot lies here, its cases do too.
     Raises NotFound, Invalid (not a pack lot, no boxes), Forbidden, and Conflict when more boxes would lie on shelves than the lot has.
     """
     if boxes <= 0:
@@ -57,8 +57,9 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
     assert change(session, row.id, on_hand=boxes)
     session.add(StockMove(stock_lot_id=row.id, kind=MoveKind.RECEIVED, quantity=boxes, actor=actor.label, at=at))
     session.flush()
-    bring_cases(session, lot_id, place_id, boxes)
     session.refresh(row)
+    if row.on_hand == lot.left.amount:
+        bring_cases(session, lot_id, place_id)
     return row
 
 

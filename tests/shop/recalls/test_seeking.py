@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event, select, text
 from sqlalchemy.orm import Session
 
 from benchmarks import history
-from catalog.parties.models import SYSTEM
+from catalog.parties.models import SYSTEM, Place
 from shop.recalls.queries import list_reached_orders, trace_reach
 from tests.factories.catalog import AT
 from tests.shop.recalls.test_deciding import Sold
@@ -104,7 +104,9 @@ SEEKS: dict[str, Callable[[Session, Lot], Any]] = {
         list_items_inside(session, lot.id),
         count_lots_inside(session, lot.id),
     ),
-    "a page of cases": lambda session, lot: list_containers(session, [lot.organization_id], "standing"),
+    "a page of cases": lambda session, _: list_containers(
+        session, session.scalars(select(Place.organization_id)).all(), "standing"
+    ),
     "orders": lambda session, lot: list_reached_orders(session, [lot.id]),
 }
 

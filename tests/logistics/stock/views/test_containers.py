@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import SYSTEM, Place, Role
 from kernel.gs1 import make_gln
 from logistics.stock.models import StockLot
+from logistics.stock.receiving import receive_pack_lot
 from logistics.stock.views import containers
-from tests.factories.catalog import AT, act_as, form, make_actor
+from tests.factories.catalog import AT, act_as, form, make_actor, make_place
 from tests.factories.logistics import lot_of, make_hub, make_packer, make_serials, make_stock
+from tests.factories.lots import make_chain
 from traceability.lots.recalling import mark_boxes, mark_lots
 from traceability.pallets.models import Container
 from traceability.pallets.states import ContainerKind
@@ -129,6 +131,26 @@ def test_other_peoples_cases(
     assert client.post(f"{case}/openings", data=form()).status_code == 403
     act_as(app, make_actor(session, Role.consumer))
     assert client.get("/containers/").status_code == 403
+
+
+def test_a_case_that_was_brought_is_handled_by_who_has_it(session: Session, app: Flask, client: FlaskClient, hub: Place) -> None:
+    chain = make_chain(session, boxes=4)
+    home = make_place(session, chain.cooperative)
+    act_as(app, chain.clerk)
+    case, part = (close(client, home, *chain.serials[n : n + 2]) for n in (0, 2))
+    assert "/openings" in client.get(case).text
+    packer = make_packer(session, hub)
+    act_as(app, packer)
+    assert client.get(case).status_code == 404
+    receive_pack_lot(session, packer, chain.pack.id, hub.id, 3, AT)
+    assert "/openings" in client.get(case).text
+    assert client.post(f"{case}/openings", data=form()).status_code == 302
+    assert part not in client.get("/containers/").text
+    receive_pack_lot(session, packer, chain.pack.id, hub.id, 1, AT)
+    assert part in client.get("/containers/").text
+    act_as(app, chain.clerk)
+    assert "/openings" not in client.get(case).text
+    assert client.post(f"{case}/openings", data=form()).status_code == 403
 
 
 def test_a_place_without_numbers_labels_by_code(session: Session, app: Flask, client: FlaskClient) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM, Actor
@@ -21,7 +21,6 @@ from logistics.shipments.queries import list_boxes, map_cases
 from logistics.shipments.scanning import Scanned, remove, scan
 from logistics.stock.casing import close_case, open_container, stack_pallet
 from logistics.stock.models import StockLot
-from logistics.stock.receiving import discard_boxes
 from tests.factories.catalog import AT, make_actor, make_product
 from tests.factories.logistics import fill_shipment, lot_of, make_hub, make_packer, make_serials, make_shipment, make_stock
 from traceability.lots.models import TradeItem
@@ -188,9 +187,10 @@ def test_a_case_that_does_not_fit_stays_outside_whole(session: Session, table: T
 def test_a_void_or_recalled_box_keeps_its_case_outside(session: Session, table: Table, at: datetime) -> None:
     serials = make_serials(session, table.stock, 2)
     case = close_case(session, table.packer, place_id=table.hub.id, serials=serials, at=AT)
-    discard_boxes(session, table.packer, table.stock.id, serials[1:], "破损", at)
+    session.execute(update(TradeItem).where(TradeItem.serial == serials[1]).values(state=ItemState.VOID))
     with pytest.raises(Conflict, match="作废"), session.begin_nested():
         table.scan(case.name)
+    session.execute(update(TradeItem).where(TradeItem.serial == serials[1]).values(state=ItemState.ACTIVATED))
     mark_lots(session, SYSTEM, lot_of(session, table.stock).code, "抽检不合格", at)
     with pytest.raises(Conflict, match="召回"), session.begin_nested():
         table.scan(case.name)

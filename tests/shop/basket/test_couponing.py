@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +30,7 @@ from shop.orders import settling
 from shop.orders.cancelling import cancel_order, expire_orders
 from shop.orders.models import Order, OrderClosed, OrderLine
 from shop.orders.placing import PriceChanged
+from shop.orders.pricing import price_lines
 from shop.orders.states import OrderState
 from shop.storefront.checking_out import Checkout, check_out
 from tests.concurrency.test_stock import all_at_once
@@ -176,12 +178,10 @@ def test_an_order_still_waiting_keeps_its_coupon(session: Session, product: Prod
 
 def test_guests_sign_in_first(session: Session, product: Product) -> None:
     make_coupon(session, product.seller_id)
-    from dataclasses import replace
-
-    shopper = Shopper(session, product)
-    shopper.actor = replace(shopper.actor, guest=True)
+    guest = replace(make_actor(session), guest=True)
+    priced = price_lines(session, {product.sku: 1}, province_code=None, at=AT)
     with pytest.raises(Forbidden, match="先登录"):
-        shopper.buy(session)
+        couponing.find_discount(session, guest, "SHAN-20", priced.quote, priced.sellers, at=AT)
 
 
 def test_only_the_seller_and_the_operator_issue_and_end(session: Session, product: Product) -> None:

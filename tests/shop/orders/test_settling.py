@@ -153,7 +153,7 @@ def test_the_rest_after_the_end_goes_back_too(session: Session) -> None:
 
 
 def test_without_that_rule_boxes_go_out_unpaid(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "_pays_all", lambda *_: True)
+    monkeypatch.setattr(settling, "may_revive", lambda *_: True)
     order = make_order(session)
     capture(session, order, 100)
     expire_orders(session, at=LATE)

@@ -158,10 +158,11 @@ def spawn(
         )
 
 
-def end(process: subprocess.Popen[bytes], *, first: signal.Signals = signal.SIGTERM, grace: float = 10.0) -> None:
-    """Stop a child of `spawn` and everything it left in its process group: ask, wait `grace` seconds, then kill."""
+def end(process: subprocess.Popen[bytes], *, first: signal.Signals | None = signal.SIGTERM, grace: float = 10.0) -> None:
+    """Stop a child of `spawn` and everything it left in its process group: ask (None: it was asked), wait `grace` seconds, then kill."""
     if process.poll() is None:
-        process.send_signal(first)
+        if first is not None:
+            process.send_signal(first)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(grace)
     kill_group(process.pid)

@@ -1,5 +1,6 @@
 """One child process of a run, with everything it starts."""
 
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ class Program:
         self._argv, self._env, self._cwd, self._grace = argv, env, cwd, grace
         self._process: subprocess.Popen[bytes] | None = None
         self._since = 0.0
+        self._asked: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -48,11 +50,12 @@ class Program:
         """SIGTERM, without waiting: so that many programs finish at the same time."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
+            self._asked = self._process
 
     def stop(self) -> None:
-        """SIGTERM, `grace` seconds, then kill the whole group."""
+        """SIGTERM unless it was asked already, `grace` seconds, then kill the whole group."""
         if self._process is not None:
-            end(self._process, grace=self._grace)
+            end(self._process, first=None if self._asked is self._process else signal.SIGTERM, grace=self._grace)
 
     def alive(self) -> bool:
         """Whether the process is running."""

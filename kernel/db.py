@@ -20,12 +20,12 @@ import psycopg
 from sqlalchemy import (
     DDL,
     BigInteger,
+    ClauseElement,
     Connection,
     Date,
     DateTime,
     Engine,
     Enum,
-    Executable,
     FromClause,
     MetaData,
     Numeric,
@@ -39,6 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from kernel.errors import Conflict, Invalid, Problem, Unavailable
 
@@ -146,22 +147,38 @@ def may_erase(session: Session) -> Iterator[None]:
 
 _sessions: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 _reader: Engine | None = None  # the same pool, READ ONLY from BEGIN on
-_glancer: Engine | None = None  # the same pool, each statement a transaction by itself
+_glancer: Engine | None = None  # connections of its own: each statement a transaction by itself, planned once
 _current: ContextVar[Session | None] = ContextVar("current_session", default=None)
 _AFTER = "after_commit"
 
 
 def connect(url: str, *, pool_size: int = 8) -> Engine:
     """Create the engine for ``url`` and make it the one every ``work()`` uses. Call once per process."""
+    global _glancer
+    engine = _engine(url, pool_size=pool_size, max_overflow=4)
+    bind(engine)
+    glancer = _engine(
+        url,
+        "-c plan_cache_mode=force_generic_plan",  # a glance seeks by index whatever it asks for, and planning costs more than seeking
+        pool_size=4,
+        max_overflow=4,
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,
+    )
+    event.listen(engine, "engine_disposed", lambda _: glancer.dispose())
+    _glancer = glancer
+    return engine
+
+
+def _engine(url: str, options: str = "", **how: Any) -> Engine:
+    settings = f"-c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s {options}"
     engine = create_engine(
         url,
-        pool_size=pool_size,
-        max_overflow=4,
         hide_parameters=True,  # an error is logged with its statement; what stood in it may be personal
-        connect_args={"options": "-c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"},
+        connect_args={"options": settings},
+        **how,
     )
     event.listen(engine, "checkout", _refuse_dead)
-    bind(engine)
     return engine
 
 
@@ -209,7 +226,7 @@ def bind(to: Engine | Connection, **options: Any) -> None:
     _sessions.configure(bind=to, **options)
     pool = to if isinstance(to, Engine) else None
     _reader = pool and pool.execution_options(postgresql_readonly=True)
-    _glancer = pool and pool.execution_options(isolation_level="AUTOCOMMIT")
+    _glancer = None
 
 
 @contextmanager
@@ -235,13 +252,31 @@ def reading() -> Iterator[Session]:
         yield session
 
 
-def glance(statement: Executable, parameters: Mapping[str, object]) -> tuple[Any, ...]:
-    """The one row of one SELECT, which is a transaction by itself: what is asked before a kept page is shown again."""
-    if _glancer is None:
-        with reading() as session:
-            return tuple(session.connection().execute(statement, parameters).one())
-    with _glancer.connect() as connection:
-        return tuple(connection.execute(statement, parameters).one())
+class Glance:
+    """A SELECT of one row, written out once: what is asked before a kept page is shown again."""
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+        self._written: tuple[str, dict[str, object]] | None = None
+
+    def ask(self, parameters: Mapping[str, object]) -> tuple[Any, ...]:
+        """The row, found in a transaction of its own; ``parameters`` go to the driver as they are."""
+        if _glancer is None:
+            with reading() as session:
+                return self._ask(session.connection(), parameters)
+        with _glancer.connect() as connection:
+            return self._ask(connection, parameters)
+
+    def _ask(self, connection: Connection, parameters: Mapping[str, object]) -> tuple[Any, ...]:
+        if self._written is None:
+            compiled = self._statement.compile(connection)
+            assert isinstance(compiled, SQLCompiler)
+            written = compiled.construct_expanded_state(parameters)
+            constants = {name: value for name, value in written.parameters.items() if name not in parameters}
+            processed = {name: written.processors.get(name, lambda same: same)(value) for name, value in constants.items()}
+            self._written = written.statement, processed
+        words, constants = self._written
+        return tuple(connection.exec_driver_sql(words, {**constants, **parameters}).one())
 
 
 @contextmanager

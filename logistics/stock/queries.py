@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BindParameter,
     ColumnElement,
     ColumnExpressionArgument,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     DateTime,
     ScalarSelect,
     Select,
+    Uuid,
     and_,
     bindparam,
     case,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
 from catalog.parties.models import Organization, OrganizationKind, Place
@@ -144,16 +147,20 @@ def boxes_left(product_id: ColumnExpressionArgument[UUID]) -> ScalarSelect[int |
     return query.where(StockLot.product_id == product_id, _sellable_on(_ON)).correlate_except(StockLot, Lot).scalar_subquery()
 
 
-def next_lot(product_id: ColumnExpressionArgument[UUID]) -> ScalarSelect[UUID]:
-    """SQL for the stock row that ``find_next_lot`` would tell of; binds ``at`` and ``on``."""
-    free = _free(_AT)
-    query = (
-        select(StockLot.id)
+def offer_seen(product_id: BindParameter[UUID], most: int) -> ScalarSelect[str]:
+    """SQL for what a page tells of a product's boxes: how many are left (``most`` at most) and the stock row ``find_next_lot`` would tell
+    of; binds ``at`` and ``on``.
+    """
+    row = (
+        select(StockLot.id, StockLot.expires_on, _free(_AT).label("free"))
         .join(Lot, Lot.id == StockLot.lot_id)
-        .where(StockLot.product_id == product_id, _sellable_on(_ON), free > 0)
+        .where(StockLot.product_id == product_id, _sellable_on(_ON))
+        .offset(0)  # each row's boxes are counted once, not at each mention
+        .subquery()
     )
-    query = query.order_by(StockLot.expires_on.nulls_last(), StockLot.id).limit(1)
-    return query.correlate_except(StockLot, Lot).scalar_subquery()
+    in_turn = aggregate_order_by(row.c.id, row.c.expires_on.nulls_last(), row.c.id)
+    first = func.array_agg(in_turn, type_=ARRAY(Uuid)).filter(row.c.free > 0)
+    return select(func.concat(func.least(func.sum(row.c.free), most), ":", first)).scalar_subquery()
 
 
 _AT, _ON = bindparam("at", type_=DateTime(timezone=True)), bindparam("on", type_=Date)

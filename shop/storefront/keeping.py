@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Executable, Uuid, bindparam, func, literal, literal_column, select, text
+from sqlalchemy import ARRAY, Uuid, bindparam, func, literal, literal_column, select, text
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
-from kernel.db import glance
-from logistics.stock.queries import boxes_left, next_lot
+from kernel.db import Glance
+from logistics.stock.queries import boxes_left, offer_seen
 from shop.basket.models import MOST_BOXES
 
 LISTS_FOR = timedelta(seconds=10)  # which products a list names, and in which order; price and boxes of each are asked every time
@@ -42,37 +42,38 @@ class Listed:
 
 
 _PRODUCT = bindparam("product", type_=Uuid)
-_ONE = select(
-    func.least(boxes_left(_PRODUCT), MOST_BOXES),
-    next_lot(_PRODUCT),
-    text("""
+_ONE = Glance(
+    select(
+        offer_seen(_PRODUCT, MOST_BOXES),
+        text("""
 (SELECT row.xmin::text FROM products_product row WHERE row.id = :product),
-(SELECT string_agg(row.xmin::text, ' ' ORDER BY row.id) FROM prices_price row WHERE row.product_id = :product),
+(SELECT array_agg(row.xmin ORDER BY row.id)::text FROM prices_price row WHERE row.product_id = :product),
 (SELECT row.xmin::text FROM prices_price_list row WHERE row.code = 'retail'),
-(SELECT string_agg(row.xmin::text, ' ' ORDER BY row.id) FROM parties_organization row WHERE row.id = ANY(:organizations)),
-(SELECT string_agg(row.xmin::text, ' ' ORDER BY row.id) FROM documents_document row
+(SELECT array_agg(row.xmin ORDER BY row.id)::text FROM parties_organization row WHERE row.id = ANY(:organizations)),
+(SELECT array_agg(row.xmin ORDER BY row.id)::text FROM documents_document row
    JOIN unnest(CAST(:kinds AS text[]), CAST(:codes AS text[])) AS about (kind, code)
      ON row.subject_kind = about.kind AND row.subject_code = about.code),
-(SELECT string_agg(row.xmin::text, ' ' ORDER BY row.id) FROM prices_freight_template row WHERE row.seller_id = ANY(:organizations)),
-(SELECT string_agg(row.xmin::text, ' ' ORDER BY row.id) FROM assistance_share_rule row WHERE row.product_id = :product)
+(SELECT array_agg(row.xmin ORDER BY row.id)::text FROM prices_freight_template row WHERE row.seller_id = ANY(:organizations)),
+(SELECT array_agg(row.xmin ORDER BY row.id)::text FROM assistance_share_rule row WHERE row.product_id = :product)
 """),
+    )
 )
-_PRICES = (
-    "(SELECT string_agg(row.xmin::text, ' ' ORDER BY row.id) FROM prices_price row WHERE row.product_id = products_product.id)"
-)
-_MANY = select(
-    func.string_agg(
-        func.concat(
-            literal_column("products_product.xmin"),
-            ":",
-            literal_column(_PRICES),
-            ":",
-            func.coalesce(boxes_left(Product.id), 0) > 0,
+_PRICES = "(SELECT array_agg(row.xmin ORDER BY row.id) FROM prices_price row WHERE row.product_id = products_product.id)"
+_MANY = Glance(
+    select(
+        func.string_agg(
+            func.concat(
+                literal_column("products_product.xmin"),
+                ":",
+                literal_column(_PRICES),
+                ":",
+                func.coalesce(boxes_left(Product.id), 0) > 0,
+            ),
+            aggregate_order_by(literal("; "), Product.id),
         ),
-        aggregate_order_by(literal("; "), Product.id),
-    ),
-    text("(SELECT row.xmin::text FROM prices_price_list row WHERE row.code = 'retail')"),
-).where(Product.id == func.any(bindparam("products", type_=ARRAY(Uuid))))
+        text("(SELECT row.xmin::text FROM prices_price_list row WHERE row.code = 'retail')"),
+    ).where(Product.id == func.any(bindparam("products", type_=ARRAY(Uuid))))
+)
 
 
 def look_at_product(watched: OneProduct, at: datetime) -> str:
@@ -92,6 +93,6 @@ def look_at_list(watched: Listed, at: datetime) -> str:
     return _state(_MANY, {"products": list(watched.product_ids)}, at, LISTS_FOR)
 
 
-def _state(statement: Executable, asked: Mapping[str, object], at: datetime, good_for: timedelta) -> str:
+def _state(glance: Glance, asked: Mapping[str, object], at: datetime, good_for: timedelta) -> str:
     on = today_shanghai(at)
-    return repr((on, int(at.timestamp() // good_for.total_seconds()), glance(statement, {**asked, "at": at, "on": on})))
+    return repr((on, int(at.timestamp() // good_for.total_seconds()), glance.ask({**asked, "at": at, "on": on})))

@@ -34,7 +34,7 @@ class Price(Period, Base):
         CheckConstraint("min_quantity > 0", name="min_quantity_positive"),
         Index("ix_prices_price_product_id", "product_id", "price_list_id", "min_quantity"),
         # Lists sorted by price begin where the reader left off.
-        Index("ix_prices_price_fen", "price_list_id", "min_quantity", "fen"),
+        Index("ix_prices_price_fen", "price_list_id", "min_quantity", "fen", "product_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

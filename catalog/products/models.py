@@ -93,7 +93,7 @@ class Product(Base):
     state: Mapped[ProductState] = mapped_column(choice(ProductState), default=ProductState.DRAFT)
     description: Mapped[str] = mapped_column(default="")
     description_en: Mapped[str] = mapped_column(default="")
-    search: Mapped[str] = mapped_column(TSVECTOR)
+    search: Mapped[str] = mapped_column(TSVECTOR, deferred=True)  # asked in, never read
     is_demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
 

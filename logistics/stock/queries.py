@@ -129,21 +129,33 @@ def _sellable_on(today: date | BindParameter[date]) -> ColumnElement[bool]:
     return and_(StockLot.on_hand > 0, fresh, Lot.recall_state == RecallState.NONE)
 
 
+_AT, _ON = bindparam("at", type_=DateTime(timezone=True)), bindparam("on", type_=Date)
+_FREE = _free(_AT)
+_AVAILABLE = (
+    select(StockLot.product_id, func.sum(_FREE))
+    .join(Lot, Lot.id == StockLot.lot_id)
+    .where(StockLot.product_id == func.any(bindparam("products", type_=ARRAY(Uuid))), _sellable_on(_ON))
+    .group_by(StockLot.product_id)
+)
+_NEXT_LOT = (
+    select(Lot.id, Lot.code, Lot.produced_on, StockLot.expires_on, _FREE)
+    .join(Lot, Lot.id == StockLot.lot_id)
+    .where(StockLot.product_id == bindparam("product", type_=Uuid), _sellable_on(_ON), _FREE > 0)
+    .order_by(StockLot.expires_on.nulls_last(), StockLot.id)
+    .limit(1)
+)
+
+
 def available(session: Session, product_ids: Collection[UUID], at: datetime) -> dict[UUID, int]:
     """Boxes of each product that can be bought at ``at``; 0 for those without any."""
-    rows = session.execute(
-        select(StockLot.product_id, func.sum(_free(at)))
-        .join(Lot, Lot.id == StockLot.lot_id)
-        .where(StockLot.product_id.in_(product_ids), _sellable(at))
-        .group_by(StockLot.product_id)
-    )
+    rows = session.execute(_AVAILABLE, {"products": list(product_ids), "at": at, "on": today_shanghai(at)})
     found = {product_id: int(boxes) for product_id, boxes in rows}
     return {product_id: found.get(product_id, 0) for product_id in product_ids}
 
 
 def boxes_left(product_id: ColumnExpressionArgument[UUID]) -> ScalarSelect[int | None]:
     """SQL for ``available`` of one product, None for nothing; binds ``at`` and ``on``."""
-    query = select(func.sum(_free(_AT))).join(Lot, Lot.id == StockLot.lot_id)
+    query = select(func.sum(_FREE)).join(Lot, Lot.id == StockLot.lot_id)
     return query.where(StockLot.product_id == product_id, _sellable_on(_ON)).correlate_except(StockLot, Lot).scalar_subquery()
 
 
@@ -152,7 +164,7 @@ def offer_seen(product_id: BindParameter[UUID], most: int) -> ScalarSelect[str]:
     of; binds ``at`` and ``on``.
     """
     row = (
-        select(StockLot.id, StockLot.expires_on, _free(_AT).label("free"))
+        select(StockLot.id, StockLot.expires_on, _FREE.label("free"))
         .join(Lot, Lot.id == StockLot.lot_id)
         .where(StockLot.product_id == product_id, _sellable_on(_ON))
         .offset(0)  # each row's boxes are counted once, not at each mention
@@ -161,9 +173,6 @@ def offer_seen(product_id: BindParameter[UUID], most: int) -> ScalarSelect[str]:
     in_turn = aggregate_order_by(row.c.id, row.c.expires_on.nulls_last(), row.c.id)
     first = func.array_agg(in_turn, type_=ARRAY(Uuid)).filter(row.c.free > 0)
     return select(func.concat(func.least(func.sum(row.c.free), most), ":", first)).scalar_subquery()
-
-
-_AT, _ON = bindparam("at", type_=DateTime(timezone=True)), bindparam("on", type_=Date)
 
 
 def list_offers_today(session: Session, at: datetime, after: UUID | None = None, limit: int = 200) -> list[Offer]:
@@ -185,14 +194,7 @@ def list_offers_today(session: Session, at: datetime, after: UUID | None = None,
 
 def find_next_lot(session: Session, product_id: UUID, at: datetime) -> NextLot | None:
     """The lot on offer by FEFO: its dates are what the product page shows. None when nothing is free."""
-    free = _free(at)
-    row = session.execute(
-        select(Lot.id, Lot.code, Lot.produced_on, StockLot.expires_on, free)
-        .join(Lot, Lot.id == StockLot.lot_id)
-        .where(StockLot.product_id == product_id, _sellable(at), free > 0)
-        .order_by(StockLot.expires_on.nulls_last(), StockLot.id)
-        .limit(1)
-    ).first()
+    row = session.execute(_NEXT_LOT, {"product": product_id, "at": at, "on": today_shanghai(at)}).first()
     return NextLot(row[0], row[1], row[2], row[3], int(row[4])) if row else None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from catalog.areas.codes import province_of
@@ -18,7 +20,7 @@ from catalog.parties.models import Organization
 from catalog.prices.models import RETAIL, Price, PriceList
 from catalog.prices.queries import find_prices
 from catalog.products.models import Product, ProductState, Temperature
-from catalog.products.queries import sellable_on
+from catalog.products.queries import map_products, sellable_on
 from kernel.clock import today_shanghai
 from kernel.money import Money
 from kernel.periods import valid_on
@@ -67,9 +69,19 @@ class Shelf:
 SORTS = ("", "cheap", "dear")
 
 
-def looks(product: Product) -> str:
+class Pictured(Protocol):
+    """What is laid out by how it looks: a product, or those columns of one."""
+
+    @property
+    def picture(self) -> Any: ...
+
+    @property
+    def picture_digest(self) -> Any: ...
+
+
+def looks(product: Pictured) -> str:
     """What its card looks like: two alike are not laid side by side."""
-    return product.picture_digest or product.picture
+    return str(product.picture_digest or product.picture)
 
 
 def show_products(session: Session, products: Sequence[Product], at: datetime) -> list[Shown]:
@@ -86,7 +98,7 @@ def show_products(session: Session, products: Sequence[Product], at: datetime) -
 def list_shelf(
     session: Session, filters: Filters, *, sort: str = "", after: str | None = None, at: datetime, limit: int = 24
 ) -> Shelf:
-    """Products that may be sold today and have a price, by SKU or by price, after the cursor of the page before.
+    """Products that may be sold today and have a price, by SKU, or by price and then age, after the cursor of the page before.
 
     A cursor that was tampered with starts again.
     """
@@ -100,30 +112,39 @@ def list_shelf(
     )
     cursor = _cursor(after, priced=bool(sort))
     query = _after(query, sort, cursor) if cursor is not None else query
-    if sort:
-        query = query.order_by(Price.fen if sort == "cheap" else Price.fen.desc())
-    rows = session.execute(query.order_by(Product.sku).limit(limit + 1)).all()
+    rows = session.execute(query.order_by(*_ORDER[sort]).limit(limit + 1)).all()
     products = [product for product, _ in rows[:limit]]
     shown = show_products(session, products if sort else spread(products, looks), at)
     last = rows[limit - 1] if len(rows) > limit else None
-    return Shelf(shown, f"{last[1] if sort else ''}~{last[0].sku}" if last else None)
+    return Shelf(shown, (f"{last[1]}~{last[0].id}" if sort else f"~{last[0].sku}") if last else None)
+
+
+# Prices that many products share are told apart by the key: an index has both, and reads no further than the page.
+_ORDER = {
+    "": (Product.sku,),
+    "cheap": (Price.fen, Price.product_id),
+    "dear": (Price.fen.desc(), Price.product_id.desc()),
+}
 
 
 def _after(query: Select[Product, int], sort: str, cursor: tuple[int, str]) -> Select[Product, int]:
-    """Only what comes after the cursor. The plain bound on the price beside the exact condition lets an index begin there."""
-    fen, sku = cursor
+    """Only what comes after the cursor."""
+    fen, key = cursor
     if sort == "cheap":
-        return query.where(Price.fen >= fen, or_(Price.fen > fen, Product.sku > sku))
+        return query.where(tuple_(Price.fen, Price.product_id) > tuple_(literal(fen), literal(UUID(key))))
     if sort == "dear":
-        return query.where(Price.fen <= fen, or_(Price.fen < fen, Product.sku > sku))
-    return query.where(Product.sku > sku)
+        return query.where(tuple_(Price.fen, Price.product_id) < tuple_(literal(fen), literal(UUID(key))))
+    return query.where(Product.sku > key)
 
 
 def _cursor(after: str | None, *, priced: bool) -> tuple[int, str] | None:
-    fen, mark, sku = (after or "").partition("~")
-    if not mark or not sku or (priced and not (fen.isascii() and fen.isdigit() and len(fen) < 16)):
+    fen, mark, key = (after or "").partition("~")
+    if not mark or not key or (priced and not (fen.isascii() and fen.isdigit() and len(fen) < 16 and _UUID.fullmatch(key))):
         return None
-    return (int(fen) if priced else 0, sku)
+    return (int(fen) if priced else 0, key)
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _conditions(filters: Filters, at: datetime) -> list[ColumnElement[bool]]:
@@ -154,18 +175,20 @@ def list_today(session: Session, at: datetime, *, limit: int = 12) -> list[Shown
     """What can be bought this minute, different pictures first: what is in season now before the rest."""
     offers = {offer.product_id: offer for offer in list_offers_today(session, at, limit=OFFERS_LOOKED_AT)}
     on = today_shanghai(at)
-    products = session.scalars(select(Product).where(Product.id.in_(offers), sellable_on(on))).all()
-    in_order = sorted(products, key=lambda product: (months_until(product.season_months, on.month), product.sku))
-    chosen = first_of_each(in_order, looks, limit)
-    return [shown for shown in show_products(session, chosen, at) if shown.price is not None]
+    looked_at = select(Product.id, Product.sku, Product.season_months, Product.picture, Product.picture_digest)
+    candidates = session.execute(looked_at.where(Product.id.in_(offers), sellable_on(on))).all()
+    in_order = sorted(candidates, key=lambda row: (months_until(row.season_months, on.month), row.sku))
+    chosen = [row.id for row in first_of_each(in_order, looks, limit)]
+    products = map_products(session, chosen)
+    return [shown for shown in show_products(session, [products[key] for key in chosen], at) if shown.price is not None]
 
 
 def list_later(session: Session, at: datetime, *, limit: int = 24) -> list[tuple[int, list[Product]]]:
     """Products on the shelf without boxes, by the month in which their season next begins: (month, products)."""
     month = today_shanghai(at).month
-    stocked = select(StockLot.product_id).where(StockLot.on_hand > 0)
+    stocked = exists().where(StockLot.product_id == Product.id, StockLot.on_hand > 0)
     rows = session.scalars(
-        select(Product).where(Product.state == ProductState.ON_SALE, Product.id.not_in(stocked)).order_by(Product.sku).limit(200)
+        select(Product).where(Product.state == ProductState.ON_SALE, ~stocked).order_by(Product.sku).limit(200)
     ).all()
     by_wait: dict[int, list[Product]] = {}
     for product in sorted(rows, key=lambda product: (months_until(product.season_months, month), product.sku))[:limit]:

@@ -1,16 +1,20 @@
 """The most a household can bring in a season: its land, herd or hives times what the county holds credible, and what the county granted.
 
 The same 亩 does not bear apples and pears, the same sheep is not delivered twice, and one harvest is not two because a year ends. Nearly
-at the cap a clerk is warned; beyond it nothing is taken until the county has decided (``deciding``).
+at the cap a clerk is warned; beyond it nothing is taken until the county has decided (``deciding``). What it granted and nobody brought
+within ``GRANT_STANDS`` ends; that is counted whenever a cap is, and written down by the next act that counts under the household's lock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
+from typing import Final
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Update, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,10 +24,12 @@ from kernel import clock
 from kernel.errors import Invalid
 from kernel.quantity import Quantity, Unit, plain
 from traceability.lots.models import CapacityRequest, CapacityRule, CapacityUse, HouseholdDelivery, Lot
+from traceability.lots.moments import CLOCKS_DIFFER, LATE
 from traceability.lots.queries import find_capacity_rule
 from traceability.lots.states import Basis, SlipState, Verdict
 from traceability.lots.units import in_standard_unit
 
+GRANT_STANDS: Final = timedelta(days=14)  # what the county was asked about is on the way, or three days old at most
 HALF_A_YEAR = timedelta(days=183)
 MILLIONTH = Decimal("0.000001")
 CAPACITY_TEXTS = {
@@ -31,6 +37,8 @@ CAPACITY_TEXTS = {
     "确有增产，请先由县里核定。",
     "shared": "这户本季“%(material)s”最多还能算到 %(cap)s %(unit)s（同一块地、同一群牲畜已交的其他品种和半年内上一季交的已扣除），"
     "已交 %(so_far)s %(unit)s，这次的 %(wanted)s %(unit)s超出了。确有增产，请先由县里核定。",
+    "ended": "县里给这户核增的“%(material)s”过了 %(days)s 天还有 %(ended)s %(unit)s没有交，已失效。本季最多能交 %(cap)s %(unit)s，"
+    "已交 %(so_far)s %(unit)s，这次的 %(wanted)s %(unit)s超出了。还要交的，请再请县里核定。",
     "unconfirmed": "这户的土地、牲畜或蜂群还没有经县里核定，暂时不能收“%(material)s”。请先由县里核定。",
 }
 
@@ -38,7 +46,7 @@ CAPACITY_TEXTS = {
 @dataclass(frozen=True)
 class Room:
     """What a household may bring of a material in a season, and did: ``cap`` counts, ``whole`` is what it would be by itself; of both
-    ``granted`` is what the county raised them by.
+    ``granted`` is what the county raised them by. ``ended`` are grants that stood for too long, with what of each nobody needed.
     """
 
     rule: CapacityRule
@@ -47,6 +55,7 @@ class Room:
     cap: Decimal
     so_far: Decimal
     granted: Decimal
+    ended: Sequence[tuple[CapacityRequest, Decimal]]
     unit: Unit
 
     @property
@@ -73,6 +82,7 @@ def use_capacity(session: Session, household: Household, material: str, season: 
     # Deliveries of one household go one after the other: those of two materials look at each other's counters.
     session.refresh(household, with_for_update={"key_share": True})
     room = measure_room(session, household, material, season, quantity, at)
+    end_grants(session, room)
     key = {"household_id": household.id, "material": material, "season": season}
     start = insert(CapacityUse).values(**key, delivered=Decimal(0), cap=room.cap, unit=room.unit)
     session.execute(start.on_conflict_do_nothing())
@@ -103,20 +113,69 @@ def find_room(session: Session, household: Household, material: str, season: str
     free = max(held - _spent(session, household, rule, season, at), Decimal(0))
     rest = in_standard_unit(Quantity((free * rule.per_basis).quantize(MILLIONTH, ROUND_DOWN), rule.unit))
     carried = _brought_before(session, household, rule.material, season, at)
-    granted = granted_to(session, household, material, season)
-    cap = max(rest.amount - carried, Decimal(0)) + granted
+    without = max(rest.amount - carried, Decimal(0))
     key = {"household_id": household.id, "material": material, "season": season}
     so_far = session.scalar(select(CapacityUse.delivered).filter_by(**key)) or Decimal(0)
-    return Room(rule, held, whole.amount + granted, cap, so_far, granted, rest.unit)
+    grants = _list_grants(session, household, material, season)
+    ended = _find_ended(grants, so_far - without, at)
+    granted = _standing(grants) - sum((part for _, part in ended), Decimal(0))
+    return Room(rule, held, whole.amount + granted, without + granted, so_far, granted, ended, rest.unit)
 
 
-def granted_to(session: Session, household: Household, material: str, season: str) -> Decimal:
-    """What the county has raised the household's cap by this season."""
-    standing = CapacityRequest.granted - CapacityRequest.lapsed
-    granted = select(func.coalesce(func.sum(standing), 0)).filter_by(
-        household_id=household.id, material=material, season=season, verdict=Verdict.APPROVED
-    )
-    return Decimal(session.scalar(granted) or 0)
+def end_grants(session: Session, room: Room) -> None:
+    """Write down which grants ended; the household is locked."""
+    for grant, part in room.ended:
+        grant.lapsed += part
+        lower = func.greatest(CapacityUse.delivered, CapacityUse.cap - part)
+        session.execute(_count_of(grant).values(cap=lower).execution_options(synchronize_session=False))
+    if room.ended:
+        session.flush()
+
+
+def add_grant(session: Session, grant: CapacityRequest) -> None:
+    """What is granted raises the counter's cap too, so that the cap less all grants is what land or herd bore; the household is locked."""
+    raised = CapacityUse.cap + (grant.granted or Decimal(0))
+    session.execute(_count_of(grant).values(cap=raised).execution_options(synchronize_session=False))
+
+
+def _count_of(grant: CapacityRequest) -> Update:
+    return update(CapacityUse).filter_by(household_id=grant.household_id, material=grant.material, season=grant.season)
+
+
+def stands_until(grant: CapacityRequest) -> datetime | None:
+    """Until when what was granted may be brought; None of what was not granted."""
+    return grant.decided_at + GRANT_STANDS if grant.granted and grant.decided_at else None
+
+
+def was_asked_in_time(session: Session, household_id: UUID, material: str, happened: datetime, at: datetime) -> bool:
+    """Whether the county was asked while a delivery of that moment could still be entered, and what it granted stands at ``at``."""
+    own = {"household_id": household_id, "material": material, "season": season_of(happened), "verdict": Verdict.APPROVED}
+    asked = CapacityRequest.asked_at.between(happened - CLOCKS_DIFFER, happened + LATE)
+    stands = (CapacityRequest.granted > CapacityRequest.lapsed, CapacityRequest.decided_at > at - GRANT_STANDS)
+    return bool(session.scalar(select(exists(select(CapacityRequest.id).filter_by(**own).where(asked, *stands)))))
+
+
+def _list_grants(session: Session, household: Household, material: str, season: str) -> Sequence[CapacityRequest]:
+    """What the county has raised the household's cap by this season and still does, the latest decision first."""
+    own = {"household_id": household.id, "material": material, "season": season, "verdict": Verdict.APPROVED}
+    query = select(CapacityRequest).filter_by(**own).where(CapacityRequest.granted > CapacityRequest.lapsed)
+    query = query.order_by(CapacityRequest.decided_at.desc(), CapacityRequest.id.desc())
+    return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def _standing(grants: Sequence[CapacityRequest]) -> Decimal:
+    return sum((grant.stands for grant in grants), Decimal(0))
+
+
+def _find_ended(grants: Sequence[CapacityRequest], needed: Decimal, at: datetime) -> list[tuple[CapacityRequest, Decimal]]:
+    """Of the grants that are too old what is not among ``needed``, which is what came beyond the cap; first granted is first needed."""
+    unused, ended = _standing(grants) - max(needed, Decimal(0)), []
+    for grant in grants:
+        part = max(min(unused, grant.stands), Decimal(0))
+        unused -= part
+        if part and grant.decided_at is not None and grant.decided_at <= at - GRANT_STANDS:
+            ended.append((grant, part))
+    return ended
 
 
 def delivered_of(session: Session, delivery: HouseholdDelivery) -> Decimal:
@@ -134,14 +193,17 @@ def lapse_grants(session: Session, delivery: HouseholdDelivery, freed: Decimal) 
     use = session.get_one(CapacityUse, tuple(key.values()), populate_existing=True)
     freed = max(min(freed, use.cap - use.delivered), Decimal(0))  # where the land has shrunk since, what came still stands
     for grant in session.scalars(grants.order_by(CapacityRequest.id.desc()).with_for_update()):
-        part = min(freed, (grant.granted or Decimal(0)) - grant.lapsed)
+        part = min(freed, grant.stands)
         grant.lapsed, use.cap, freed = grant.lapsed + part, use.cap - part, freed - part
     session.flush()
 
 
 def _refusal(room: Room, material: str, quantity: Quantity) -> BeyondCapacity:
-    why = "unconfirmed" if not room.held else "alone" if room.cap == room.whole else "shared"
+    ended = sum((part for _, part in room.ended), Decimal(0))
+    why = "unconfirmed" if not room.held else "ended" if ended else "alone" if room.cap == room.whole else "shared"
     params = {
+        "days": GRANT_STANDS.days,
+        "ended": plain(ended),
         "material": material,
         "cap": plain(room.cap),
         "so_far": plain(room.so_far),
@@ -169,7 +231,10 @@ def _spent(session: Session, household: Household, rule: CapacityRule, season: s
     for use in session.scalars(others.execution_options(populate_existing=True)):
         other = find_capacity_rule(session, household.county_code, use.material, clock.today_shanghai(at))
         if other is not None and other.basis is rule.basis and _is_used_up(other):
-            bore = max(use.delivered - granted_to(session, household, use.material, season), Decimal(0))
+            grants = _list_grants(session, household, use.material, season)
+            standing = _standing(grants)
+            standing -= sum((part for _, part in _find_ended(grants, use.delivered - (use.cap - standing), at)), Decimal(0))
+            bore = max(use.delivered - standing, Decimal(0))
             spent += bore / in_standard_unit(Quantity(other.per_basis, other.unit)).amount
     return spent
 

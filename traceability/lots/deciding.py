@@ -1,7 +1,7 @@
 """Beyond the cap the county decides: a clerk asks with a reason, an officer of that county raises the household's cap of the season or not.
 
 Two people, always: whoever asked does not decide. What was granted counts from then on in ``bounding``, so the clerk brings the delivery in
-as any other; nothing is taken in by the decision itself.
+as any other; nothing is taken in by the decision itself. It has ``bounding.GRANT_STANDS`` to do so.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.quantity import Quantity, plain
 from traceability.lots import bounding
 from traceability.lots.models import Asked, CapacityRequest
+from traceability.lots.moments import check_moment
 from traceability.lots.states import Verdict
 from traceability.lots.units import in_standard_unit
 
@@ -27,17 +28,27 @@ SHORTEST, LONGEST = 4, 300
 
 
 def request_capacity(
-    session: Session, actor: Actor, *, household_id: UUID, material: str, quantity: Quantity, reason: str, at: datetime
+    session: Session,
+    actor: Actor,
+    *,
+    household_id: UUID,
+    material: str,
+    quantity: Quantity,
+    reason: str,
+    at: datetime,
+    happened_at: datetime | None = None,
 ) -> CapacityRequest:
-    """Ask the county to let a household bring ``quantity`` more than its cap allows (请县里核定).
+    """Ask the county to let a household bring ``quantity`` more than its cap allows (请县里核定), or to have brought it at ``happened_at``.
 
-    What is missing is measured here, not taken from a page. Raises Forbidden, NotFound, Invalid (no rule, no reason), Conflict (it fits,
-    or the county has been asked already).
+    What is missing is measured here, not taken from a page. Raises Forbidden, NotFound, Invalid (no rule, no reason, brought too long ago),
+    Conflict (it fits, or the county has been asked already).
     """
     household = _locked(session, household_id)
     actor.must(Role.clerk, household.cooperative_id)
-    wanted, season = in_standard_unit(quantity), bounding.season_of(at)
-    room = bounding.measure_room(session, household, material, season, wanted, at)
+    brought = check_moment(happened_at, at)
+    wanted, season = in_standard_unit(quantity), bounding.season_of(brought)
+    room = bounding.measure_room(session, household, material, season, wanted, brought)
+    bounding.end_grants(session, room)
     if room.so_far + wanted.amount <= room.cap:
         raise Conflict("没有超出上限，直接收货就行。", field="quantity")
     key = {"household_id": household.id, "material": material, "season": season, "verdict": Verdict.OPEN}
@@ -86,6 +97,7 @@ def decide_capacity(
         )
     settle(request, actor, Verdict.REFUSED if granted is None else Verdict.APPROVED, decision, at)
     request.granted = granted
+    bounding.add_grant(session, request)
     session.flush()
     return request
 

@@ -27,7 +27,7 @@ from traceability.events.models import TraceEvent
 from traceability.events.vocabulary import Action
 from traceability.lots import bounding, describing
 from traceability.lots.models import CapacityRequest, EarTag, HouseholdDelivery, Lot, LotShare
-from traceability.lots.moments import check_moment
+from traceability.lots.moments import check_moment, is_late
 from traceability.lots.photographing import Photo, commit_to, keep_photo
 from traceability.lots.queries import find_grant
 from traceability.lots.states import LotKind, SlipState
@@ -67,12 +67,13 @@ def record_delivery(
     session: Session, actor: Actor, draft: DeliveryDraft, at: datetime, *, since: datetime | None = None
 ) -> HouseholdDelivery:
     """Take in what a household brings and make a lot of it; ``since``: it may have been brought as long ago as then, not just three days.
+    What the county was asked about within those three days, and granted, may still be entered while the grant stands.
 
     A clerk of the cooperative may. Raises Forbidden, NotFound, Invalid (not a member, amount, ear tags, entered too late, above capacity:
     with the cap and what was delivered so far), Conflict (ear tag known).
     """
     actor.must(Role.clerk, draft.organization_id)
-    recorded_at, at = at, check_moment(draft.happened_at, at, since=since)
+    recorded_at, at = at, check_moment(draft.happened_at, at, since=since or _since_asked(session, draft, at))
     household = get_household(session, draft.household_id)
     if household.cooperative_id != draft.organization_id or household.erased_at is not None:
         raise Invalid("这一户不是本合作社的社员，不能代收。", field="household_id")
@@ -113,6 +114,14 @@ def record_delivery(
     own = {"event_id": event.id, "delivery_id": delivery.id, "household_id": household.id}
     keep_photo(session, actor, draft.photo, **own, at=recorded_at)
     return delivery
+
+
+def _since_asked(session: Session, draft: DeliveryDraft, at: datetime) -> datetime | None:
+    happened = draft.happened_at
+    if happened is None or not is_late(happened, at):
+        return None
+    asked = bounding.was_asked_in_time(session, draft.household_id, draft.material.strip(), happened, at)
+    return happened if asked else None
 
 
 def mark_paid(session: Session, actor: Actor, *, delivery_id: UUID, at: datetime) -> HouseholdDelivery:

@@ -360,7 +360,7 @@ class CapacityRequest(Asked, Base):
     """A household brings more than its land, herd or hives are held to bear (请县里核定): the county raises its cap of the season, or not.
 
     ``cap`` and ``so_far`` are what counted when it was asked; ``granted`` is what the cap was raised by, never more than was missing;
-    ``lapsed`` is what of it ended with the correction of a delivery that had made it necessary.
+    ``lapsed`` is what of it ended: with the correction of a delivery that had made it necessary, or because nobody brought it in time.
     """
 
     __tablename__ = "lots_capacity_request"
@@ -387,6 +387,11 @@ class CapacityRequest(Asked, Base):
     so_far: Mapped[Decimal]
     granted: Mapped[Decimal | None]
     lapsed: Mapped[Decimal] = mapped_column(default=Decimal(0))
+
+    @property
+    def stands(self) -> Decimal:
+        """What the cap is raised by."""
+        return (self.granted or Decimal(0)) - self.lapsed
 
 
 class StepRequest(Asked, Base):

@@ -17,6 +17,11 @@ def check_moment(happened: datetime | None, at: datetime, *, since: datetime | N
         return at
     if happened > at + CLOCKS_DIFFER:
         raise Invalid("这一笔的时间比现在还晚。请校准手机的时间，再重新记这一笔。", field="happened_at")
-    if happened < min(since or at, at - LATE):
+    if is_late(happened, at) and happened < (since or at):
         raise Invalid("这一笔的时间在 3 天以前，已过补记的期限，请由县里核定。", field="happened_at")
     return min(happened, at)
+
+
+def is_late(happened: datetime, at: datetime) -> bool:
+    """Whether it is too long ago to be entered without more."""
+    return happened < at - LATE

@@ -32,7 +32,7 @@ from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, NotFound, Problem
 from kernel.quantity import Quantity, Unit, plain
-from kernel.web import once
+from kernel.web import moment, once
 from shop.cooperative import forms
 from shop.cooperative.queries import count_disputes
 from shop.cooperative.views import STEP_TEXTS, Scope, own_cooperative, scope_of
@@ -100,12 +100,16 @@ def _list(session: Session, kind: str, scope: Scope, open_only: bool, after: UUI
 
 
 def _capacity_line(row: CapacityRequest, household: Household) -> dict[str, Any]:
-    over = Quantity(row.so_far + row.wanted - row.cap, row.unit)
+    over, until = Quantity(row.so_far + row.wanted - row.cap, row.unit), bounding.stands_until(row)
+    line = _("超出上限 %(over)s", over=over.text(_))
+    if until is not None and row.stands and until > clock.now():
+        granted = Quantity(row.stands, row.unit).text(_)
+        line += " · " + _("核增 %(granted)s，%(until)s 前交", granted=granted, until=moment(until))
     return {
         "id": row.id,
         "href": url_for(".capacity", request_id=row.id),
         "title": _("第 %(no)s 号农户 · %(material)s", no=household.member_no, material=row.material),
-        "line": _("超出上限 %(over)s", over=over.text(_)),
+        "line": line,
         "at": row.asked_at,
         "badge": (_(VERDICT_LABELS[row.verdict]), COLOURS[row.verdict]),
     }
@@ -179,6 +183,10 @@ def _capacity_page(request_id: UUID, form: Mapping[str, Any], errors: Mapping[st
             organization=get_organization(session, row.organization_id),
             room=room,
             missing=row.so_far + row.wanted - row.cap,
+            lapsed=row.lapsed + sum(part for grant, part in (room.ended if room else ()) if grant.id == row.id),
+            until=bounding.stands_until(row),
+            stands_days=bounding.GRANT_STANDS.days,
+            now=at,
             evidence=get_evidence(session, row, clock.today_shanghai(at)) if officer else None,
             capacity=_shown_capacity(household),
             per_labels=surveying.BASIS_LABELS,

@@ -151,6 +151,7 @@ def ask(session: Session) -> ResponseReturnValue:
             material=draft.material,
             quantity=draft.quantity,
             reason=question,
+            happened_at=draft.happened_at,
             at=clock.now(),
         )
     else:

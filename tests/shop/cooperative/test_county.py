@@ -13,11 +13,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import CapacityClaim, OrganizationKind, Role
+from kernel import clock
 from kernel.errors import Conflict
+from kernel.web import moment
 from shop.cooperative.views import county
 from tests.factories.catalog import JINGNING, act_as, form, make_actor, make_organization
 from tests.shop.cooperative.test_views import Place, deliver
-from traceability.lots import deciding
+from traceability.lots import bounding, deciding
 from traceability.lots.models import CapacityRequest, HouseholdDelivery, Lot, LotYield, StepRequest
 from traceability.lots.states import LotKind, Verdict
 
@@ -71,12 +73,34 @@ def test_refused_asked_decided_taken_in(client: FlaskClient, office: Office, ses
     assert "没有要处理的" in client.get("/county/").text
     assert "已同意" in client.get("/county/?all=1").text
     office.become(office.clerk)
-    assert "还能交 3500 千克" in client.get(asked.location).text
+    page = client.get(asked.location).text
+    assert "还能交 3500 千克" in page
+    until = moment(clock.now() + bounding.GRANT_STANDS)[:10]
+    assert f"请在 {until}" in page
+    assert f"核增 500 千克，{until}" in client.get("/county/").text
     slip = deliver(client, office, quantity="7000", unit="jin")
     assert slip.status_code == 302, slip.text
     assert "快到上限了" in client.get(slip.location).text
     session.refresh(request)
     assert (request.verdict, deliveries(session)) == (Verdict.APPROVED, 1)
+
+
+def test_a_grant_nobody_used_says_so_to_the_clerk(client: FlaskClient, office: Office, session: Session) -> None:
+    path = ask(client, office).location
+    office.become(office.officer)
+    assert "同意后 14 天内" in client.get(path).text
+    client.post(path, data=form(do="approve", granted="500", decision="去看过"))
+    granted = session.scalars(select(CapacityRequest)).one()
+    assert granted.decided_at is not None
+    granted.decided_at -= bounding.GRANT_STANDS
+    session.flush()
+    office.become(office.clerk)
+    assert "核增的有 500 千克已失效" in client.get(path).text
+    assert "核增" not in client.get("/county/").text
+    refused = deliver(client, office, quantity="7000", unit="jin")
+    assert refused.status_code == 422
+    assert "过了 14 天还有 500 千克没有交，已失效" in refused.text
+    assert 'action="/county/capacity"' in refused.text
 
 
 def test_a_refusal_says_why_and_what_was_typed_stays(client: FlaskClient, office: Office, session: Session) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -23,7 +25,7 @@ from tests.factories.lots import APPLES, kg, make_capacity, make_delivery
 from traceability.events.queries import list_events_of_lot
 from traceability.lots import bounding, correcting, deciding
 from traceability.lots.erasing import forget_requests
-from traceability.lots.harvesting import DeliveryDraft
+from traceability.lots.harvesting import DeliveryDraft, record_delivery
 from traceability.lots.models import CapacityRequest, CapacityUse, HouseholdDelivery, Lot
 from traceability.lots.queries import find_capacity_use, get_evidence
 from traceability.lots.states import Verdict
@@ -66,15 +68,15 @@ def test_refused_asked_granted_and_taken_in(session: Session, orchard: Orchard) 
     use = find_capacity_use(session, delivery)
     assert use is not None
     assert (use.delivered, use.cap, use.is_near) == (1200, 1200, True)
-    (event,) = list_events_of_lot(session, session.get_one(Lot, delivery.lot_id).code)
-    assert event.body["shanhai:capacityDecision"] == f"urn:uuid:{request.id}"
+    (told,) = list_events_of_lot(session, session.get_one(Lot, delivery.lot_id).code)
+    assert told.body["shanhai:capacityDecision"] == f"urn:uuid:{request.id}"
     with pytest.raises(bounding.BeyondCapacity, match="最多能交 1200 千克，已交 1200 千克"):
         make_delivery(session, orchard.household, kg(1), actor=orchard.clerk)
 
 
 def decision_of(session: Session, delivery: HouseholdDelivery) -> str | None:
-    (event,) = [e for e in list_events_of_lot(session, session.get_one(Lot, delivery.lot_id).code) if not e.is_declaration]
-    return event.body.get("shanhai:capacityDecision")
+    (told,) = [e for e in list_events_of_lot(session, session.get_one(Lot, delivery.lot_id).code) if not e.is_declaration]
+    return told.body.get("shanhai:capacityDecision")
 
 
 def test_an_event_names_the_decision_only_when_it_needed_it(session: Session, orchard: Orchard) -> None:
@@ -277,3 +279,123 @@ def test_of_an_erased_household_no_words_stay(session: Session, orchard: Orchard
     session.expire_all()
     assert (decided.reason, decided.decision, decided.granted) == ("", "", 200)
     assert (session.get(CapacityRequest, waiting.id), session.get(CapacityClaim, claim.id)) == (None, None)
+
+
+def late(orchard: Orchard, amount: int, happened: datetime) -> DeliveryDraft:
+    return DeliveryDraft(orchard.cooperative.id, orchard.household.id, APPLES, kg(amount), Money(100), happened_at=happened)
+
+
+def test_what_the_county_was_asked_in_time_is_not_too_late_once_it_has_granted_it(session: Session, orchard: Orchard) -> None:
+    """Brought on day 0, refused and asked on day 2, granted on day 4: then the entry may still go in, and no other of that day."""
+    brought, answered = AT - timedelta(days=4), AT
+    orchard.ask(session, at=AT - timedelta(days=2))
+    request = session.scalars(select(CapacityRequest)).one()
+    entry = late(orchard, 1200, brought)
+    with pytest.raises(Invalid, match="3 天以前"):
+        record_delivery(session, orchard.clerk, entry, answered)
+    orchard.decide(session, request)
+    with pytest.raises(Invalid, match="3 天以前"):  # it was too late already when the county was asked
+        record_delivery(session, orchard.clerk, late(orchard, 1200, AT - timedelta(days=5, minutes=1)), answered)
+    with pytest.raises(Invalid, match="3 天以前"):  # the grant itself is too old
+        record_delivery(session, orchard.clerk, entry, answered + bounding.GRANT_STANDS)
+    delivery = record_delivery(session, orchard.clerk, entry, answered)
+    assert (delivery.delivered_at, delivery.recorded_at) == (brought, answered)
+    assert decision_of(session, delivery) == f"urn:uuid:{request.id}"
+
+
+def test_what_is_asked_across_new_year_counts_in_the_season_it_was_brought_in(session: Session, orchard: Orchard) -> None:
+    brought = datetime(2026, 12, 31, 4, tzinfo=UTC)
+    request = deciding.request_capacity(
+        session, orchard.clerk, household_id=orchard.household.id, material=APPLES, quantity=kg(1200), reason="今年新包了地",
+        happened_at=brought, at=brought + timedelta(days=1),
+    )  # fmt: skip
+    assert request.season == "2026"
+    with pytest.raises(Invalid, match="3 天以前"):
+        deciding.request_capacity(
+            session, orchard.clerk, household_id=orchard.household.id, material=APPLES, quantity=kg(1200), reason="今年新包了地",
+            happened_at=brought, at=brought + timedelta(days=4),
+        )  # fmt: skip
+
+
+def bring(session: Session, orchard: Orchard, amount: int, days: int) -> HouseholdDelivery:
+    return record_delivery(session, orchard.clerk, replace(late(orchard, amount, AT), happened_at=None), AT + timedelta(days=days))
+
+
+@pytest.mark.parametrize(
+    ("days", "first", "second", "fits"),
+    [
+        (13, 0, 1200, True),
+        (14, 0, 1200, False),
+        (14, 0, 1000, True),
+        (14, 1100, 101, False),
+        (14, 1100, 1, False),
+        (14, 1200, 1, False),
+    ],
+)
+def test_a_grant_nobody_used_ends_after_two_weeks(
+    session: Session, orchard: Orchard, days: int, first: int, second: int, fits: bool
+) -> None:
+    """1,000 kg are the cap and 200 were granted: what came of them by then stays, the rest is room for nothing."""
+    request = orchard.decide(session, orchard.ask(session))
+    if first:
+        bring(session, orchard, first, 1)
+    if not fits:
+        with pytest.raises(bounding.BeyondCapacity), session.begin_nested():
+            bring(session, orchard, second, days)
+        if first < 1200:
+            with pytest.raises(bounding.BeyondCapacity, match=r"过了 14 天还有 [12]00 千克没有交，已失效"), session.begin_nested():
+                bring(session, orchard, second, days)
+        orchard.ask(session, second, AT + timedelta(days=days))
+    else:
+        bring(session, orchard, second, days)
+    assert request.lapsed == (0 if days < 14 else 200 - max(first - 1000, 0)), "written down by the next act that counts"
+
+
+def test_with_the_count_of_what_ended_off_the_grant_stands_for_the_season(
+    session: Session, orchard: Orchard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounding, "_find_ended", lambda *_: [])
+    orchard.decide(session, orchard.ask(session))
+    assert bring(session, orchard, 1200, 30).quantity == 1200
+
+
+def test_an_old_grant_that_was_needed_stands_beside_a_new_one(session: Session, orchard: Orchard) -> None:
+    """200 granted and brought; three weeks later 100 more are asked for and granted, and brought two weeks after nothing of them ended."""
+    first = orchard.decide(session, orchard.ask(session))
+    bring(session, orchard, 1200, 1)
+    request = orchard.ask(session, 100, AT + timedelta(days=21))
+    deciding.decide_capacity(
+        session, orchard.officer, request_id=request.id, granted=Decimal(100), decision="去看过", at=AT + timedelta(days=22)
+    )
+    bring(session, orchard, 100, 35)
+    assert (first.lapsed, request.lapsed) == (0, 0)
+    with pytest.raises(bounding.BeyondCapacity):
+        bring(session, orchard, 1, 36)
+
+
+def test_a_grant_that_ended_leaves_no_land_for_another_crop(session: Session, orchard: Orchard) -> None:
+    """900 apples and 200 granted for them that never came: the pears have the land of 100, as if nothing had been granted."""
+    make_capacity(session, "梨", Unit.KG, 1000)
+    bring(session, orchard, 900, 0)
+    orchard.decide(session, orchard.ask(session, 300))
+    pears = {"material": "梨"}
+    with pytest.raises(bounding.BeyondCapacity), session.begin_nested():
+        make_delivery(session, orchard.household, kg(101), at=AT + timedelta(days=14), **pears)
+    make_delivery(session, orchard.household, kg(100), at=AT + timedelta(days=14), **pears)
+
+
+def test_the_grants_of_a_household_are_found_by_its_index(session: Session, orchard: Orchard) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    session.flush()
+    event.listen(session.connection(), "before_cursor_execute", note)
+    bounding._list_grants(session, orchard.household, APPLES, "2026")
+    bounding.was_asked_in_time(session, orchard.household.id, APPLES, AT, AT)
+    event.remove(session.connection(), "before_cursor_execute", note)
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    plans = [str(session.connection().exec_driver_sql(f"EXPLAIN {statement}", values).all()) for statement, values in asked]
+    assert len(plans) == 2
+    assert all("ix_lots_capacity_request_household" in plan for plan in plans), plans

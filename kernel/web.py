@@ -41,6 +41,8 @@ log = structlog.get_logger()
 
 LANGUAGES = ("zh_Hans_CN", "en")
 ACCESS = "__access__"
+MIB = 1024 * 1024
+BESIDE_A_FILE = 2 * MIB  # for what else is in a form with a file
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -114,7 +116,7 @@ def prepare(app: Flask, *, demo: bool, secure: bool) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=secure,
         WTF_CSRF_TIME_LIMIT=None,
-        MAX_CONTENT_LENGTH=app.config.get("MAX_CONTENT_LENGTH") or 12 * 1024 * 1024,
+        MAX_CONTENT_LENGTH=app.config.get("MAX_CONTENT_LENGTH") or 10 * MIB + BESIDE_A_FILE,
         BABEL_DEFAULT_LOCALE="zh_Hans_CN",
         BABEL_DEFAULT_TIMEZONE="Asia/Shanghai",
     )
@@ -449,7 +451,7 @@ _HTTP_TEXTS = {
     400: "请求的内容看不懂，请返回上一页重试。",
     404: "没有找到这个页面。请检查网址，或从首页重新进入。",
     405: "这个地址不支持这种操作。",
-    413: "上传的文件太大了，请压缩到 10 MB 以内再传。",
+    413: "内容太多了，请分几次再传。",
     415: "不支持这种内容格式。",
     429: "操作太频繁了，请过一分钟再试。",
 }
@@ -460,7 +462,7 @@ _HTTP_TITLES = {404: NotFound.title, 413: TooLarge.title, 429: "请慢一点"}
 def _http_problem(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error.get_response()
-    problem = Problem(_HTTP_TEXTS.get(error.code, "暂时无法完成，请稍后再试。"))
+    problem = _too_large() if error.code == 413 else Problem(_HTTP_TEXTS.get(error.code, "暂时无法完成，请稍后再试。"))
     problem.status = error.code
     problem.title = _HTTP_TITLES.get(error.code, problem.title)
     answer = make_response(show_problem(problem))
@@ -468,6 +470,14 @@ def _http_problem(error: HTTPException) -> ResponseReturnValue:
         if name.lower() not in ("content-type", "content-length"):
             answer.headers[name] = value
     return answer
+
+
+def _too_large() -> Problem:
+    """The sentence names the file this very door takes; one that takes no files of some size is only told that it was too much."""
+    most = ((request.max_content_length or 0) - BESIDE_A_FILE) // MIB
+    if most < 1:
+        return Problem(_HTTP_TEXTS[413])
+    return Problem("上传的文件太大了，最大 %(most)s MB。请返回上一页，换小一点的文件再传。", params={"most": most})
 
 
 def yuan(amount: Money | int) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog.parties.erasing import SubjectErased, SubjectKind
-from traceability.lots.models import ActPhoto, CapacityRequest, HouseholdDelivery, SlipWord
+from traceability.lots.models import ActPhoto, CapacityRequest, HouseholdDelivery, LotShare, SlipWord, StepRequest
 from traceability.lots.queries import is_photo_of
 from traceability.lots.states import Verdict
 
@@ -41,11 +41,21 @@ def forget_photos(session: Session, event: SubjectErased) -> None:
 def erase_photos(session: Session, household_id: UUID, at: datetime) -> None:
     """Hide every photograph of the household from now on and have their files deleted. Twice changes nothing."""
     session.execute(update(ActPhoto).where(is_photo_of(household_id), ActPhoto.erased_at.is_(None)).values(erased_at=at))
+    shared = select(LotShare.lot_id).where(LotShare.household_id == household_id)
+    alone = shared.where(LotShare.share == 1)
+    about = or_(StepRequest.lot_id.in_(alone), and_(StepRequest.faces_agreed.is_(True), StepRequest.lot_id.in_(shared)))
+    forgotten = update(StepRequest).where(about, StepRequest.photo_digest.is_not(None))
+    session.execute(forgotten.values(photo_digest=None, faces_agreed=None))
 
 
 def erase_photo(session: Session, photo: ActPhoto, at: datetime) -> None:
     """Hide one photograph and have its file deleted. The door has checked who may."""
     session.execute(update(ActPhoto).where(ActPhoto.id == photo.id, ActPhoto.erased_at.is_(None)).values(erased_at=at))
+
+
+def erase_waiting_photo(request: StepRequest) -> None:
+    """Forget the photograph of a step that waits for its signature; the file is cleared away. The door has checked who may."""
+    request.photo_digest = request.faces_agreed = None
 
 
 def forget_file(session: Session, digest: str) -> None:

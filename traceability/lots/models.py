@@ -398,11 +398,18 @@ class StepRequest(Asked, Base):
     """A step that gave more or less than its range: nothing of it exists before a second person has signed.
 
     ``body`` is the step as typed; ``faults`` say in which way it is outside (msgids with params); ``county_only``: above what the county
-    holds credible, so that only its officer may sign. ``event_id`` is what it became.
+    holds credible, so that only its officer may sign. ``event_id`` is what it became. A photograph waits with it
+    and becomes the act's (``ActPhoto``), or goes, with the decision.
     """
 
     __tablename__ = "lots_step_request"
-    __table_args__ = (*_two_people("lots_step_request"), Index("ix_lots_step_request_lot_id", "lot_id"))
+    __table_args__ = (
+        *_two_people("lots_step_request"),
+        CheckConstraint(
+            "(photo_digest IS NULL) = (faces_agreed IS NULL) AND (photo_digest IS NULL OR verdict = 'open')", name="photo_waits"
+        ),
+        Index("ix_lots_step_request_lot_id", "lot_id"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"))
@@ -411,6 +418,8 @@ class StepRequest(Asked, Base):
     faults: Mapped[list[Any]]
     county_only: Mapped[bool]
     event_id: Mapped[UUID | None] = mapped_column(ForeignKey("events_trace_event.id"))
+    photo_digest: Mapped[str | None] = mapped_column(unique=True)
+    faces_agreed: Mapped[bool | None]
 
 
 class RecallMark(Base):

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.roles import Actor
-from traceability.lots.models import ActPhoto, LotShare
+from traceability.lots.models import ActPhoto, LotShare, StepRequest
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,19 @@ class Photo:
 
     digest: str
     faces_agreed: bool
+
+
+def let_wait(request: StepRequest, photo: Photo | None) -> None:
+    """Keep a photograph beside a step that waits for its signature."""
+    if photo is not None:
+        request.photo_digest, request.faces_agreed = photo.digest, photo.faces_agreed
+
+
+def take_waiting(request: StepRequest) -> Photo | None:
+    """The photograph that waited with a step, for the act it becomes; a file that no act claims now is cleared away."""
+    waited = Photo(request.photo_digest, bool(request.faces_agreed)) if request.photo_digest else None
+    request.photo_digest = request.faces_agreed = None
+    return waited
 
 
 def find_owner(session: Session, lot_ids: Collection[UUID]) -> UUID | None:

@@ -157,10 +157,13 @@ def list_photos_to_delete(session: Session, *, limit: int = 100) -> Sequence[str
 
 
 def list_strange_photos(session: Session, digests: Sequence[str]) -> list[str]:
-    """Those of these files that belong to no act."""
+    """Those of these files that belong to no act, nor to a step that waits for its signature."""
     known: set[str | None] = set()
     for start in range(0, len(digests), 1000):
-        known |= set(session.scalars(select(ActPhoto.digest).where(ActPhoto.digest.in_(digests[start : start + 1000]))))
+        asked = digests[start : start + 1000]
+        # What waits first: signed in between, it is an act's by the time acts are looked at.
+        known |= set(session.scalars(select(StepRequest.photo_digest).where(StepRequest.photo_digest.in_(asked))))
+        known |= set(session.scalars(select(ActPhoto.digest).where(ActPhoto.digest.in_(asked))))
     return [digest for digest in digests if digest not in known]
 
 

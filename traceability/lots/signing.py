@@ -24,6 +24,7 @@ from kernel.quantity import Quantity, Unit
 from traceability.lots import yields
 from traceability.lots.deciding import checked_reason, settle
 from traceability.lots.models import Lot, LotEdge, StepRequest
+from traceability.lots.photographing import Photo, let_wait, take_waiting
 from traceability.lots.processing import process_lot
 from traceability.lots.queries import list_edges_into, list_yield_rules
 from traceability.lots.states import Step, Verdict
@@ -40,8 +41,12 @@ def ask_signature(
     place_id: UUID | None,
     reason: str,
     at: datetime,
+    photo: Photo | None = None,
 ) -> StepRequest:
-    """Put a step that is outside its range before a second person. Raises as ``process_lot``, OffYield (no reason), Conflict (in range)."""
+    """Put a step that is outside its range before a second person, with the photograph of it.
+
+    Raises as ``process_lot``, OffYield (no reason), Conflict (in range).
+    """
     taken = begin(session, actor, inputs, at)
     first = taken[0][0]
     rules = list_yield_rules(session, step, clock.today_shanghai(at), first.county_code)
@@ -64,6 +69,7 @@ def ask_signature(
         asked_by=actor.label,
         asked_at=at,
     )
+    let_wait(request, photo)
     session.add(request)
     session.flush()
     return request
@@ -80,6 +86,7 @@ def decide_step(session: Session, actor: Actor, *, request_id: UUID, agree: bool
         raise NotFound("没有这条复核申请。")
     role = role_of(session, actor, request)
     settle(request, actor, Verdict.APPROVED if agree else Verdict.REFUSED, decision, at)
+    photo = take_waiting(request)
     if agree:
         _must_still_work_there(session, request)
         signature = Signature(by=actor.label, role=role, reason=request.reason)
@@ -96,6 +103,7 @@ def decide_step(session: Session, actor: Actor, *, request_id: UUID, agree: bool
             at=request.asked_at,
             recorded_at=at,
             signature=signature,
+            photo=photo,
         )
         request.event_id = _event_of(session, made[0])
     session.flush()

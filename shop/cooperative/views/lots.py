@@ -26,7 +26,7 @@ from kernel.quantity import Quantity, plain
 from kernel.web import kept, once
 from shop.cooperative import forms, queries
 from shop.cooperative.views import RAW, STEP_TEXTS, own_cooperative
-from shop.cooperative.views.photos import Taken, allow_photo, taken_photo, was_sent
+from shop.cooperative.views.photos import Taken, allow_photo, taken_photo
 from traceability.lots import balancing, promising, serialising, signing, splitting
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import Lot
@@ -155,7 +155,7 @@ def _work_page(code: str, form: Mapping[str, Any], errors: Mapping[str, str], de
 def act_on_lot(code: str, deed: str) -> ResponseReturnValue:
     """One act on a lot; a refusal comes back on the same page with everything that was typed."""
     try:
-        with taken_photo(f"photo_{deed}") as taken:
+        with taken_photo("photo_processing" if deed == "signature" else f"photo_{deed}") as taken:
             return _act_on_lot(code, deed, taken)
     except Problem as problem:
         if problem.status not in (409, 422):
@@ -189,7 +189,7 @@ def _process(session: Session, lot: Lot, taken: Taken) -> str:
     return made[0].code
 
 
-def _ask_signature(session: Session, lot: Lot, _taken: Taken) -> str:
+def _ask_signature(session: Session, lot: Lot, taken: Taken) -> str:
     step, outputs = forms.read_outputs(request.form, lot.product_sku)
     signing.ask_signature(
         session,
@@ -199,11 +199,11 @@ def _ask_signature(session: Session, lot: Lot, _taken: Taken) -> str:
         outputs=outputs,
         place_id=None,
         reason=request.form.get("reason", ""),
+        photo=taken.photo,
         at=clock.now(),
     )
+    taken.used = True
     flash(_("已提交，签字后这一步才记录。"))
-    if was_sent("photo_processing"):
-        flash(_("照片没有留下：等签字的步骤不带照片。"), "warn")
     return lot.code
 
 

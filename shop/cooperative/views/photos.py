@@ -21,7 +21,7 @@ from kernel.db import reading
 from kernel.errors import Forbidden, Invalid, NotFound
 from kernel.files import FileStore
 from kernel.pictures import shrink
-from kernel.web import everyone, limiter, once
+from kernel.web import BESIDE_A_FILE, everyone, limiter, once
 from shop.cooperative import links
 from shop.cooperative.views.slips import GUESSES, is_clerk_of, own_slip
 from traceability.lots.erasing import erase_photo
@@ -32,7 +32,6 @@ from traceability.lots.queries import find_photo, get_delivery, get_lot, list_ph
 bp = Blueprint("photos", __name__, template_folder="../templates")
 FACES = {"none": False, "agreed": True}
 MOST_SENT = 32 * 1024 * 1024  # what the best cameras of today write; a phone with JavaScript sends a hundredth of it
-ROOM = 4 * 1024 * 1024  # for what else is in the form
 
 
 @dataclass
@@ -45,7 +44,7 @@ class Taken:
 
 def allow_photo(_endpoint: str | None, _values: dict[str, object] | None) -> None:
     """For blueprints whose forms take photographs: a large one is made small here, so it may come in, and the form with it."""
-    request.max_content_length = MOST_SENT + ROOM
+    request.max_content_length = MOST_SENT + BESIDE_A_FILE
 
 
 @contextmanager
@@ -69,11 +68,6 @@ def taken_photo(field: str = "photo") -> Iterator[Taken]:
             given.close()
 
 
-def was_sent(field: str) -> bool:
-    """Whether a photograph came in this field, which the act has no use for."""
-    return bool((given := request.files.get(field)) and given.filename)
-
-
 def _read(given: FileStorage, field: str) -> Photo | None:
     content = given.stream.read(MOST_SENT + 1)
     if not content and not given.filename:
@@ -94,7 +88,8 @@ def _store() -> FileStore:
     return FileStore(current_app.config["SHANHAI"].photos_dir)
 
 
-def _send(digest: str | None) -> ResponseReturnValue:
+def send_photo(digest: str | None) -> ResponseReturnValue:
+    """A photograph for the one reader who may see it. Raises NotFound for none."""
     if digest is None:
         raise NotFound("没有这张照片，或者已经删除。")
     with _store().open(digest) as stored:
@@ -111,7 +106,7 @@ def show(code: str) -> ResponseReturnValue:
     with reading() as session:
         photo = find_photo(session, own_slip(session, code).delivery.id)
         digest = photo.digest if photo else None
-    return _send(digest)
+    return send_photo(digest)
 
 
 @bp.get("/slips/<code>/<token>/photo.jpg")
@@ -123,7 +118,7 @@ def show_own(code: str, token: str) -> ResponseReturnValue:
     with reading() as session:
         photo = find_photo(session, get_delivery(session, code).id)
         digest = photo.digest if photo else None
-    return _send(digest)
+    return send_photo(digest)
 
 
 @bp.post("/cooperative/deliveries/<code>/photo/erased")
@@ -155,7 +150,7 @@ def show_of_lot(lot_code: str, photo_id: UUID) -> ResponseReturnValue:
     """For the clerks of the lot's cooperative."""
     with reading() as session:
         digest = _own_photo(session, lot_code, photo_id).digest
-    return _send(digest)
+    return send_photo(digest)
 
 
 @bp.post("/cooperative/lots/<lot_code>/photos/<uuid:photo_id>/erased")

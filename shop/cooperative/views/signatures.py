@@ -21,7 +21,9 @@ from kernel.quantity import plain
 from kernel.web import once
 from shop.cooperative.views import STEP_TEXTS
 from shop.cooperative.views.county import must_see, read_agreed, shown_decision
+from shop.cooperative.views.photos import send_photo
 from traceability.lots import signing
+from traceability.lots.erasing import erase_waiting_photo
 from traceability.lots.models import Lot
 from traceability.lots.queries import get_step_request
 
@@ -49,11 +51,35 @@ def _step_page(request_id: UUID, form: Mapping[str, Any], errors: Mapping[str, s
             outputs=outputs,
             faults=[fault.text(_) for fault in signing.faults_of(row)],
             step=_(STEP_TEXTS[row.step]),
+            own=current_actor().has(Role.clerk, row.organization_id),
             **shown_decision(session, row, officer or not row.county_only),
             form=form,
             errors=errors,
             plain=plain,
         )
+
+
+@bp.get("/<uuid:request_id>/photo.jpg")
+@require(Role.clerk, Role.county_officer)
+def show_photo(request_id: UUID) -> ResponseReturnValue:
+    """The photograph that waits with the step, for those who may sign it."""
+    with reading() as session:
+        row = get_step_request(session, request_id)
+        must_see(session, row)
+        digest = row.photo_digest
+    return send_photo(digest)
+
+
+@bp.post("/<uuid:request_id>/photo/erased")
+@require(Role.clerk)
+@once
+def erase_photo(session: Session, request_id: UUID) -> ResponseReturnValue:
+    """Delete it because somebody who is on it asks; the step waits on."""
+    row = get_step_request(session, request_id)
+    current_actor().must(Role.clerk, row.organization_id)
+    erase_waiting_photo(row)
+    flash(_("照片已删除。"), "ok")
+    return redirect(url_for(".step", request_id=row.id))
 
 
 @bp.post("/<uuid:request_id>")

@@ -15,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Page
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
@@ -35,8 +36,9 @@ from tests.factories.pictures import make_photo
 from traceability.events.models import TraceEvent
 from traceability.ledger.canonical import decode_entry
 from traceability.ledger.models import LogEntry, SealedField
-from traceability.lots import erasing, tasks
-from traceability.lots.models import ActPhoto, HouseholdDelivery, Lot
+from traceability.lots import erasing, signing, tasks
+from traceability.lots.models import ActPhoto, HouseholdDelivery, Lot, StepRequest
+from traceability.lots.queries import list_edges_out_of
 
 SCRIPT = Path(desk.__file__).parent.parent / "static" / "photo.js"
 
@@ -189,12 +191,15 @@ class Vat(Scale):
     def act(self, client: FlaskClient, deed: str, on: Lot, photo: bytes | None, **over: object) -> Any:
         """One act on the first lot, or ("mixed") on both."""
         field, path = ("", "mixed") if deed == "mixed" else (f"_{deed}", f"{on.code}/{deed}")
+        field = "_processing" if deed == "signature" else field  # one form, two buttons
         values: dict[str, object] = {
             "mixed": {"lot": [each.code for each in self.lots]},
             "processing": {"step": "sorting", "material0": "静宁苹果", "quantity0": "90", "unit0": "kg", "low0": "0", "high0": "1"},
+            "signature": {"step": "sorting", "material0": "静宁苹果", "quantity0": "50", "unit0": "kg", "low0": "0.8", "high0": "1",
+                "reason": "一半被冰雹打坏了"},
             "packing": {"product_sku": self.product.sku, "boxes": "2"},
             "losses": {"why": "loss", "lost": "1", "lost_reason": "压坏了"},
-        }[deed]
+        }[deed]  # fmt: skip
         files = {f"photo{field}": (io.BytesIO(photo), "IMG_2.jpg")} if photo is not None else {}
         data = form(**({f"faces{field}": "none"} | values | over)) | files
         return client.post(f"/cooperative/lots/{path}", data=data, content_type="multipart/form-data")
@@ -255,6 +260,94 @@ def test_one_of_several_households_goes_with_each_of_them_when_people_are_on_it(
         erasing.forget_photos(vat.session, SubjectErased(SubjectKind.HOUSEHOLD, household.id, "request", at))
         tasks.delete_photos()
         assert (vat.photo().erased_at is not None, vat.files == []) == (gone, gone)
+
+
+class Waiting(Vat):
+    """A step with a photograph waits for its signature."""
+
+    def ask(self, client: FlaskClient, **over: object) -> tuple[str, StepRequest]:
+        answer = self.act(client, "signature", self.lots[0], make_photo(300, 200), **over)
+        assert answer.status_code == 302, answer.text
+        row = self.session.scalars(select(StepRequest).order_by(StepRequest.id.desc()).limit(1)).one()
+        return f"/county/steps/{row.id}", row
+
+    def decide(self, client: FlaskClient, path: str, do: str) -> None:
+        act_as(self.app, make_actor(self.session, Role.clerk, self.cooperative))
+        assert client.post(path, data=form(do=do, decision="在场看过")).status_code == 302
+        self.session.expire_all()
+
+    def age(self) -> None:
+        """Two days go by, and the clock's part clears what nobody claims."""
+        for file in self.files:
+            os.utime(file, ((clock.now() - timedelta(days=2)).timestamp(),) * 2)
+        tasks.clear_photos()
+
+
+@pytest.fixture
+def waiting(session: Session, app: Flask, config: Config, swept: None) -> Waiting:
+    return Waiting(session, app, config)
+
+
+def test_the_photograph_of_a_step_waits_with_it_and_is_committed_to_once_signed(client: FlaskClient, waiting: Waiting) -> None:
+    path, row = waiting.ask(client)
+    waiting.age()
+    (file,) = waiting.files
+    assert (row.photo_digest, f"{path}/photo.jpg" in client.get(path).text) == (file.name, True)
+    assert client.get(f"{path}/photo.jpg").data == file.read_bytes()
+    for reader, status in ((make_actor(waiting.session, Role.county_officer), 200), (make_actor(waiting.session, Role.clerk), 404)):
+        act_as(waiting.app, reader)
+        assert client.get(f"{path}/photo.jpg").status_code == status
+    waiting.decide(client, path, "approve")
+    photo, digest = waiting.photo(), file.name
+    assert (photo.digest, photo.event_id, photo.household_id) == (digest, row.event_id, waiting.household.id)
+    assert (photo.added_by, row.photo_digest) == (waiting.clerk.label, None)
+    entry = decode_entry(waiting.session.get_one(LogEntry, photo.event_id).body)
+    assert "photo_sha256" in entry.commitments
+    waiting.age()
+    assert (waiting.files, client.get(f"{path}/photo.jpg").status_code) == ([file], 404)
+    act_as(waiting.app, waiting.clerk)
+    (made,) = list_edges_out_of(waiting.session, waiting.lots[0].id)
+    assert f"photos/{photo.id}.jpg" in client.get(f"/cooperative/lots/{made[1].code}").text
+
+
+@pytest.mark.parametrize("how", ["refused", "erased by a clerk", "its household erased", "no reason given"])
+def test_a_photograph_that_waits_goes_with_what_it_waits_for(client: FlaskClient, waiting: Waiting, at: datetime, how: str) -> None:
+    if how == "no reason given":
+        assert waiting.act(client, "signature", waiting.lots[0], make_photo(300, 200), reason="").status_code == 422
+        assert waiting.files == [], "at once"
+        return
+    path, _row = waiting.ask(client)
+    if how == "refused":
+        waiting.decide(client, path, "refuse")
+    elif how == "erased by a clerk":
+        act_as(waiting.app, make_actor(waiting.session, Role.clerk))
+        assert client.post(f"{path}/photo/erased", data=form()).status_code == 403
+        act_as(waiting.app, waiting.clerk)
+        assert client.post(f"{path}/photo/erased", data=form()).status_code == 302
+    else:
+        for household, left in ((waiting.other, True), (waiting.household, False)):
+            erasing.forget_photos(waiting.session, SubjectErased(SubjectKind.HOUSEHOLD, household.id, "request", at))
+            waiting.age()
+            assert bool(waiting.files) is left
+    waiting.age()
+    assert (waiting.files, client.get(f"{path}/photo.jpg").status_code) == ([], 404)
+    assert waiting.session.scalars(select(ActPhoto)).all() == []
+
+
+def test_no_decided_step_holds_a_photograph_also_when_code_forgets(
+    client: FlaskClient, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _path, row = waiting.ask(client)
+    monkeypatch.setattr(signing, "take_waiting", lambda _request: None)
+    with pytest.raises(IntegrityError, match="photo_waits"), waiting.session.begin_nested():
+        signing.decide_step(
+            waiting.session,
+            make_actor(waiting.session, Role.county_officer),
+            request_id=row.id,
+            agree=False,
+            decision="不行",
+            at=clock.now(),
+        )
 
 
 @pytest.mark.usefixtures("swept")

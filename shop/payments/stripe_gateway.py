@@ -63,9 +63,12 @@ HOSTED = "https://checkout.stripe.com"
 
 
 class StripeGateway:
-    """A `Gateway` over Stripe's SDK. `api_base` is the local payment server's address, or None for Stripe."""
+    """A `Gateway` over Stripe's SDK. `api_base` is the local payment server's address, or None for Stripe.
 
-    def __init__(self, secret_key: str, webhook_secret: str, api_base: str | None = None) -> None:
+    `webhook_secrets` is one signing secret, or two with a comma between while one is being replaced by the other.
+    """
+
+    def __init__(self, secret_key: str, webhook_secrets: str, api_base: str | None = None) -> None:
         local = stripe.RequestsClient(timeout=TIMEOUT, proxy={"http": "", "https": ""})  # never through a proxy
         self._client = stripe.StripeClient(
             secret_key,
@@ -73,7 +76,7 @@ class StripeGateway:
             http_client=local if api_base else stripe.RequestsClient(timeout=TIMEOUT),
             max_network_retries=RETRIES,
         )
-        self._webhook_secret = webhook_secret
+        self._webhook_secrets = [secret for part in webhook_secrets.split(",") if (secret := part.strip())]
 
     def __repr__(self) -> str:
         return "StripeGateway()"
@@ -145,11 +148,14 @@ class StripeGateway:
 
     def parse_webhook(self, payload: bytes, signature: str | None) -> WebhookNotice:
         """Check the signature and its time (five minutes), then read what it is about."""
-        try:
-            event = self._client.construct_event(payload, signature, self._webhook_secret, TOLERANCE)
-            return _notice(event)
-        except (stripe.SignatureVerificationError, ValueError, AttributeError, KeyError, TypeError):
-            raise BadSignature() from None
+        for secret in self._webhook_secrets:
+            try:
+                return _notice(self._client.construct_event(payload, signature, secret, TOLERANCE))
+            except stripe.SignatureVerificationError:
+                continue
+            except (ValueError, AttributeError, KeyError, TypeError):
+                break
+        raise BadSignature()
 
     def list_notices(self, since: datetime) -> list[WebhookNotice]:
         """Events of the kinds we act on, oldest first. Stripe keeps them for 30 days."""

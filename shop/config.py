@@ -84,6 +84,11 @@ class Config:
         return Path(self.data_dir) / "photos"
 
     @property
+    def case_photos_dir(self) -> Path:
+        """Photos buyers send with their cases; apart, so that whatever no case names can be told."""
+        return Path(self.data_dir) / "case-photos"
+
+    @property
     def sheets_dir(self) -> Path:
         """Folder of uploaded tables of deliveries that wait to be mended: apart from other files, since what lies here goes in a week."""
         return Path(self.data_dir) / "sheets"

@@ -30,6 +30,7 @@ BEAT = {
     "strange-photos": {"task": "lots.clear_photos", "schedule": 86_400.0},
     "old-sheets": {"task": "cooperative.clear_sheets", "schedule": 3600.0, "options": {"expires": 600}},
     "case-photos": {"task": "cases.delete_photos", "schedule": 60.0, "options": {"expires": 60}},
+    "strange-case-photos": {"task": "cases.clear_photos", "schedule": 86_400.0},
     "scrubs": {"task": "ledger.scrub", "schedule": 60.0, "options": {"expires": 60}},
     "subscribers": {"task": "epcis.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "old-deliveries": {"task": "epcis.forget", "schedule": 86_400.0},
@@ -64,7 +65,7 @@ def create_worker(config: Config) -> Celery:
     use_secret_key(config.secret_key)
     use_cashier(open_cashier(config))
     use_store(FileStore(config.files_dir))
-    cases_tasks.use_store(FileStore(config.files_dir))
+    cases_tasks.use_store(FileStore(config.case_photos_dir))
     cooperative_tasks.use_store(FileStore(config.sheets_dir))
     lots_tasks.use_store(FileStore(config.photos_dir))
     worker_ready.connect(_look_at_once, weak=False)

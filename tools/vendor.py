@@ -1,4 +1,6 @@
-"""Copy the browser libraries named in package.json into kernel/static/vendor, with licences and a list of hashes.
+"""Copy the browser libraries named in package.json into the tree, with licences and a list of hashes.
+
+What the product serves (dependencies) goes to kernel/static/vendor, what only tests run in the browser (devDependencies) to tests/vendor.
 
 Run by hand after changing a version, then commit what changed:
 `npm install --package-lock-only --ignore-scripts && python tools/vendor.py`
@@ -14,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENDOR = ROOT / "kernel" / "static" / "vendor"
+SERVED = ROOT / "kernel" / "static" / "vendor"
+TESTING = ROOT / "tests" / "vendor"
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Part:
     folder: str
     licences: tuple[str, ...]
     bundles: tuple[str, ...] = ()
+    home: Path = SERVED
 
 
 PARTS = (
@@ -37,6 +41,7 @@ PARTS = (
         ("@zxing/browser/LICENSE", "@zxing/library/LICENSE", "ts-custom-error/LICENSE"),
         bundles=("@zxing/library", "ts-custom-error"),
     ),
+    Part("axe-core", "axe.min.js", "axe", ("axe-core/LICENSE", "axe-core/LICENSE-3RD-PARTY.txt"), home=TESTING),
 )
 
 
@@ -56,7 +61,7 @@ def about(modules: Path, package: str) -> dict[str, str]:
 
 def copy(modules: Path, part: Part) -> list[dict[str, object]]:
     """Copy one library and its licence texts; returns their entries for VENDOR.json."""
-    folder = VENDOR / part.folder
+    folder = part.home / part.folder
     folder.mkdir(parents=True)
     source = modules / part.package / part.file
     shutil.copyfile(source, folder / source.name)
@@ -65,23 +70,25 @@ def copy(modules: Path, part: Part) -> list[dict[str, object]]:
         entry["bundles"] = [about(modules, package) for package in part.bundles]
     entries = [entry]
     for licence in part.licences:
-        name = "LICENSE-" + licence.rpartition("/")[0].replace("@", "").replace("/", "-") + ".txt"
+        package, _, file = licence.rpartition("/")
+        name = f"{file.partition('.')[0]}-{package.replace('@', '').replace('/', '-')}.txt"
         shutil.copyfile(modules / licence, folder / name)
         entries.append({"path": f"{part.folder}/{name}"})
     for listed in entries:
-        listed["sha256"] = hashlib.sha256((VENDOR / str(listed["path"])).read_bytes()).hexdigest()
+        listed["sha256"] = hashlib.sha256((part.home / str(listed["path"])).read_bytes()).hexdigest()
     return entries
 
 
 def main() -> None:
-    """Replace kernel/static/vendor as a whole."""
+    """Replace both folders as a whole."""
     with tempfile.TemporaryDirectory() as temporary:
         modules = install(Path(temporary))
-        shutil.rmtree(VENDOR, ignore_errors=True)
-        files = [entry for part in PARTS for entry in copy(modules, part)]
-    (VENDOR / "VENDOR.json").write_text(json.dumps({"files": files}, indent=2) + "\n")
-    for entry in files:
-        print(entry["path"], entry.get("version", ""))
+        for home in (SERVED, TESTING):
+            shutil.rmtree(home, ignore_errors=True)
+            files = [entry for part in PARTS if part.home == home for entry in copy(modules, part)]
+            (home / "VENDOR.json").write_text(json.dumps({"files": files}, indent=2) + "\n")
+            for entry in files:
+                print(entry["path"], entry.get("version", ""))
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from flask.typing import ResponseReturnValue
 
 from catalog.parties.roles import ANONYMOUS, SYSTEM, Actor, Role
 from kernel.errors import Forbidden, Unauthorized
-from kernel.web import door, wants_json
+from kernel.web import door, network_of_reader, wants_json
 
-__all__ = ["ANONYMOUS", "SYSTEM", "Actor", "Role", "current_actor", "require"]
+__all__ = ["ANONYMOUS", "SYSTEM", "Actor", "Role", "asking", "current_actor", "require"]
 
 SIGN_IN = "/sign-in"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,6 +23,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 def current_actor() -> Actor:
     """Who is asking; ANONYMOUS when nobody signed in."""
     return cast(Actor, getattr(g, "actor", ANONYMOUS))
+
+
+def asking() -> str:
+    """What limits of a person's own doors count by: the person, since a family or an office has one address; else the network."""
+    person_id = current_actor().person_id
+    return f"person:{person_id}" if person_id else network_of_reader()
 
 
 def require(*roles: Role) -> Callable[[F], F]:

@@ -36,9 +36,10 @@
   });
   window.addEventListener("pageshow", () => each("form[data-sent]", release));
 
-  // Filters: a changed choice is sent at once.
-  document.addEventListener("change", (event) => {
-    if (event.target.closest("[data-send-on-change]")) event.target.form?.requestSubmit();
+  // A button for what was typed, which nobody needs before (nothing is sent by choosing alone: WCAG 2.2, 3.2.2).
+  each("[data-hide-until-changed]", (button) => {
+    button.hidden = true;
+    button.form.addEventListener("input", () => { button.hidden = false; });
   });
   // Fields that matter for one choice only: data-only-when="unit=head" hides them, and sends nothing of them, while `unit` is anything else.
   each("[data-only-when]", (node) => {

@@ -50,6 +50,12 @@ def in_time(order: Order, at: datetime) -> bool:
     return order.delivered_at is not None and at <= order.delivered_at + CLAIM_WITHIN
 
 
+def may_claim(session: Session, actor: Actor, order_code: str, line_code: str, *, at: datetime) -> bool:
+    """Whether a claim about this line could be opened now, so that nothing is kept for one that cannot. Raises NotFound (not one's own)."""
+    order, line = get_own_line(session, actor, order_code, line_code)
+    return in_time(order, at) and find_claim(session, line.code) is None
+
+
 def claim_damage(
     session: Session, actor: Actor, order_code: str, line_code: str, *, text: str, photo: StoredFile | None, at: datetime
 ) -> Case:
@@ -61,10 +67,10 @@ def claim_damage(
     lock_order(session, order.code)
     if not in_time(order, at):
         raise Conflict("坏损要在签收后 48 小时内申请。您仍可以新建一张工单说明情况。")
-    if photo is None:
-        raise Invalid("请拍一张能看清坏损的照片。", field="photo")
     if find_claim(session, line.code) is not None:
         raise Conflict("这件商品已经有一张售后工单在处理。请在那张工单里补充。")
+    if photo is None:
+        raise Invalid("请拍一张能看清坏损的照片。", field="photo")
     return open_case(session, actor, CaseKind.AFTER_SALES, subjects=[order.code, line.code], text=text, photo=photo, at=at)
 
 

@@ -80,3 +80,12 @@ def count_due(session: Session, at: datetime) -> tuple[int, int]:
 def list_photos_to_delete(session: Session, *, limit: int = 100) -> Sequence[str]:
     """Files of photos that erased persons sent, oldest first."""
     return session.scalars(select(ErasedPhoto.digest).order_by(ErasedPhoto.asked_at, ErasedPhoto.digest).limit(limit)).all()
+
+
+def list_strange_photos(session: Session, digests: Sequence[str]) -> list[str]:
+    """Those of these files that no case names, a thousand at a time."""
+    known: set[str] = set()
+    for start in range(0, len(digests), 1000):
+        part = digests[start : start + 1000]
+        known.update(session.scalars(select(CaseMessage.photo_digest).where(CaseMessage.photo_digest.in_(part))))
+    return [digest for digest in digests if digest not in known]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,12 +14,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from catalog.parties.access import current_actor, require
+from catalog.parties.access import asking, current_actor, require
 from catalog.parties.models import Role
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, NotFound, Problem
-from kernel.files import FileStore, StoredFile
+from kernel.files import FileStore, StoredFile, read_bounded
+from kernel.pictures import shrink
 from kernel.web import everyone, kept, limiter, once, wants_json
 from shop.cases import claiming, handling
 from shop.cases.models import LONGEST, Side
@@ -25,8 +29,9 @@ from shop.cases.states import KIND_LABELS, STATES, CaseKind, CaseState
 
 bp = Blueprint("cases", __name__, url_prefix="/cases", template_folder="templates")
 PAGE = 50
-PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
 REPORTS = "5 per minute; 30 per day"
+CLAIMS = "10 per minute; 60 per day"
+REPLIES = "20 per minute; 300 per day"
 FROM_SCAN = (CaseKind.SCAN_REPORT, CaseKind.SUSPECTED_COPY)
 T = TypeVar("T", bound=StrEnum)
 BADGES = {CaseState.OPEN: "warn", CaseState.WAITING: "info", CaseState.CLOSED: ""}
@@ -124,7 +129,7 @@ def _new_page(form: object, errors: dict[str, str]) -> str:
 
 
 @bp.post("/new")
-@limiter.limit(REPORTS)
+@limiter.limit(REPORTS, key_func=asking)
 @require(Role.consumer)
 def ask() -> ResponseReturnValue:
     """Ask (form: order, kind, text)."""
@@ -165,22 +170,53 @@ def _damage_page(order_code: str, line_code: str, errors: dict[str, str]) -> str
 
 
 @bp.post("/damage/<order>/<line>")
+@limiter.limit(CLAIMS, key_func=asking)
 @require(Role.consumer)
 def claim_damage(order: str, line: str) -> ResponseReturnValue:
-    """Claim (form: text, photo). The photo is read and kept before the transaction opens."""
-    return kept(lambda: _claim_damage(_save_photo(), order, line), lambda errors: _damage_page(order, line, errors))
+    """Claim (form: text, photo). The photo is read and kept before the transaction opens, once it is known that one could be opened."""
+    with reading() as session:
+        wanted = claiming.may_claim(session, current_actor(), order, line, at=clock.now())
+    return kept(lambda: _claim_with_photo(wanted, order, line), lambda errors: _damage_page(order, line, errors))
+
+
+def _claim_with_photo(wanted: bool, order: str, line: str) -> ResponseReturnValue:
+    with _taken_photo(wanted) as taken:
+        return _claim_damage(taken, order, line)
 
 
 @once
-def _claim_damage(session: Session, photo: StoredFile | None, order: str, line: str) -> ResponseReturnValue:
+def _claim_damage(session: Session, taken: Taken, order: str, line: str) -> ResponseReturnValue:
     text = request.form.get("text", "")
-    case = claiming.claim_damage(session, current_actor(), order, line, text=text, photo=photo, at=clock.now())
+    case = claiming.claim_damage(session, current_actor(), order, line, text=text, photo=taken.photo, at=clock.now())
+    taken.used = True
     flash(_("售后申请已提交，我们会在 24 小时内答复。"), "ok")
     return redirect(url_for(".show", code=case.code))
 
 
 def _files() -> FileStore:
-    return FileStore(current_app.config["SHANHAI"].files_dir)
+    return FileStore(current_app.config["SHANHAI"].case_photos_dir)
+
+
+@dataclass
+class Taken:
+    """The photo that came with a claim, in the store already; ``used`` once a case was opened with it."""
+
+    photo: StoredFile | None
+    used: bool = False
+
+
+@contextmanager
+def _taken_photo(wanted: bool) -> Iterator[Taken]:
+    """What came as ``photo``, drawn anew without place and camera, and kept; without a case its file goes again."""
+    taken = Taken(_save_photo() if wanted else None)
+    try:
+        yield taken
+    except BaseException:
+        taken.used = False
+        raise
+    finally:
+        if taken.photo is not None and not taken.used:
+            _files().delete(taken.photo.digest)
 
 
 def _save_photo() -> StoredFile | None:
@@ -188,9 +224,10 @@ def _save_photo() -> StoredFile | None:
     if upload is None or not upload.filename:
         return None
     try:
-        return _files().save(upload.stream, allowed=PHOTOS)
-    except Invalid as problem:
-        raise Invalid(problem.message, params=problem.params, field="photo") from problem  # the form's own name for it
+        content = read_bounded(upload.stream)
+    except Problem as problem:
+        raise type(problem)(problem.message, params=problem.params, field="photo") from problem  # the form's own name for it
+    return _files().keep(shrink(content))
 
 
 @bp.get("/<code>")
@@ -231,6 +268,7 @@ def photo(code: str, digest: str) -> ResponseReturnValue:
 
 
 @bp.post("/<code>/reply")
+@limiter.limit(REPLIES, key_func=asking)
 @require(Role.consumer)
 def reply(code: str) -> ResponseReturnValue:
     """Say something (form: text)."""
@@ -244,6 +282,7 @@ def _reply(session: Session, code: str) -> ResponseReturnValue:
 
 
 @bp.post("/<code>/close")
+@limiter.limit(REPLIES, key_func=asking)
 @require(Role.consumer)
 def close(code: str) -> ResponseReturnValue:
     """Close it (form: text: how it ended)."""

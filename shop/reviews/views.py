@@ -9,12 +9,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from catalog.parties.access import current_actor, require
+from catalog.parties.access import asking, current_actor, require
 from catalog.parties.models import Role
 from catalog.products.queries import get_product
 from kernel import clock
 from kernel.db import reading
-from kernel.web import everyone, kept, once
+from kernel.web import everyone, kept, limiter, once
 from shop.reviews import reviewing
 from shop.reviews.models import LONGEST, ReviewState
 from shop.reviews.queries import find_review, list_reviews, summarise
@@ -60,6 +60,7 @@ def _page(code: str, errors: dict[str, str]) -> str:
 
 
 @bp.post("/<code>")
+@limiter.limit("20 per minute; 200 per day", key_func=asking)
 @require(Role.consumer)
 def write(code: str) -> ResponseReturnValue:
     """Write it (form: stars, text)."""

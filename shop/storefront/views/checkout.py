@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from catalog.parties.access import current_actor, require
+from catalog.parties.access import asking, current_actor, require
 from catalog.parties.models import Role
 from catalog.parties.queries import map_organizations
 from catalog.products.models import ReturnClass
@@ -152,9 +152,16 @@ def _begin_as_guest() -> ResponseReturnValue:
 
 
 @bp.post("/checkout")
+@limiter.limit("20 per minute; 200 per hour", key_func=asking)
 @require(Role.consumer)
 def place() -> ResponseReturnValue:
-    """Place the order the page showed; when it cannot be, the page again with what has changed."""
+    """Place the order the page showed; when it cannot be, the page again with what has changed. Or count anew (form: step=address).
+
+    The order goes where the chosen address says, also when nobody had it counted anew: another price is another page then.
+    """
+    if request.form.get("step") == "address":
+        picked = _uuid(request.form.get("address"))
+        return redirect(url_for(".show", address=picked, coupon=_coupon() or None, _anchor="to"))
     try:
         return _place()
     except Problem as problem:

@@ -27,6 +27,7 @@ from catalog.areas.queries import (
 )
 from catalog.documents.models import CHECK_LABELS, KIND_LABELS, DocumentKind, SubjectKind
 from catalog.documents.queries import list_documents_of
+from catalog.parties.access import asking
 from catalog.parties.models import OrganizationKind
 from catalog.parties.queries import count_households, get_organization_by_code
 from catalog.products.models import Product, Temperature
@@ -35,7 +36,7 @@ from catalog.products.queries import search_products
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import NotFound
-from kernel.web import everyone, kept_page, language
+from kernel.web import everyone, kept_page, language, limiter
 from shop.storefront import queries
 from shop.storefront.arrangement import season_runs
 from shop.storefront.keeping import Listed, look_at_list
@@ -152,6 +153,7 @@ def _draw_products(at: datetime) -> tuple[str, Listed]:
 
 
 @bp.get("/search")
+@limiter.limit("300 per minute", key_func=asking)
 @everyone
 def search() -> ResponseReturnValue:
     """Products by words, pinyin or initials."""

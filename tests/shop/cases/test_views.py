@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
@@ -12,12 +16,28 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import Role
 from kernel import clock
+from kernel.files import FileStore
 from kernel.web import limiter
+from shop.cases import claiming, tasks
 from shop.cases.models import Case
+from shop.config import Config
+from shop.orders.models import Order
 from tests.factories.catalog import act_as, form, make_actor
+from tests.factories.pictures import make_photo
 from tests.factories.shop import deliver, make_order
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 64
+PHOTO = make_photo(640, 480, noisy=False)
+
+
+def claim(order: Order, **over: Any) -> dict[str, Any]:
+    """A claim about the order's first line, as the form sends it."""
+    data = form(**({"text": "坏了三个。", "photo": (BytesIO(PHOTO), "../../x.jpg")} | over))
+    path = f"/cases/damage/{order.code}/{order.lines[0].code}"
+    return {"path": path, "data": data, "content_type": "multipart/form-data"}
+
+
+def files(config: Config) -> list[str]:
+    return FileStore(config.case_photos_dir).list_older(clock.now() + timedelta(days=1))
 
 
 def report(**over: Any) -> dict[str, Any]:
@@ -57,12 +77,14 @@ def test_a_claim_with_a_photo_is_seen_by_its_two_sides_only(session: Session, ap
     bad = client.post(url, data=form(text="坏了", photo=(BytesIO(b"GIF89a..."), "a.png")), content_type="multipart/form-data")
     assert (bad.status_code, count(session)) == (422, 0)
     assert client.post(url, data=form(text="坏了")).status_code == 422
-    done = client.post(url, data=form(text="坏了", photo=(BytesIO(PNG), "../../x.png")), content_type="multipart/form-data")
+    done = client.post(**claim(order))
     assert done.status_code == 302
     page = client.get(done.location)
     photo = page.text.split('<img class="pic wide" src="')[1].split('"')[0]
-    assert client.get(photo).data == PNG
-    assert client.get(photo).mimetype == "image/png"
+    shown = client.get(photo)
+    assert (shown.mimetype, shown.data[:3]) == ("image/jpeg", b"\xff\xd8\xff")
+    assert b"Exif" in PHOTO
+    assert b"Exif" not in shown.data, "where it was taken and with what is left out"
     act_as(app, make_actor(session))
     assert [client.get(u).status_code for u in (url, done.location, photo)] == [404, 404, 404]
     assert client.post(f"{done.location}/reply", data=form(text="?")).status_code == 404
@@ -89,3 +111,66 @@ def test_a_buyer_asks_about_an_order(session: Session, app: Flask, client: Flask
     done = client.post("/cases/new", data=form(order=order.code, kind="parcel", text="到哪了?"))
     assert done.status_code == 302
     assert done.location.rsplit("/", 1)[1] in client.get("/cases/").text
+
+
+def test_nothing_is_kept_for_who_may_not_claim(
+    session: Session, app: Flask, client: FlaskClient, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limiter.reset()
+    buyer, at = make_actor(session), clock.now()
+    order = deliver(session, make_order(session, actor=buyer), at=at)
+    late = deliver(session, make_order(session, actor=buyer), at=at - timedelta(hours=49))
+    act_as(app, make_actor(session))
+    assert client.post(**claim(order)).status_code == 404
+    assert client.post("/cases/damage/ORD-NONE/X", data={"photo": (BytesIO(PHOTO), "a.jpg")}).status_code == 404
+    act_as(app, buyer)
+    assert client.post(**claim(late)).status_code == 409
+    assert client.post(**claim(order, text=" ")).status_code == 422
+    assert files(config) == [], "a claim that was refused leaves no file"
+    sent = claim(order)
+    assert client.post(**sent).status_code == 302
+    kept = files(config)
+    assert len(kept) == 1
+    again = claim(order) | {"data": sent["data"] | {"photo": (BytesIO(PHOTO), "../../x.jpg")}}
+    assert [client.post(**again).status_code, client.post(**claim(order)).status_code] == [302, 409]
+    assert files(config) == kept, "the same form again and a second claim add none"
+    act_as(app, make_actor(session))
+    monkeypatch.setattr(claiming, "may_claim", lambda *_, **__: True)
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "delete", lambda *_: None)
+        assert client.post(**claim(order)).status_code == 404
+    assert len(files(config)) == 2, "with both guards off a stranger's file stays"
+
+
+def test_a_file_of_no_case_goes_in_a_day(session: Session, app: Flask, client: FlaskClient, config: Config) -> None:
+    limiter.reset()
+    buyer = make_actor(session)
+    order = deliver(session, make_order(session, actor=buyer), at=clock.now())
+    act_as(app, buyer)
+    assert client.post(**claim(order)).status_code == 302
+    store, own = FileStore(config.case_photos_dir), set(files(config))
+    lost, fresh = store.keep(b"no case was opened").digest, store.keep(b"its case is being opened").digest
+    yesterday = (clock.now() - timedelta(hours=25)).timestamp()
+    for digest in (lost, *own):
+        os.utime(config.case_photos_dir / digest[:2] / digest, (yesterday, yesterday))
+    tasks.use_store(store)
+    tasks.clear_photos()
+    assert set(files(config)) == own | {fresh}
+
+
+def test_claims_and_replies_are_limited_for_each_person(session: Session, app: Flask, client: FlaskClient) -> None:
+    """Two people behind one address have their own; a claim that is refused counts too."""
+    limiter.reset()
+    first, second = make_actor(session), make_actor(session)
+    order = make_order(session, actor=first)
+    doors: list[tuple[Callable[[], int], int]] = [
+        (lambda: client.post(**claim(order)).status_code, 10),
+        (lambda: client.post("/cases/CAS-NONE/reply", data=form(text="!")).status_code, 20),
+    ]
+    for post, allowed in doors:
+        act_as(app, first)
+        answers = [post() for _ in range(allowed + 1)]
+        assert 429 not in answers[:-1]
+        assert answers[-1] == 429
+        act_as(app, second)
+        assert post() == 404

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Person
 from kernel import clock
 from kernel.clock import today_shanghai
+from kernel.web import limiter
 from shop.accounts import addressing
 from shop.basket.queries import Owner, count_boxes
 from shop.orders.models import Order
@@ -40,9 +41,12 @@ def fill(client: FlaskClient, sku: str, quantity: int = 2) -> None:
 
 
 def read_form(page: str) -> dict[str, Any]:
-    """The hidden fields of the form that places the order."""
+    """The hidden fields of the form that places the order, and the address that is chosen."""
     body = page[page.index('action="/checkout" class="form"') :]
     found: dict[str, Any] = {"line": re.findall(r'name="line" value="([^"]*)"', body)}
+    chosen = re.search(r'name="address" form="place" value="([^"]*)" checked', page)
+    if chosen:
+        body += f'name="address" value="{chosen[1]}"'
     for name in ("checkout_key", "address", "expected_total", "idempotency_key"):
         match = re.search(rf'name="{name}" value="([^"]*)"', body)
         assert match, name
@@ -257,3 +261,37 @@ def test_an_order_is_kept_until_the_hour_is_over(session: Session) -> None:
     order = make_order(session)
     assert order.expires_at is not None
     assert order.expires_at - order.placed_at == timedelta(minutes=60)
+
+
+def test_every_address_is_offered_and_the_chosen_one_counts(buyer: FlaskClient, session: Session, person: Person) -> None:
+    """Choosing sends nothing; who orders without having it counted anew is told the other price, and then gets it there."""
+    product = make_goods(session)
+    set_freight(session, product)
+    set_freight(session, product, province_code="540000", first_fen=5_000)
+    tibet = {"province_code": "540000", "city": "拉萨市", "district": "城关区"}
+    far = make_address(session, person.id, **tibet)
+    for number in range(9):
+        make_address(session, person.id, street=f"示例路 {number} 号")
+    fill(buyer, product.sku)
+    page = buyer.get("/checkout").text
+    assert page.count('name="address" form="place"') == 10
+    near = read_form(page)
+    assert near["address"] != str(far.id)
+    again = buyer.post("/checkout", data=near | {"step": "address", "address": str(far.id)})
+    assert (again.status_code, f"address={far.id}" in again.location, orders(session)) == (302, True, 0)
+    asked = buyer.post("/checkout", data=near | {"address": str(far.id), "no_return": "1"})
+    assert (asked.status_code, orders(session)) == (409, 0)
+    assert "价格刚刚有变化" in asked.text
+    placed = buyer.post("/checkout", data=read_form(asked.text) | {"no_return": "1"})
+    assert placed.status_code == 302
+    assert session.scalars(select(Order)).one().province_code == "540000"
+
+
+def test_orders_are_limited_for_each_person(client: FlaskClient, session: Session, sign_in: Any) -> None:
+    """A family behind one address: what one of them sends too often does not stop another."""
+    limiter.reset()
+    first, second = make_person(session), make_person(session)
+    make_address(session, first.id)
+    sign_in(client, first)
+    assert [client.post("/checkout", data=form()).status_code for _ in range(21)][-2:] == [302, 429]
+    assert sign_in(client, second).post("/checkout", data=form()).status_code == 302

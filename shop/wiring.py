@@ -10,6 +10,7 @@ from logistics.coldchain.recording import TemperatureChanged
 from logistics.shipments.events import ItemsDispatched, ShipmentDelivered, ShipmentDispatched
 from logistics.shipments.moving import mark_received
 from logistics.shipments.telling import tell_temperature
+from logistics.stock.events import PresaleFailed, PromiseBroken, PromiseServed
 from shop.accounts.claiming import GuestClaimed
 from shop.accounts.confirming import CodeAsked
 from shop.accounts.erasing import forget_account
@@ -18,15 +19,25 @@ from shop.assistance.sharing import tell_shares
 from shop.basket.couponing import return_coupon
 from shop.basket.erasing import forget_basket
 from shop.cases.erasing import forget_words
+from shop.cases.following import open_failed
 from shop.config import Config, is_public
 from shop.cooperative.erasing import forget_devices, forget_questions, forget_tables
 from shop.invoices.erasing import forget_address
 from shop.notices.erasing import forget_notices
-from shop.notices.following_orders import tell_closed, tell_confirmed, tell_delivered, tell_paid, tell_refunded, tell_shipped
+from shop.notices.following_orders import (
+    tell_closed,
+    tell_confirmed,
+    tell_delivered,
+    tell_paid,
+    tell_refunded,
+    tell_served,
+    tell_shipped,
+)
 from shop.notices.telling import tell_code, tell_person
+from shop.orders.cancelling import cancel_broken
 from shop.orders.erasing import forget_buyer
 from shop.orders.following import follow_delivered, follow_dispatched
-from shop.orders.forwarding import forward_confirmed, forward_paid
+from shop.orders.forwarding import forward_confirmed, forward_paid, forward_served
 from shop.orders.models import MoneyToReturn, OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
 from shop.orders.returning import refund_closed, return_money
 from shop.orders.settling import settle_capture, settle_refund
@@ -65,6 +76,10 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (OrderRefunded, withdraw_outdated),
     (OrderPaid, forward_paid),
     (OrderConfirmed, forward_confirmed),
+    (PromiseServed, forward_served),
+    (PromiseServed, tell_served),
+    (PromiseBroken, cancel_broken),
+    (PresaleFailed, open_failed),
     (ShipmentDispatched, follow_dispatched),
     (ShipmentDelivered, follow_delivered),
     (OrderPaid, tell_paid),

@@ -26,6 +26,8 @@ BEAT = {
     "payments": {"task": "payments.read_unsettled", "schedule": 20.0, "options": {"expires": 30}},
     "provider": {"task": "payments.catch_up", "schedule": 60.0, "options": {"expires": 60}},
     "holds": {"task": "stock.release_expired", "schedule": 30.0},
+    "presales": {"task": "stock.serve_presales", "schedule": 30.0, "options": {"expires": 30}},
+    "old-presales": {"task": "stock.end_presales", "schedule": 300.0, "options": {"expires": 300}},
     "photos": {"task": "lots.delete_photos", "schedule": 60.0, "options": {"expires": 60}},
     "strange-photos": {"task": "lots.clear_photos", "schedule": 86_400.0},
     "old-sheets": {"task": "cooperative.clear_sheets", "schedule": 3600.0, "options": {"expires": 600}},

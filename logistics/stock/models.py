@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, append_only, choice
 from kernel.ids import uuid7
+from logistics.stock.states import PresaleState
 
 
 class StockLot(Base):
@@ -120,3 +121,104 @@ class StockMove(Base):
 
 
 append_only(StockMove.__table__)
+
+
+class Presale(Base):
+    """A harvest window in which boxes that do not exist yet are promised (预售), kept apart from stock. All counts are boxes.
+
+    ``forecast`` is what the county let the seller promise of ``asked_boxes``; ``promised`` are the standing promises, ``served`` those of
+    them whose boxes have come and are allocated. A product has one pre-sale at a time. ``harvest_from`` also says which lots serve it:
+    none made before. The CHECK ``not_overpromised`` stands behind the condition of the UPDATE in ``preselling``.
+    """
+
+    __tablename__ = "stock_presale"
+    __table_args__ = (
+        CheckConstraint("promised <= forecast", name="not_overpromised"),
+        CheckConstraint("served >= 0 AND served <= promised", name="served_within"),
+        CheckConstraint("asked_boxes > 0 AND forecast BETWEEN 0 AND asked_boxes AND per_person > 0", name="boxes"),
+        CheckConstraint("harvest_from <= harvest_until AND harvest_until <= ship_by", name="days"),
+        CheckConstraint("decided_by IS NULL OR decided_by <> asked_by", name="two_people"),
+        CheckConstraint("(state = 'asked') = (decided_by IS NULL)", name="decided"),
+        Index("uq_stock_presale_standing", "product_id", unique=True, postgresql_where="state IN ('asked', 'open')"),
+        Index("ix_stock_presale_product_id", "product_id", "id"),
+        Index("ix_stock_presale_open", "ship_by", postgresql_where="state = 'open'"),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    code: Mapped[str] = mapped_column(unique=True)
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products_product.id"))
+    harvest_from: Mapped[date]
+    harvest_until: Mapped[date]
+    ship_by: Mapped[date]
+    closes_at: Mapped[datetime]
+    asked_boxes: Mapped[int]
+    forecast: Mapped[int] = mapped_column(default=0)
+    promised: Mapped[int] = mapped_column(default=0)
+    served: Mapped[int] = mapped_column(default=0)
+    per_person: Mapped[int]
+    state: Mapped[PresaleState] = mapped_column(choice(PresaleState), default=PresaleState.ASKED)
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def left(self) -> int:
+        """Boxes that may still be promised, as far as the forecast goes."""
+        return self.forecast - self.promised
+
+    def takes_orders(self, at: datetime) -> bool:
+        """Whether boxes may be promised at that moment."""
+        return self.state is PresaleState.OPEN and at < self.closes_at and self.left > 0
+
+
+class PresaleStep(Base):
+    """What was done with a pre-sale, by whom and why: announced, decided, ended. Append-only."""
+
+    __tablename__ = "stock_presale_step"
+    __table_args__ = (Index("ix_stock_presale_step_presale_id", "presale_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    presale_id: Mapped[UUID] = mapped_column(ForeignKey("stock_presale.id"))
+    state: Mapped[PresaleState] = mapped_column(choice(PresaleState))
+    boxes: Mapped[int]
+    note: Mapped[str] = mapped_column(default="")
+    by: Mapped[str]
+    at: Mapped[datetime]
+
+
+append_only(PresaleStep.__table__)
+
+
+class Promise(Base):
+    """So many boxes of a coming harvest promised to one order line; ``served`` of them are allocated.
+
+    Changed under its pre-sale's lock only. ``paid_at`` puts it in the queue: who paid first is served first, who has not paid comes after.
+    """
+
+    __tablename__ = "stock_promise"
+    __table_args__ = (
+        CheckConstraint("boxes > 0 AND served BETWEEN 0 AND boxes", name="boxes"),
+        CheckConstraint("released_at IS NULL OR served = 0", name="released"),
+        Index("uq_stock_promise_standing", "order_code", unique=True, postgresql_where="released_at IS NULL"),
+        Index("ix_stock_promise_order_code", "order_code"),
+        Index("ix_stock_promise_holder", "presale_id", "holder", postgresql_where="released_at IS NULL"),
+        Index("ix_stock_promise_waiting", "presale_id", "paid_at", "id", postgresql_where="released_at IS NULL AND served < boxes"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    presale_id: Mapped[UUID] = mapped_column(ForeignKey("stock_presale.id"))
+    order_code: Mapped[str]
+    line_code: Mapped[str]
+    holder: Mapped[str]
+    boxes: Mapped[int]
+    served: Mapped[int] = mapped_column(default=0)
+    made_at: Mapped[datetime]
+    paid_at: Mapped[datetime | None]
+    released_at: Mapped[datetime | None]
+
+    @property
+    def missing(self) -> int:
+        """Boxes that have not come yet."""
+        return self.boxes - self.served

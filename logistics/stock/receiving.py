@@ -18,6 +18,7 @@ from catalog.products.models import Product
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
 from kernel.quantity import Quantity, Unit
+from logistics.stock import preselling
 from logistics.stock.casing import bring_cases
 from logistics.stock.freshness import sell_until
 from logistics.stock.guarding import change, lock_stock
@@ -33,7 +34,7 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
     """Put ``boxes`` of a pack lot on the shelf of a place; the same lot may lie at several places, or arrive in parts.
 
     A place takes in what its own organisation packed; a hub (产地集配中心), and whoever the operator sends it to, also what others did.
-    Once all that is left of the lot lies here, its cases do too.
+    Once all that is left of the lot lies here, its cases do too. Who ordered boxes of this harvest before it came (预售) gets them first.
     Raises NotFound, Invalid (not a pack lot, no boxes), Forbidden, and Conflict when more boxes would lie on shelves than the lot has.
     """
     if boxes <= 0:
@@ -46,7 +47,9 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
     if lot is None:
         raise NotFound("没有这个批次。")
     _must_keep(session, actor, lot, place)
-    row = _shelf_of(session, lot, place_id, at)
+    product = _product_of(session, lot)
+    presale = preselling.lock_open_presale(session, product.id)
+    row = _shelf_of(session, lot, product, place_id, at)
     lot = balancing.lock_lots(session, [lot_id])[lot_id]
     elsewhere = session.scalar(select(func.coalesce(func.sum(StockLot.on_hand), 0)).where(StockLot.lot_id == lot_id)) or 0
     if elsewhere + boxes > lot.left.amount:
@@ -57,6 +60,8 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
     assert change(session, row.id, on_hand=boxes)
     session.add(StockMove(stock_lot_id=row.id, kind=MoveKind.RECEIVED, quantity=boxes, actor=actor.label, at=at))
     session.flush()
+    if presale is not None:
+        preselling.serve_arrival(session, presale, row.id, at)
     session.refresh(row)
     if row.on_hand == lot.left.amount:
         bring_cases(session, lot_id, place_id)
@@ -70,11 +75,16 @@ def _must_keep(session: Session, actor: Actor, lot: Lot, place: Place) -> None:
         raise Forbidden("这里只收本单位的批次；别的单位的批次由仓配中心入库。")
 
 
-def _shelf_of(session: Session, lot: Lot, place_id: UUID, at: datetime) -> StockLot:
-    """The locked stock row of a lot at a place, made when there is none."""
+def _product_of(session: Session, lot: Lot) -> Product:
+    """What a pack lot is boxes of. Raises Invalid for any other lot."""
     product = session.scalar(select(Product).where(Product.sku == lot.product_sku)) if lot.kind is LotKind.PACK else None
     if product is None:
         raise Invalid("批次 %(lot)s 不是装盒批次，不能入库销售。请先装盒。", params={"lot": lot.code}, field="lot")
+    return product
+
+
+def _shelf_of(session: Session, lot: Lot, product: Product, place_id: UUID, at: datetime) -> StockLot:
+    """The locked stock row of a lot at a place, made when there is none."""
     row = {
         "id": uuid7(),
         "lot_id": lot.id,

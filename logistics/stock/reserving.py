@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -30,12 +30,15 @@ class Shelf:
     """The boxes of some products that may be sold at ``at``, locked, in the order in which they should leave.
 
     As many of a lot as a recall stops one by one are not among them, wherever they lie. They are counted under the locks, each time: what
-    is free later, because an order is cancelled or boxes arrive, is counted then.
+    is free later, because an order is cancelled or boxes arrive, is counted then. ``only`` one stock row is looked at when it is given.
     """
 
-    def __init__(self, session: Session, product_ids: set[UUID], at: datetime, *, also_held_by: str | None = None) -> None:
+    def __init__(
+        self, session: Session, product_ids: set[UUID], at: datetime, *, also_held_by: str | None = None, only: UUID | None = None
+    ) -> None:
         self.session = session
-        rows = lock_stock(session, (StockLot.product_id.in_(product_ids)) & (StockLot.on_hand > 0))
+        these = (StockLot.product_id.in_(product_ids)) & (StockLot.on_hand > 0)
+        rows = lock_stock(session, these if only is None else these & (StockLot.id == only))
         mine = Hold.holder == also_held_by if also_held_by is not None else false()
         given_back = drop_holds(session, Hold.stock_lot_id.in_([row.id for row in rows]), (Hold.until <= at) | mine)
         movable = list_movable(session, {row.lot_id for row in rows})
@@ -51,6 +54,10 @@ class Shelf:
             kept = min(stopped[row.lot_id], unclaimed)
             stopped[row.lot_id] -= kept
             self.free[row.id] = unclaimed - kept
+
+    def keep(self, lot_ids: Collection[UUID]) -> None:
+        """Pass over all other lots."""
+        self.rows = [row for row in self.rows if row.lot_id in lot_ids]
 
     def left(self, product_id: UUID) -> int:
         """Boxes of a product that nobody has a claim on."""

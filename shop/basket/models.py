@@ -35,17 +35,18 @@ class Basket(Base):
 
 
 class BasketLine(Base):
-    """So many boxes of one product."""
+    """So many boxes of one product, from the shelf or from a pre-sale of it (预售): two lines, ordered apart."""
 
     __tablename__ = "basket_line"
     __table_args__ = (
-        UniqueConstraint("basket_id", "product_id"),
+        UniqueConstraint("basket_id", "product_id", "presale_id", postgresql_nulls_not_distinct=True),
         CheckConstraint(f"quantity BETWEEN 1 AND {MOST_BOXES}", name="quantity"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     basket_id: Mapped[UUID] = mapped_column(ForeignKey("basket_basket.id"))
     product_id: Mapped[UUID] = mapped_column(ForeignKey("products_product.id"))
+    presale_id: Mapped[UUID | None] = mapped_column(ForeignKey("stock_presale.id"))
     quantity: Mapped[int]
     added_at: Mapped[datetime]
 

@@ -18,6 +18,7 @@ class CaseKind(enum.StrEnum):
     PARCEL = "parcel"
     PAYMENT = "payment"
     RECALL = "recall"
+    PRESALE = "presale"
 
 
 KIND_LABELS: Mapping[CaseKind, str] = {
@@ -27,6 +28,7 @@ KIND_LABELS: Mapping[CaseKind, str] = {
     CaseKind.PARCEL: "包裹问题",
     CaseKind.PAYMENT: "付款问题",
     CaseKind.RECALL: "召回",
+    CaseKind.PRESALE: "预售未兑现",
 }
 
 # How long the first answer may take.
@@ -37,6 +39,7 @@ ANSWER_WITHIN: Mapping[CaseKind, timedelta] = {
     CaseKind.PARCEL: timedelta(hours=48),
     CaseKind.PAYMENT: timedelta(hours=24),
     CaseKind.RECALL: timedelta(hours=4),
+    CaseKind.PRESALE: timedelta(hours=24),
 }
 
 

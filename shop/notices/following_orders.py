@@ -9,9 +9,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kernel.money import Money
+from logistics.stock.events import PromiseServed
 from shop.accounts.models import Guest
 from shop.notices.models import Notice
 from shop.notices.notifying import send_notice
+from shop.orders.cancelling import HARVEST_SHORT
 from shop.orders.models import Order, OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
 
 EXPIRED = "expired"
@@ -27,6 +29,11 @@ def tell_paid(session: Session, event: OrderPaid) -> None:
 def tell_confirmed(session: Session, event: OrderConfirmed) -> None:
     """Reaction: an order on terms is being packed."""
     _tell(session, event.order_code, "order_confirmed", at=event.at)
+
+
+def tell_served(session: Session, event: PromiseServed) -> None:
+    """Reaction: the boxes of an order from a pre-sale have come."""
+    _tell(session, event.order_code, "order_served", at=event.at)
 
 
 def tell_shipped(session: Session, event: OrderShipped) -> None:
@@ -45,7 +52,7 @@ def tell_closed(session: Session, event: OrderClosed) -> None:
     paid_fen, guest = session.execute(buyer.where(Order.code == event.order_code)).one_or_none() or (0, None)
     if guest is not None and not paid_fen:
         return  # whoever ordered may have given a stranger's number, and no money is at stake
-    kind = "order_cancelled"
+    kind = "order_harvest_short" if event.reason == HARVEST_SHORT else "order_cancelled"
     if event.reason == EXPIRED:
         kind = "order_expired_part_paid" if paid_fen else "order_expired"
     _tell(session, event.order_code, kind, at=event.at)

@@ -26,6 +26,10 @@ KINDS: Mapping[str, Words] = {
     "order_expired": Words("订单已超时关闭", "订单 %(order)s 没有在规定时间内付款，已经关闭，没有扣款。"),
     "order_expired_part_paid": Words("订单已超时关闭", "订单 %(order)s 没有在规定时间内付清，已经关闭。已付的款项会原路退回。"),
     "order_cancelled": Words("订单已取消", "订单 %(order)s 已取消。已付的款项会原路退回。"),
+    "order_served": Words("您预订的收成到了", "订单 %(order)s 预订的货已经采收装盒，已付款的马上安排发货。"),
+    "order_harvest_short": Words(
+        "预售没有兑现，全额退款", "很抱歉，这一季的收成不够，订单 %(order)s 已取消。已付的款项会全额原路退回。"
+    ),
     "order_refunded": Words("退款已办理", "订单 %(order)s 已退款 %(amount)s，按原路退回，到账时间以付款渠道为准。"),
     "approval_asked": Words("有采购申请等您审批", "采购申请 %(request)s 等您审批，金额 %(amount)s。"),
     "approval_given": Words("采购申请已通过", "采购申请 %(request)s 已审批通过，正在下单。"),

@@ -7,13 +7,17 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor, Role
+from catalog.parties.models import SYSTEM, Actor, Role
 from kernel.errors import Conflict, Forbidden, NotFound
 from kernel.outbox import publish
 from logistics.shipments import packing
-from logistics.stock import reserving
+from logistics.stock import preselling, reserving
+from logistics.stock.events import PromiseBroken
 from shop.orders.models import Order, OrderClosed, OrderConfirmed
 from shop.orders.states import OrderState
+
+HARVEST_SHORT = "harvest_short"
+"""Why an order from a pre-sale was cancelled: its boxes did not come."""
 
 
 def lock_order(session: Session, code: str) -> Order:
@@ -54,9 +58,17 @@ def cancel_order(session: Session, actor: Actor, code: str, *, reason: str, at: 
         raise Conflict("订单已经发货，不能直接取消。收到后可以申请售后。")
     order.move(OrderState.CANCELLED)
     packing.cancel_shipments(session, order.code)
+    preselling.release(session, [order.code], at)
     reserving.deallocate(session, order.code)
     publish(session, OrderClosed(order.code, reason or "cancelled", at), at=at)
     return order
+
+
+def cancel_broken(session: Session, event: PromiseBroken) -> None:
+    """Reaction: a pre-sale ended without boxes for this order. What was paid goes back; an order that ended before is left alone."""
+    order = lock_order(session, event.order_code)
+    if order.state in (OrderState.PLACED, OrderState.PAID):
+        cancel_order(session, SYSTEM, order.code, reason=HARVEST_SHORT, at=event.at)
 
 
 def confirm_on_terms(session: Session, actor: Actor, code: str, *, at: datetime) -> Order:
@@ -82,6 +94,7 @@ def expire_orders(session: Session, *, at: datetime, limit: int = 50) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
+    preselling.release(session, [order.code for order in due if order.presale_code is not None], at)
     for order in due:
         order.move(OrderState.EXPIRED)
         reserving.deallocate(session, order.code)

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM
 from logistics.shipments.packing import Destination, open_shipments
+from logistics.stock import preselling
+from logistics.stock.events import PromiseServed
 from shop.orders.cancelling import lock_order
 from shop.orders.models import Order, OrderConfirmed, OrderPaid
 from shop.orders.states import OrderState
@@ -25,13 +27,20 @@ def forward_confirmed(session: Session, event: OrderConfirmed) -> None:
     forward_order(session, event.order_code, at=event.at)
 
 
+def forward_served(session: Session, event: PromiseServed) -> None:
+    """Reaction: the boxes of a pre-sale have come."""
+    forward_order(session, event.order_code, at=event.at)
+
+
 def forward_order(session: Session, code: str, *, at: datetime) -> None:
     """Open the shipments of an order, one for each seller, place and temperature; again changes nothing.
 
-    An order that was cancelled meanwhile, or that went to the packers on terms long ago, is left alone.
+    An order that was cancelled meanwhile, or that went to the packers on terms long ago, is left alone; one from a pre-sale waits until
+    it is paid and all its boxes have come.
     """
     order = lock_order(session, code)
-    if order.state in PACKABLE:
+    waits = order.presale_code is not None and not preselling.is_served(session, order.code)
+    if order.state in PACKABLE and not waits:
         open_shipments(session, SYSTEM, order_code=order.code, address=destination_of(order), at=at)
 
 

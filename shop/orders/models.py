@@ -39,17 +39,22 @@ class Purpose(enum.StrEnum):
 
 
 class Order(Base):
-    """One order. ``checkout_key`` is unique: the same checkout places one order however often it is sent."""
+    """One order. ``checkout_key`` is unique: the same checkout places one order however often it is sent.
+
+    An order from a pre-sale (预售) is nothing else: ``presale_code`` names it, ``ship_by`` is the day the buyer was promised.
+    """
 
     __tablename__ = "orders_order"
     __table_args__ = (
         CheckConstraint("items_fen >= 0 AND freight_fen >= 0 AND total_fen = items_fen + freight_fen", name="total"),
         CheckConstraint("refunded_fen >= 0 AND refunded_fen <= paid_fen", name="refund_within_paid"),
         CheckConstraint("(kind = 'organization') = (buyer_organization_id IS NOT NULL)", name="buyer"),
+        CheckConstraint("(presale_code IS NULL) = (ship_by IS NULL)", name="presale"),
         Index("ix_orders_order_person", "buyer_person_id", "id"),
         Index("ix_orders_order_organization", "buyer_organization_id", "id"),
         Index("ix_orders_order_expiring", "expires_at", postgresql_where="state = 'placed'"),
         Index("ix_orders_order_state", "state", "id"),
+        Index("ix_orders_order_presale", "presale_code", "id", postgresql_where="presale_code IS NOT NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -72,6 +77,8 @@ class Order(Base):
     reference: Mapped[str] = mapped_column(default="")
     placed_at: Mapped[datetime]
     no_return_agreed_at: Mapped[datetime | None]
+    presale_code: Mapped[str | None]
+    ship_by: Mapped[date | None]
     paid_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]

@@ -3,7 +3,8 @@
 1. A checkout that was placed before gives the same order again.
 2. Every product may be sold today (its papers are valid), or the reasons are named.
 3. Prices and freight are worked out afresh; a total other than the one shown to the buyer is refused, with the new one.
-4. Rows are written and boxes allocated in one transaction; short stock refuses the whole order.
+4. Rows are written and boxes allocated in one transaction; short stock refuses the whole order. Of a coming harvest (预售) boxes are
+   promised instead: that is an order of its own, so that it can wait, be cancelled and be paid back by itself.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Actor
 from catalog.prices.quoting import Discount, QuotedLine
 from catalog.products.models import Product
-from kernel.errors import Conflict, FieldError, Forbidden, Invalid
+from kernel.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from kernel.ids import new_code
 from kernel.money import Money
 from kernel.outbox import publish
-from logistics.stock import reserving
+from logistics.stock import preselling, reserving
+from logistics.stock.models import Presale
 from shop.orders.models import Order, OrderKind, OrderLine, OrderPlaced, Purpose, SubOrder
 from shop.orders.pricing import PricedOrder, price_lines
 from shop.payments.queries import takes_online
@@ -50,6 +52,7 @@ class OrderDraft:
     """What a buyer wants: ``lines`` maps SKU to boxes; ``expected_total`` is what they were shown; ``holder`` has boxes on hold;
     ``discounts`` were granted by the caller, who books them with the order.
 
+    ``presale`` is the code of the pre-sale its one line is of; organisations buy from stock only, since they accept what they inspected.
     ``no_return_agreed`` says that the buyer ticked that fresh goods are not returned without cause (消费者权益保护法 art. 25).
     """
 
@@ -65,6 +68,7 @@ class OrderDraft:
     reference: str = ""
     no_return_agreed: bool = False
     discounts: Sequence[Discount] = ()
+    presale: str | None = None
 
 
 def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: datetime) -> Order:
@@ -84,10 +88,28 @@ def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: dateti
     if draft.expected_total is not None and draft.expected_total != priced.quote.total:
         raise PriceChanged(priced.quote.total)
     order = _write(session, actor, draft, priced, at)
-    lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
-    reserving.allocate(session, order.code, lines, at, from_holder=draft.holder)
+    if draft.presale is None:
+        lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
+        reserving.allocate(session, order.code, lines, at, from_holder=draft.holder)
+    else:
+        promise_boxes(session, order, at=at)
     publish(session, OrderPlaced(order.code, at))
     return order
+
+
+def promise_boxes(session: Session, order: Order, *, at: datetime) -> None:
+    """Promise the boxes of an order from a pre-sale. Raises Conflict (over, sold out, more than one account may have)."""
+    (line,) = order.lines
+    assert order.presale_code is not None
+    preselling.promise(
+        session,
+        order.presale_code,
+        order_code=order.code,
+        line_code=line.code,
+        holder=str(order.buyer_person_id),
+        boxes=line.quantity,
+        at=at,
+    )
 
 
 def find_placed(session: Session, checkout_key: str) -> Order | None:
@@ -118,11 +140,14 @@ def _check(draft: OrderDraft) -> None:
             errors.append(FieldError(sku, "数量要在 1 到 %(most)s 之间。", {"most": MAX_BOXES}))
     if errors:
         raise Invalid("有几处需要改一下。", errors=errors)
+    if draft.presale is not None and (draft.buyer_organization_id is not None or len(draft.lines) > 1):
+        raise Invalid("预售商品请个人单独下单，单位采购请买现货。")
     if draft.on_terms and draft.buyer_organization_id is None:
         raise Invalid("先货后款只对采购单位开放。")
 
 
 def _write(session: Session, actor: Actor, draft: OrderDraft, priced: PricedOrder, at: datetime) -> Order:
+    presale = _find_presale(session, draft, priced)
     order = Order(
         code=new_code("ORD"),
         kind=OrderKind.ORGANIZATION if draft.buyer_organization_id else OrderKind.CONSUMER,
@@ -140,6 +165,8 @@ def _write(session: Session, actor: Actor, draft: OrderDraft, priced: PricedOrde
         reference=draft.reference,
         placed_at=at,
         no_return_agreed_at=at if draft.no_return_agreed else None,
+        presale_code=presale.code if presale else None,
+        ship_by=presale.ship_by if presale else None,
         expires_at=None if draft.on_terms else at + _pay_within(session, priced),
     )
     for number, part in enumerate(priced.quote.sellers, start=1):
@@ -158,6 +185,16 @@ def _write(session: Session, actor: Actor, draft: OrderDraft, priced: PricedOrde
     session.add(order)
     session.flush()
     return order
+
+
+def _find_presale(session: Session, draft: OrderDraft, priced: PricedOrder) -> Presale | None:
+    """The pre-sale the order is from. Raises NotFound for none, or one of another product."""
+    if draft.presale is None:
+        return None
+    presale = preselling.find_presale(session, draft.presale)
+    if presale is None or presale.product_id not in {product.id for product in priced.products.values()}:
+        raise NotFound("没有这个预售。")
+    return presale
 
 
 def _pay_within(session: Session, priced: PricedOrder) -> timedelta:

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from kernel.errors import Conflict
 from kernel.outbox import publish
-from logistics.stock import reserving
+from logistics.stock import preselling, reserving
 from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded, Receipt, SubOrder
+from shop.orders.placing import promise_boxes
 from shop.orders.states import OrderState
 from shop.payments.models import PaymentCaptured, PaymentRefunded
 
@@ -72,9 +73,12 @@ def may_revive(order: Order, used_fen: int) -> bool:
 
 
 def _take_again(session: Session, order: Order, event: PaymentCaptured) -> bool:
-    """Allocate the boxes of an expired order again; False when they are gone."""
+    """Allocate (or promise) the boxes of an expired order again; False when they are gone."""
     try:
         with session.begin_nested():
+            if order.presale_code is not None:
+                promise_boxes(session, order, at=event.at)
+                return True
             lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
             reserving.allocate(session, order.code, lines, event.at)
     except Conflict:
@@ -86,6 +90,8 @@ def _all_paid(session: Session, order: Order, event: PaymentCaptured) -> None:
     if order.paid_at is not None:
         return
     order.paid_at = event.at
+    if order.presale_code is not None:
+        preselling.note_paid(session, order.code, event.at)
     if order.state in WAITING:
         order.move(OrderState.PAID)
         order.expires_at = None

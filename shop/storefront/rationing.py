@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor
 from kernel.errors import Conflict
+from logistics.stock.preselling import find_presale
 from logistics.stock.queries import available
 from shop.accounts.models import Guest
 from shop.orders.models import Order, OrderLine, SubOrder
@@ -47,8 +49,8 @@ def ration(session: Session, actor: Actor, order: Order, *, at: datetime) -> Non
     own = Order.buyer_person_id == actor.person_id
     if (session.scalar(select(func.count()).select_from(Order).where(*UNPAID, own)) or 0) > MOST_UNPAID_OF_ACCOUNT:
         raise Conflict("您还有好几张没付款的订单，请先付款或取消，再下单。")
-    products, left = _names(order), available(session, list(_names(order)), at)
-    for product_id, boxes in session.execute(_boxes(products).where(own)):
+    products, left = _names(order), _left(session, order, at)
+    for product_id, boxes in session.execute(_boxes(order).where(own)):
         if not is_fair(int(boxes), left[product_id]):
             most = (int(boxes) + left[product_id] + 1) // 2
             raise Conflict(
@@ -62,8 +64,8 @@ def _ration_guests(session: Session, actor: Actor, order: Order, at: datetime) -
     unpaid = select(func.count()).select_from(Order).join(Guest, Guest.person_id == Order.buyer_person_id)
     if (session.scalar(unpaid.where(*UNPAID, Guest.phone == guest.phone)) or 0) > MOST_UNPAID:
         raise Conflict("这个手机号还有没付款的订单，请先付款或取消，也可以登录后再买。")
-    products, left = _names(order), available(session, list(_names(order)), at)
-    for product_id, boxes in session.execute(_boxes(products).join(Guest, Guest.person_id == Order.buyer_person_id)):
+    products, left = _names(order), _left(session, order, at)
+    for product_id, boxes in session.execute(_boxes(order).join(Guest, Guest.person_id == Order.buyer_person_id)):
         if not is_fair(int(boxes), left[product_id]):
             raise Conflict("“%(name)s”剩得不多了，请登录后再买：用手机号收一个验证码就行。", params={"name": products[product_id]})
 
@@ -72,13 +74,21 @@ def _names(order: Order) -> dict[UUID, str]:
     return {line.product_id: line.name for line in order.lines}
 
 
-def _boxes(products: dict[UUID, str]) -> Select[UUID, int]:
-    """How many boxes of each product unpaid orders have; whose, is for the caller to add."""
+def _left(session: Session, order: Order, at: datetime) -> Mapping[UUID, int]:
+    """What nobody has a claim on: of the shelf, or of the pre-sale the order is from."""
+    if order.presale_code is None:
+        return available(session, list(_names(order)), at)
+    presale = find_presale(session, order.presale_code)
+    return dict.fromkeys(_names(order), presale.left if presale else 0)
+
+
+def _boxes(order: Order) -> Select[UUID, int]:
+    """How many boxes of each of its products unpaid orders have of the shelf, or of the same pre-sale; whose, is for the caller to add."""
     return (
         select(OrderLine.product_id, func.sum(OrderLine.quantity))
         .join(SubOrder, SubOrder.id == OrderLine.sub_order_id)
         .join(Order, Order.id == SubOrder.order_id)
-        .where(*UNPAID, OrderLine.product_id.in_(products))
+        .where(*UNPAID, OrderLine.product_id.in_(_names(order)), Order.presale_code.is_not_distinct_from(order.presale_code))
         .group_by(OrderLine.product_id)
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -12,17 +13,19 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM, Actor, Organization, OrganizationKind, Place, Role
 from catalog.products.models import Product
+from kernel.clock import today_shanghai
 from logistics.coldchain.assigning import register_logger
 from logistics.coldchain.models import Logger
 from logistics.shipments.connecting import connect_carrier
 from logistics.shipments.models import Shipment
 from logistics.shipments.packing import Destination, open_shipments
 from logistics.shipments.scanning import scan
-from logistics.stock.models import Allocation, StockLot
+from logistics.stock.announcing import PresaleDraft, announce, decide
+from logistics.stock.models import Allocation, Presale, StockLot
 from logistics.stock.receiving import receive_pack_lot
 from logistics.stock.reserving import allocate
-from tests.factories.catalog import AT, make_actor, make_organization, make_place
-from tests.factories.lots import make_pack_lot
+from tests.factories.catalog import AT, make_actor, make_household, make_organization, make_place, make_product
+from tests.factories.lots import make_capacity, make_pack_lot
 from traceability.lots.models import Lot, TradeItem
 
 SALT = "0123456789abcdef-test-salt"
@@ -54,6 +57,32 @@ def make_stock(
     """Boxes of a product on sale, on the shelf of a hub, with papers and activated labels: ready to be sold and shipped."""
     lot = make_pack_lot(session, product, boxes=boxes, expires_on=expires_on, at=at, **over)
     return receive_pack_lot(session, SYSTEM, lot.id, (place or make_hub(session, at=at)).id, boxes, at)
+
+
+def make_presale(
+    session: Session,
+    product: Product | None = None,
+    *,
+    boxes: int = 50,
+    per_person: int = 10,
+    decided: bool = True,
+    at: datetime = AT,
+    **over: Any,
+) -> Presale:
+    """A pre-sale of a product on sale: harvested from today for ten days, shipped within twenty, announced and let by the county."""
+    product = product or make_product(session, at=at)
+    make_capacity(session, product.materials[0], product.pack_unit, county=product.county_code)
+    make_household(session, session.get_one(Organization, product.cooperative_id), county_code=product.county_code, at=at)
+    today = today_shanghai(at)
+    days: dict[str, Any] = {
+        "harvest_from": today,
+        "harvest_until": today + timedelta(days=10),
+        "ship_by": today + timedelta(days=20),
+        "closes_on": today + timedelta(days=5),
+    }
+    draft = PresaleDraft(**(days | {"boxes": boxes, "per_person": per_person} | over))
+    presale = announce(session, replace(SYSTEM, label="clerk"), product, draft, at=at)
+    return decide(session, SYSTEM, presale.code, boxes=boxes, note="", at=at) if decided else presale
 
 
 def make_serials(session: Session, stock: StockLot, number: int, *, skip: int = 0) -> list[str]:

@@ -216,6 +216,7 @@ class Promise(Base):
     served: Mapped[int] = mapped_column(default=0)
     made_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
+    served_at: Mapped[datetime | None]
     released_at: Mapped[datetime | None]
 
     @property

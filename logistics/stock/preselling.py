@@ -103,9 +103,14 @@ def note_paid(session: Session, order_code: str, paid_at: datetime) -> None:
     session.flush()
 
 
+def find_promise(session: Session, order_code: str) -> Promise | None:
+    """What stands promised to the order."""
+    return session.scalar(select(Promise).where(Promise.order_code == order_code, _STANDING))
+
+
 def is_served(session: Session, order_code: str) -> bool:
     """Whether all boxes promised to the order are allocated."""
-    found = session.scalar(select(Promise).where(Promise.order_code == order_code, _STANDING))
+    found = find_promise(session, order_code)
     return found is not None and found.missing == 0
 
 
@@ -159,6 +164,7 @@ def _serve(
         presale.served += sum(taken.values())
         handed_out += sum(taken.values())
         if not each.missing:
+            each.served_at = at
             publish(session, PromiseServed(each.order_code, at), at=at)
     session.flush()
     return handed_out

@@ -32,7 +32,8 @@ from catalog.parties.models import Organization, OrganizationKind, Place
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import NotFound
-from logistics.stock.models import Allocation, Hold, MoveKind, StockLot, StockMove
+from logistics.stock.models import Allocation, Hold, MoveKind, Presale, Promise, StockLot, StockMove
+from logistics.stock.states import PresaleState
 from traceability.lots.models import Lot
 from traceability.lots.queries import stopped_boxes
 from traceability.lots.states import LotKind, RecallState
@@ -175,6 +176,16 @@ def offer_seen(product_id: BindParameter[UUID], most: int) -> ScalarSelect[str]:
     return select(func.concat(func.least(func.sum(row.c.free), most), ":", first)).scalar_subquery()
 
 
+def presale_taking_orders(product_id: ColumnExpressionArgument[UUID]) -> ScalarSelect[UUID]:
+    """SQL for the pre-sale of one product that has boxes left to order, None for none; binds ``at``."""
+    query = select(Presale.id).where(Presale.product_id == product_id, *_taking_orders(_AT))
+    return query.correlate_except(Presale).scalar_subquery()
+
+
+def _taking_orders(at: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool], ...]:
+    return Presale.state == PresaleState.OPEN, Presale.closes_at > at, Presale.promised < Presale.forecast
+
+
 def list_offers_today(session: Session, at: datetime, after: UUID | None = None, limit: int = 200) -> list[Offer]:
     """Products with free boxes, in order of their keys; ``after`` is the last key of the page before."""
     boxes = func.sum(_free(at))
@@ -190,6 +201,24 @@ def list_offers_today(session: Session, at: datetime, after: UUID | None = None,
     if after is not None:
         query = query.where(StockLot.product_id > after)
     return [Offer(product_id, int(count), expires_on) for product_id, count, expires_on in session.execute(query)]
+
+
+def find_presales(session: Session, product_ids: Collection[UUID], at: datetime) -> dict[UUID, Presale]:
+    """The open pre-sale of each product that has one and still takes orders today, be it with boxes left or without."""
+    standing = (Presale.state == PresaleState.OPEN, Presale.closes_at > at)
+    rows = session.scalars(select(Presale).where(Presale.product_id.in_(product_ids), *standing))
+    return {presale.product_id: presale for presale in rows}
+
+
+def list_presales_today(session: Session, at: datetime, *, limit: int = 12) -> Sequence[Presale]:
+    """Pre-sales with boxes left to order, the one that ships first at the front."""
+    return session.scalars(select(Presale).where(*_taking_orders(at)).order_by(Presale.ship_by, Presale.id).limit(limit)).all()
+
+
+def find_harvested_at(session: Session, order_code: str) -> datetime | None:
+    """When all boxes promised to an order from a pre-sale had come; None before that."""
+    served = select(Promise.served_at).where(Promise.order_code == order_code, Promise.released_at.is_(None))
+    return session.scalar(served.where(Promise.served == Promise.boxes))
 
 
 def find_next_lot(session: Session, product_id: UUID, at: datetime) -> NextLot | None:

@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column('served', sa.BigInteger(), nullable=False),
         sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
         sa.Column('paid_at', sa.DateTime(timezone=True), nullable=True),
+        sa.Column('served_at', sa.DateTime(timezone=True), nullable=True),
         sa.Column('released_at', sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint('boxes > 0 AND served BETWEEN 0 AND boxes', name=op.f('ck_stock_promise_boxes')),
         sa.CheckConstraint('released_at IS NULL OR served = 0', name=op.f('ck_stock_promise_released')),

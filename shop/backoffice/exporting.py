@@ -43,7 +43,10 @@ def export_person(session: Session, person_id: UUID, *, at: datetime, gettext: G
             _take(row, "recipient", "phone", "province_code", "city", "district", "street", "area_code", "created_at", "removed_at")
             for row in session.scalars(select(Address).where(Address.person_id == person_id).order_by(Address.id))
         ],
-        "basket": [{"sku": product.sku, "name": product.name, "boxes": boxes} for product, boxes in list_lines(session, Owner(person_id))],
+        "basket": [
+            {"sku": product.sku, "name": product.name, "boxes": boxes, "presale": presale.code if presale else None}
+            for product, boxes, presale in list_lines(session, Owner(person_id))
+        ],
         "orders": _orders(session, person_id),
         "coupons": [
             _take(use, "order_code", "amount_fen", "used_at", "returned_at") | {"code": code}

@@ -18,6 +18,8 @@ from catalog.products.listing import why_not_on_sale_many
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import Gettext
+from kernel.money import Money
+from logistics.stock.models import Presale
 from logistics.stock.queries import available
 from shop.basket.couponing import find_discount
 from shop.basket.models import Basket, BasketLine, Coupon, CouponUse
@@ -50,18 +52,19 @@ def find_basket(session: Session, owner: Owner, *, lock: bool = False) -> Basket
     return session.scalar(query.with_for_update().execution_options(populate_existing=True) if lock else query)
 
 
-def list_lines(session: Session, owner: Owner) -> list[tuple[Product, int]]:
-    """Products and boxes in the basket, in the order they were put in."""
+def list_lines(session: Session, owner: Owner) -> list[tuple[Product, int, Presale | None]]:
+    """Products and boxes in the basket, in the order they were put in, with the pre-sale they are of."""
     basket = find_basket(session, owner)
     if basket is None:
         return []
     rows = session.execute(
-        select(Product, BasketLine.quantity)
+        select(Product, BasketLine.quantity, Presale)
         .join(BasketLine, BasketLine.product_id == Product.id)
+        .outerjoin(Presale, Presale.id == BasketLine.presale_id)
         .where(BasketLine.basket_id == basket.id)
         .order_by(BasketLine.id)
     )
-    return [(product, quantity) for product, quantity in rows]
+    return [(product, quantity, presale) for product, quantity, presale in rows]
 
 
 def count_boxes(session: Session, owner: Owner) -> int:
@@ -96,13 +99,29 @@ class Apart:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """Boxes of a coming harvest in the basket; an order of their own. ``open``: they can be ordered now."""
+
+    product: Product
+    quantity: int
+    presale: Presale
+    price: Money | None
+    open: bool
+
+
+@dataclass(frozen=True)
 class BasketView:
-    """The basket as its page shows it. ``priced`` is None when nothing in it can be bought; ``trouble`` says why freight is not known."""
+    """The basket as its page shows it. ``priced`` is None when nothing in it can be bought; ``trouble`` says why freight is not known.
+
+    ``ahead`` is what it holds of coming harvests; with ``presale`` the rows are that one alone, as its checkout shows it.
+    """
 
     rows: Sequence[Row]
     apart: Sequence[Apart]
     priced: PricedOrder | None
     trouble: str | None = None
+    ahead: Sequence[Ahead] = ()
+    presale: Presale | None = None
 
     @property
     def quote(self) -> Quote | None:
@@ -127,13 +146,25 @@ class BasketView:
         return self.priced is not None and self.trouble is None and not any(row.short for row in self.rows)
 
 
-def view_basket(session: Session, owner: Owner, *, province_code: str | None, at: datetime, gettext: Gettext) -> BasketView:
-    """The basket with prices, stock and freight to a province (None: not known yet), in a fixed number of queries."""
-    lines = list_lines(session, owner)
+def view_basket(
+    session: Session, owner: Owner, *, province_code: str | None, at: datetime, gettext: Gettext, presale: str = ""
+) -> BasketView:
+    """The basket with prices, stock and freight to a province (None: not known yet), in a fixed number of queries.
+
+    With the code of a ``presale`` what it holds of that alone.
+    """
+    found = list_lines(session, owner)
+    later = [(product, quantity, each) for product, quantity, each in found if each is not None]
+    ahead = _look_ahead(session, later, at) if later and not presale else []
+    chosen = next((each for _, _, each in later if each.code == presale), None)
+    lines = [(product, quantity) for product, quantity, each in found if each is chosen] if chosen or not presale else []
     if not lines:
-        return BasketView([], [], None)
+        return BasketView([], [], None, ahead=ahead)
     reasons = _why_not(session, lines, at, gettext)
-    left = available(session, [product.id for product, _ in lines], at)
+    if chosen is None:
+        left = available(session, [product.id for product, _ in lines], at)
+    else:
+        left = {chosen.product_id: chosen.left if chosen.takes_orders(at) else 0}
     rows, apart = [], []
     for product, quantity in lines:
         if reasons[product.id]:
@@ -143,9 +174,18 @@ def view_basket(session: Session, owner: Owner, *, province_code: str | None, at
         else:
             rows.append(Row(product, quantity, left[product.id]))
     if not rows:
-        return BasketView(rows, apart, None)
+        return BasketView(rows, apart, None, ahead=ahead)
     priced, trouble = _price(session, {row.product.sku: row.quantity for row in rows}, province_code, at, gettext)
-    return BasketView(rows, apart, priced, trouble)
+    return BasketView(rows, apart, priced, trouble, ahead, chosen)
+
+
+def _look_ahead(session: Session, lines: Sequence[tuple[Product, int, Presale]], at: datetime) -> list[Ahead]:
+    """The lines of coming harvests with today's price of a box."""
+    prices = find_prices(session, {product.id: quantity for product, quantity, _ in lines}, today_shanghai(at))
+    return [
+        Ahead(product, quantity, presale, prices.get(product.id), product.id in prices and presale.takes_orders(at))
+        for product, quantity, presale in lines
+    ]
 
 
 def with_coupon(

@@ -74,7 +74,9 @@ def show() -> ResponseReturnValue:
             at=clock.now(),
             gettext=_,
         )
-        boxes = sum(row.quantity for row in view.rows) + sum(row.quantity for row in view.apart)
+        boxes = sum(
+            [row.quantity for row in view.rows] + [row.quantity for row in view.apart] + [row.quantity for row in view.ahead]
+        )
         if COUNT in session or boxes:
             session[COUNT] = boxes
         return render_template(
@@ -86,12 +88,12 @@ def show() -> ResponseReturnValue:
 @everyone
 @once
 def add(open_session: Session) -> ResponseReturnValue:
-    """Put boxes in (form: sku, quantity; ``then`` = checkout goes straight there)."""
-    sku = request.form.get("sku", "")[:40]
-    filling.add_boxes(open_session, _owner(), sku, _number("quantity", default=1), at=clock.now())
+    """Put boxes in (form: sku, quantity, ``presale`` of which; ``then`` = checkout goes straight there)."""
+    sku, presale = request.form.get("sku", "")[:40], request.form.get("presale", "")[:40]
+    filling.add_boxes(open_session, _owner(), sku, _number("quantity", default=1), at=clock.now(), presale=presale)
     session[COUNT] = count_boxes(open_session, current_owner())
     if request.form.get("then") == "checkout":
-        return redirect("/checkout")
+        return redirect(f"/checkout?presale={presale}" if presale else "/checkout")
     flash(_("已放进购物篮。"), "ok")
     return redirect(local_target(request.form.get("next"), url_for(".show")))
 
@@ -100,9 +102,9 @@ def add(open_session: Session) -> ResponseReturnValue:
 @everyone
 @once
 def change(open_session: Session, sku: str) -> ResponseReturnValue:
-    """Set how many boxes (form: quantity, and step −1 or 1 from the buttons beside it); 0 takes the product out."""
-    boxes = max(_number("quantity", default=0) + _number("step", default=0), 0)
-    filling.set_boxes(open_session, _owner(), sku, boxes, at=clock.now())
+    """Set how many boxes (form: quantity, step −1 or 1 from the buttons beside it, ``presale`` of which); 0 takes the product out."""
+    boxes, presale = max(_number("quantity", default=0) + _number("step", default=0), 0), request.form.get("presale", "")[:40]
+    filling.set_boxes(open_session, _owner(), sku, boxes, at=clock.now(), presale=presale)
     session[COUNT] = count_boxes(open_session, current_owner())
     return redirect(url_for(".show"))
 

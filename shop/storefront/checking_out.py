@@ -27,7 +27,11 @@ from shop.storefront.rationing import hold_guest, ration
 
 @dataclass(frozen=True)
 class Checkout:
-    """A confirmed checkout page. ``lines`` and ``expected_total`` are what it showed; ``key`` was made with the page."""
+    """A confirmed checkout page. ``lines`` and ``expected_total`` are what it showed; ``key`` was made with the page.
+
+    ``presale`` is the code of the pre-sale its one line is of; ``presale_agreed`` says that the buyer ticked by when it leaves, and that
+    all money goes back when the harvest falls short.
+    """
 
     lines: Mapping[str, int]
     address_id: UUID | None
@@ -35,6 +39,8 @@ class Checkout:
     key: str
     no_return_agreed: bool
     coupon: str = ""
+    presale: str = ""
+    presale_agreed: bool = False
 
 
 def check_out(session: Session, actor: Actor, checkout: Checkout, *, at: datetime) -> Order:
@@ -47,6 +53,7 @@ def check_out(session: Session, actor: Actor, checkout: Checkout, *, at: datetim
     address = get_own_address(session, actor.person_id, checkout.address_id)
     if not checkout.no_return_agreed and must_agree(session, list(checkout.lines)):
         raise Invalid("请先勾选：我知道生鲜商品不支持七天无理由退货。", field="no_return")
+    must_know(checkout)
     key = f"{actor.person_id}:{checkout.key}"
     discounts = []
     if checkout.coupon and find_placed(session, key) is None:
@@ -59,13 +66,20 @@ def check_out(session: Session, actor: Actor, checkout: Checkout, *, at: datetim
         expected_total=checkout.expected_total,
         no_return_agreed=checkout.no_return_agreed,
         discounts=discounts,
+        presale=checkout.presale or None,
     )
     order = place_order(session, actor, draft, at=at)
     for discount in discounts:
         use_coupon(session, actor.person_id, order.code, discount, at=at)
     ration(session, actor, order, at=at)
-    take_out(session, Owner(person_id=actor.person_id), list(checkout.lines))
+    take_out(session, Owner(person_id=actor.person_id), list(checkout.lines), checkout.presale)
     return order
+
+
+def must_know(checkout: Checkout) -> None:
+    """Raises Invalid when the buyer of a pre-sale has not ticked that it is one."""
+    if checkout.presale and not checkout.presale_agreed:
+        raise Invalid("请先勾选：我知道这是预售，不是现货。", field="presale_agreed")
 
 
 def get_own_address(session: Session, person_id: UUID, address_id: UUID | None) -> Address:

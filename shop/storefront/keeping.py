@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.db import Glance
-from logistics.stock.queries import boxes_left, offer_seen
+from logistics.stock.queries import boxes_left, offer_seen, presale_taking_orders
 from shop.basket.models import MOST_BOXES
 
 LISTS_FOR = timedelta(seconds=10)  # which products a list names, and in which order; price and boxes of each are asked every time
@@ -54,7 +54,8 @@ _ONE = Glance(
    JOIN unnest(CAST(:kinds AS text[]), CAST(:codes AS text[])) AS about (kind, code)
      ON row.subject_kind = about.kind AND row.subject_code = about.code),
 (SELECT array_agg(row.xmin ORDER BY row.id)::text FROM prices_freight_template row WHERE row.seller_id = ANY(:organizations)),
-(SELECT array_agg(row.xmin ORDER BY row.id)::text FROM assistance_share_rule row WHERE row.product_id = :product)
+(SELECT array_agg(row.xmin ORDER BY row.id)::text FROM assistance_share_rule row WHERE row.product_id = :product),
+(SELECT row.xmin::text FROM stock_presale row WHERE row.product_id = :product AND row.state IN ('asked', 'open'))
 """),
     )
 )
@@ -68,6 +69,8 @@ _MANY = Glance(
                 literal_column(_PRICES),
                 ":",
                 func.coalesce(boxes_left(Product.id), 0) > 0,
+                ":",
+                presale_taking_orders(Product.id),
             ),
             aggregate_order_by(literal("; "), Product.id),
         ),
@@ -89,7 +92,7 @@ def look_at_product(watched: OneProduct, at: datetime) -> str:
 
 
 def look_at_list(watched: Listed, at: datetime) -> str:
-    """How the products of a list stand: each row, its price, and whether there are boxes."""
+    """How the products of a list stand: each row, its price, whether there are boxes, and which pre-sale takes orders."""
     return _state(_MANY, {"products": list(watched.product_ids)}, at, LISTS_FOR)
 
 

@@ -24,8 +24,8 @@ from catalog.products.queries import map_products, sellable_on
 from kernel.clock import today_shanghai
 from kernel.money import Money
 from kernel.periods import valid_on
-from logistics.stock.models import StockLot
-from logistics.stock.queries import available, is_free, list_offers_today
+from logistics.stock.models import Presale, StockLot
+from logistics.stock.queries import available, find_presales, is_free, list_offers_today, list_presales_today
 from shop.storefront.arrangement import first_of_each, months_until, spread
 from shop.storefront.models import Page
 from shop.storefront.wording import CATEGORY_LABELS
@@ -35,12 +35,13 @@ OFFERS_LOOKED_AT = 300
 
 @dataclass(frozen=True)
 class Shown:
-    """One product as a card shows it; ``price`` is of one box, ``boxes`` how many can be bought now."""
+    """One product as a card shows it; ``price`` is of one box, ``boxes`` how many can be bought now, ``presale`` can be ordered ahead."""
 
     product: Product
     price: Money | None
     boxes: int
     county: Area | None
+    presale: Presale | None = None
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,15 @@ def looks(product: Pictured) -> str:
 
 
 def show_products(session: Session, products: Sequence[Product], at: datetime) -> list[Shown]:
-    """Prices, stock and counties of products, in three queries."""
+    """Prices, stock, pre-sales and counties of products, in four queries."""
     if not products:
         return []
     ids = [product.id for product in products]
     prices = find_prices(session, dict.fromkeys(ids, 1), today_shanghai(at))
     boxes = available(session, ids, at)
+    ahead = {key: presale for key, presale in find_presales(session, ids, at).items() if presale.left > 0}
     counties = list_areas(session, [product.county_code for product in products])
-    return [Shown(p, prices.get(p.id), boxes[p.id], counties.get(p.county_code)) for p in products]
+    return [Shown(p, prices.get(p.id), boxes[p.id], counties.get(p.county_code), ahead.get(p.id)) for p in products]
 
 
 def list_shelf(
@@ -181,6 +183,15 @@ def list_today(session: Session, at: datetime, *, limit: int = 12) -> list[Shown
     chosen = [row.id for row in first_of_each(in_order, looks, limit)]
     products = map_products(session, chosen)
     return [shown for shown in show_products(session, [products[key] for key in chosen], at) if shown.price is not None]
+
+
+def list_ahead(session: Session, at: datetime, *, limit: int = 6) -> list[Shown]:
+    """What can be ordered ahead of its harvest, the one that ships first at the front."""
+    presales = list_presales_today(session, at, limit=limit)
+    sellable = sellable_on(today_shanghai(at)), Product.id.in_([row.product_id for row in presales])
+    found = {product.id: product for product in session.scalars(select(Product).where(*sellable))}
+    products = [found[row.product_id] for row in presales if row.product_id in found]
+    return [shown for shown in show_products(session, products, at) if shown.price is not None]
 
 
 def list_later(session: Session, at: datetime, *, limit: int = 24) -> list[tuple[int, list[Product]]]:

@@ -1,4 +1,4 @@
-"""One line of events for an order, pure: placed, paid, packed, what the carrier said, delivered; and what is still to come."""
+"""One line of events for an order, pure: placed, paid, harvested (预售), packed, what the carrier said, delivered; and what is to come."""
 
 from __future__ import annotations
 
@@ -16,17 +16,25 @@ Entry = Mapping[str, object]
 CLOSED = (OrderState.CANCELLED, OrderState.EXPIRED)
 NEXT_LABELS: Mapping[str, str] = {
     "paid": "付款",
+    "harvested": "采收装盒",
     "packed": "打包发货",
     "delivered": "签收",
 }
 
 
-def tell_order(order: Order, tracking: Sequence[Tracking], gettext: Gettext, *, english: bool) -> list[Entry]:
-    """Entries for ``parts.timeline``, oldest first; steps not reached yet come last, marked as next."""
+def tell_order(
+    order: Order, tracking: Sequence[Tracking], gettext: Gettext, *, english: bool, harvested_at: datetime | None = None
+) -> list[Entry]:
+    """Entries for ``parts.timeline``, oldest first; steps not reached yet come last, marked as next.
+
+    ``harvested_at`` is when all boxes of an order from a pre-sale had come.
+    """
     entries: list[tuple[datetime, dict[str, object]]] = [(order.placed_at, {"title": gettext("已下单")})]
     if order.paid_at is not None:
         paid_at = max(order.paid_at, order.placed_at)  # providers tell whole seconds
         entries.append((paid_at, {"title": gettext("已付款"), "text": str(Money(order.paid_fen))}))
+    if harvested_at is not None:
+        entries.append((harvested_at, {"title": gettext("已采收装盒")}))
     for parcel in tracking:
         entries += _tell_parcel(parcel, gettext, english=english)
     if order.delivered_at is not None:
@@ -37,7 +45,7 @@ def tell_order(order: Order, tracking: Sequence[Tracking], gettext: Gettext, *, 
     if order.state in CLOSED:
         ended = gettext("已取消") if order.state is OrderState.CANCELLED else gettext("已超时关闭")
         return [*told, {"title": ended, "state": "bad"}]
-    return [*told, *({"title": gettext(NEXT_LABELS[step]), "state": "next"} for step in _to_come(order))]
+    return [*told, *({"title": gettext(NEXT_LABELS[step]), "state": "next"} for step in _to_come(order, harvested_at))]
 
 
 def _tell_parcel(parcel: Tracking, gettext: Gettext, *, english: bool) -> list[tuple[datetime, dict[str, object]]]:
@@ -52,8 +60,14 @@ def _tell_parcel(parcel: Tracking, gettext: Gettext, *, english: bool) -> list[t
     return found
 
 
-def _to_come(order: Order) -> list[str]:
+def _to_come(order: Order, harvested_at: datetime | None) -> list[str]:
     waits_for_money = order.paid_at is None and not order.on_terms
     shipped = order.state in (OrderState.SHIPPED, OrderState.DELIVERED, OrderState.ACCEPTED, OrderState.COMPLETED)
-    steps = [("paid", waits_for_money), ("packed", not shipped), ("delivered", order.delivered_at is None)]
+    waits_for_harvest = order.presale_code is not None and harvested_at is None
+    steps = [
+        ("paid", waits_for_money),
+        ("harvested", waits_for_harvest),
+        ("packed", not shipped),
+        ("delivered", order.delivered_at is None),
+    ]
     return [step for step, missing in steps if missing]

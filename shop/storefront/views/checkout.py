@@ -44,7 +44,10 @@ def _without_coupon() -> bool:
 @everyone
 @limiter.limit("30 per minute", exempt_when=_without_coupon)
 def show() -> ResponseReturnValue:
-    """Where to, what, and what it comes to (``?address=`` picks one of several); a stranger gives an address and becomes a guest."""
+    """Where to, what, and what it comes to (``?address=`` picks one of several, ``?presale=`` what the basket holds of a pre-sale).
+
+    A stranger gives an address and becomes a guest.
+    """
     return _page(_uuid(request.args.get("address")), {}, {}) or redirect(url_for("basket.show"))
 
 
@@ -60,6 +63,7 @@ def _page(picked: UUID | None, form: Mapping[str, str], errors: object, *, chang
             province_code=address.province_code if address else None,
             at=at,
             gettext=_,
+            presale=_presale(),
         )
         if not view.rows:
             return None
@@ -89,6 +93,11 @@ def _page(picked: UUID | None, form: Mapping[str, str], errors: object, *, chang
             stranger=not actor.signed_in,
             **fill_in(open_session, form),
         )
+
+
+def _presale() -> str:
+    """The code of the pre-sale the page is about; "" for what the basket holds from the shelf."""
+    return request.values.get("presale", "").strip()[:40]
 
 
 def _coupon() -> str:
@@ -132,7 +141,7 @@ def _add_address(open_session: Session) -> ResponseReturnValue:
     assert person_id is not None
     address = addressing.add_address(open_session, person_id, request.form, at=clock.now())
     session[PROVINCE] = address.province_code
-    return redirect(url_for(".show", address=address.id, coupon=_coupon() or None))
+    return redirect(_checkout_with(address.id))
 
 
 def _begin_as_guest() -> ResponseReturnValue:
@@ -148,7 +157,11 @@ def _begin_as_guest() -> ResponseReturnValue:
         token = signing.open_session(open_session, guest.id, at=at)
     begin(token)
     session[PROVINCE] = address.province_code
-    return redirect(url_for(".show", address=address.id, coupon=_coupon() or None))
+    return redirect(_checkout_with(address.id))
+
+
+def _checkout_with(address_id: UUID) -> str:
+    return url_for(".show", address=address_id, coupon=_coupon() or None, presale=_presale() or None)
 
 
 @bp.post("/checkout")
@@ -179,6 +192,8 @@ def _place(open_session: Session) -> ResponseReturnValue:
         key=request.form.get("checkout_key", "")[:80],
         no_return_agreed=request.form.get("no_return") == "1",
         coupon=_coupon(),
+        presale=_presale(),
+        presale_agreed=request.form.get("presale_agreed") == "1",
     )
     order = check_out(open_session, actor, checkout, at=clock.now())
     session[COUNT] = count_boxes(open_session, Owner(person_id=actor.person_id))

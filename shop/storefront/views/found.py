@@ -18,6 +18,7 @@ from kernel.ids import normalise_code
 from kernel.web import everyone, language, limiter
 from logistics.shipments.queries import get_tracking
 from logistics.shipments.states import SHIPMENT_FLOW
+from logistics.stock.queries import find_harvested_at
 from shop.orders.queries import find_guest_order, knows_phone
 from shop.orders.states import STATES
 from shop.storefront.timeline import tell_order
@@ -72,13 +73,14 @@ def show(code: str) -> ResponseReturnValue:
             return _form({}, code), 404
         order = bought[0]
         tracking = get_tracking(open_session, order.code)
+        harvested_at = find_harvested_at(open_session, order.code) if order.presale_code else None
         return render_template(
             "storefront/found.html",
             order=order,
             sellers=map_organizations(open_session, [part.seller_id for part in order.sub_orders]),
             province=list_areas(open_session, [order.province_code]).get(order.province_code),
             state=STATES.label(order.state),
-            timeline=tell_order(order, tracking, _, english=language() == "en"),
+            timeline=tell_order(order, tracking, _, english=language() == "en", harvested_at=harvested_at),
             tracking=tracking,
             shipment_labels=SHIPMENT_FLOW.labels,
         )

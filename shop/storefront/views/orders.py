@@ -20,6 +20,7 @@ from kernel.db import reading
 from kernel.web import kept, language, once
 from logistics.shipments.queries import Tracking, get_tracking
 from logistics.shipments.states import SHIPMENT_FLOW
+from logistics.stock.queries import find_harvested_at
 from shop.invoices.models import TITLE_LABELS, TitleKind
 from shop.invoices.queries import LIVE, list_invoices_of
 from shop.invoices.states import STATES as INVOICE_STATES
@@ -59,6 +60,7 @@ def show(code: str) -> ResponseReturnValue:
         actor = current_actor()
         order = get_order(session, code, actor)
         tracking = get_tracking(session, order.code)
+        harvested_at = find_harvested_at(session, order.code) if order.presale_code else None
         province = list_areas(session, [order.province_code]).get(order.province_code)
         payable = [part for part in order.sub_orders if waits_for_money(order) and part.paid_fen < part.payable_fen]
         told = [(notice, *words_of(notice.kind, notice.params, _)) for notice in list_notices_of_order(session, order.code)]
@@ -68,8 +70,9 @@ def show(code: str) -> ResponseReturnValue:
             sellers=map_organizations(session, [part.seller_id for part in order.sub_orders]),
             province=province,
             state=STATES.label(order.state),
-            timeline=tell_order(order, tracking, _, english=language() == "en"),
+            timeline=tell_order(order, tracking, _, english=language() == "en", harvested_at=harvested_at),
             tracking=tracking,
+            harvested_at=harvested_at,
             shipment_labels=SHIPMENT_FLOW.labels,
             links=_scan_links(session, order, tracking),
             told=told,

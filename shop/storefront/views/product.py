@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request, session, url_for
@@ -28,7 +28,8 @@ from kernel.errors import NotFound
 from kernel.files import FileStore, sniff
 from kernel.money import Money
 from kernel.web import everyone, kept_page
-from logistics.stock.queries import NextLot, available, find_next_lot
+from logistics.stock.models import Presale
+from logistics.stock.queries import NextLot, available, find_next_lot, find_presales
 from shop.assistance.sharing import find_shares
 from shop.basket.models import MOST_BOXES
 from shop.storefront.keeping import OneProduct, look_at_product
@@ -82,6 +83,7 @@ def _draw(sku: str, wanted_province: str, at: datetime) -> tuple[str, OneProduct
         areas = list_areas(open_session, [product.county_code, province_of(product.county_code)])
         province = find_area(open_session, wanted_province) if wanted_province else None
         lots = _lots_of(open_session, offer.lot)
+        presale = find_presales(open_session, [product.id], at).get(product.id) if offer.price and not offer.reasons else None
         html = render_template(
             "storefront/product.html",
             product=product,
@@ -101,8 +103,11 @@ def _draw(sku: str, wanted_province: str, at: datetime) -> tuple[str, OneProduct
             province=province,
             freight=_freight(open_session, product, seller, offer.price, province, on),
             shares=_shares(open_session, product, at),
+            presale=presale,
+            ahead=min(presale.left, presale.per_person) if presale else 0,
+            closes_on=presale.closes_at - timedelta(seconds=1) if presale else None,
             fresh=product.return_class is ReturnClass.FRESH_NO_RETURN,
-            structured=_structured(product, offer, seller),
+            structured=_structured(product, offer, seller, presale),
         )
     holders = [(SubjectKind.ORGANIZATION.value, body.code) for body in bodies.values()]
     papers_of = [(SubjectKind.PRODUCT.value, product.sku), *holders, *((SubjectKind.LOT.value, code) for code in lots)]
@@ -167,7 +172,7 @@ def _shares(open_session: Session, product: Product, at: datetime) -> list[tuple
     return [(_(PAYEE_LABELS[payee]), parts[payee], str(Money(parts[payee]))) for payee in Payee if payee in parts]
 
 
-def _structured(product: Product, offer: Offer, seller: Organization) -> dict[str, Any]:
+def _structured(product: Product, offer: Offer, seller: Organization, presale: Presale | None) -> dict[str, Any]:
     """schema.org/Product, for search engines."""
     found: dict[str, Any] = {
         "@context": "https://schema.org",
@@ -185,7 +190,7 @@ def _structured(product: Product, offer: Offer, seller: Organization) -> dict[st
             "@type": "Offer",
             "price": f"{offer.price.minor // 100}.{offer.price.minor % 100:02d}",
             "priceCurrency": offer.price.currency,
-            "availability": f"https://schema.org/{'InStock' if offer.open else 'OutOfStock'}",
+            "availability": f"https://schema.org/{'InStock' if offer.open else 'PreOrder' if presale and presale.left else 'OutOfStock'}",
             "seller": {"@type": "Organization", "name": seller.name},
         }
     return found

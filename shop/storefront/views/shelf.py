@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from babel.dates import get_month_names
+from babel.dates import format_skeleton, get_month_names
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale, pgettext
@@ -37,6 +37,7 @@ from kernel import clock
 from kernel.db import reading
 from kernel.errors import NotFound
 from kernel.web import everyone, kept_page, language, limiter
+from logistics.stock.queries import find_presales
 from shop.storefront import queries
 from shop.storefront.arrangement import season_runs
 from shop.storefront.keeping import Listed, look_at_list
@@ -82,6 +83,13 @@ def month(number: int) -> str:
 
 
 @bp.app_template_filter()
+def month_day(value: date | datetime) -> str:
+    """A day without its year, as it stands in a promise: 12月20日, Dec 20; times seen from Shanghai."""
+    on = clock.today_shanghai(value) if isinstance(value, datetime) else value
+    return str(format_skeleton("MMMd", on, locale=get_locale()))
+
+
+@bp.app_template_filter()
 def picture(product: Any) -> str:
     """The address of a product's picture: an uploaded photo, else its drawing."""
     if getattr(product, "picture_digest", None):
@@ -106,15 +114,17 @@ def _draw_home(at: datetime) -> tuple[str, Listed]:
     with reading() as session:
         today = queries.list_today(session, at, limit=TODAY)
         later = queries.list_later(session, at, limit=18)
+        ahead = queries.list_ahead(session, at)
         html = render_template(
             "storefront/home.html",
             today=today,
             later=later,
+            ahead=ahead,
             kinds=queries.list_kinds(session),
             counties=queries.list_counties(session),
             icp=queries.find_page(session, "icp"),
         )
-    return html, _listed([row.product for row in today], *(products for _, products in later))
+    return html, _listed([row.product for row in (*today, *ahead)], *(products for _, products in later))
 
 
 def _kept_list(draw: Callable[[datetime], tuple[str, Listed]]) -> str:
@@ -177,8 +187,10 @@ def season() -> ResponseReturnValue:
     with reading() as session:
         rows = queries.list_calendar(session)
         areas = list_areas(session, [product.county_code for product in rows])
-        now = clock.today_shanghai(clock.now()).month
-        return render_template("storefront/season.html", rows=rows, areas=areas, month=now, runs=season_runs)
+        at = clock.now()
+        presales = find_presales(session, [product.id for product in rows], at)
+        month = clock.today_shanghai(at).month
+        return render_template("storefront/season.html", rows=rows, areas=areas, month=month, runs=season_runs, presales=presales)
 
 
 @bp.get("/counties")

@@ -23,7 +23,7 @@ GUEST = Owner(token="a-token-of-this-browser")
 
 
 def contents(session: Session, owner: Owner) -> dict[str, int]:
-    return {product.sku: boxes for product, boxes in list_lines(session, owner)}
+    return {product.sku: boxes for product, boxes, _ in list_lines(session, owner)}
 
 
 def test_boxes_add_up_and_are_set_and_taken_out(session: Session, at: datetime) -> None:

@@ -22,6 +22,7 @@ from logistics.stock.models import StockLot
 from shop.assistance.sharing import set_shares
 from shop.storefront.views import product as product_view
 from shop.storefront.views import shelf as shelf_view
+from tests.factories.logistics import make_presale
 from tests.factories.shop import make_goods, set_freight
 from traceability.lots.models import Lot
 from traceability.lots.states import RecallState
@@ -201,7 +202,9 @@ def test_a_page_that_could_not_be_drawn_leaves_nothing_behind(app: Flask, client
 @pytest.mark.parametrize("path", ["/products/{sku}", "/products"])
 def test_the_look_seeks(client: FlaskClient, session: Session, engine: Engine, path: str) -> None:
     """Every part of it finds its rows by an index, as soon as that is cheaper."""
-    path = path.format(sku=make_goods(session).sku)
+    goods = make_goods(session)
+    make_presale(session, goods, at=clock.now())
+    path = path.format(sku=goods.sku)
     warm(client, path)
     session.execute(text("SET LOCAL enable_seqscan = off"))
     asked: list[tuple[str, Any]] = []

@@ -51,13 +51,17 @@ no_overlap(Price.__table__, ["price_list_id", "product_id", "min_quantity"])
 class FreightTemplate(Period, Base):
     """What one seller charges to carry to one province (首重/续重), or anywhere else when ``province_code`` is empty.
 
-    ``cold_fen`` is added once for each parcel that travels chilled or frozen; from ``free_over_fen`` of goods on the rest is free.
+    ``cold_fen`` is added once for each parcel that travels chilled or frozen; from ``free_over_fen`` of the seller's goods on the rest is
+    free. The parcel is handed over within ``handling_days`` of being paid and arrives ``days_from`` to ``days_to`` days after that; a
+    seller that has not said so (all three NULL) promises no day. A template is never changed, only ended or followed by another.
     """
 
     __tablename__ = "prices_freight_template"
     __table_args__ = (
         CheckConstraint("first_grams > 0 AND step_grams > 0", name="weights_positive"),
         CheckConstraint("first_fen >= 0 AND step_fen >= 0 AND cold_fen >= 0", name="fen_not_negative"),
+        CheckConstraint("num_nulls(handling_days, days_from, days_to) IN (0, 3)", name="days_together"),
+        CheckConstraint("handling_days >= 0 AND days_from >= 0 AND days_to >= days_from", name="days_in_order"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -70,6 +74,11 @@ class FreightTemplate(Period, Base):
     step_fen: Mapped[int]
     cold_fen: Mapped[int] = mapped_column(default=0)
     free_over_fen: Mapped[int | None]
+    handling_days: Mapped[int | None]
+    days_from: Mapped[int | None]
+    days_to: Mapped[int | None]
+    set_by: Mapped[str] = mapped_column(default="")
+    ended_by: Mapped[str] = mapped_column(default="")
 
 
 no_overlap(FreightTemplate.__table__, ["seller_id", "coalesce(province_code, '')"])

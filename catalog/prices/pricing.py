@@ -1,4 +1,4 @@
-"""Set prices and freight. A price is never changed, only followed by another: what was paid can always be explained."""
+"""Set prices. A price is never changed, only followed by another: what was paid can always be explained."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.areas.queries import get_area
 from catalog.parties.models import Actor, OrganizationKind, Role
 from catalog.parties.queries import get_organization
-from catalog.prices.models import RETAIL, FreightTemplate, Price, PriceList
+from catalog.prices.models import RETAIL, Price, PriceList
 from catalog.products.models import Product
 from kernel.errors import Conflict, FieldError, Invalid, NotFound
 from kernel.money import Money
@@ -100,65 +99,6 @@ def set_price(
     session.add(row)
     session.flush()
     return row
-
-
-def set_freight(
-    session: Session,
-    actor: Actor,
-    *,
-    seller_id: UUID,
-    valid_from: date,
-    province_code: str | None = None,
-    deliverable: bool = True,
-    first_grams: int = 1000,
-    first_fen: int = 0,
-    step_grams: int = 1000,
-    step_fen: int = 0,
-    cold_fen: int = 0,
-    free_over_fen: int | None = None,
-) -> FreightTemplate:
-    """Let a seller charge this to a province (None: anywhere else) from a day on; what held before ends the day before.
-
-    Raises Forbidden, Invalid, NotFound, Conflict (same first day).
-    """
-    actor.must_any({Role.clerk: seller_id, Role.operator: None})
-    get_organization(session, seller_id)
-    if province_code is not None:
-        get_area(session, province_code)
-    if first_grams <= 0 or step_grams <= 0:
-        raise Invalid("首重和续重的克数要大于 0。", field="first_grams")
-    if min(first_fen, step_fen, cold_fen, free_over_fen or 0) < 0:
-        raise Invalid("金额不能小于 0。", field="first_fen")
-    before = session.scalar(
-        select(FreightTemplate)
-        .where(
-            FreightTemplate.seller_id == seller_id,
-            FreightTemplate.province_code.is_not_distinct_from(province_code),
-            FreightTemplate.valid_to.is_(None),
-        )
-        .with_for_update()
-    )
-    if before is not None:
-        if before.valid_from >= valid_from:
-            raise Conflict("这段时间已设过运费，请换一个开始日期。", field="valid_from")
-        before.valid_to = valid_from - timedelta(days=1)
-        session.flush()
-    template = FreightTemplate(
-        seller_id=seller_id,
-        province_code=province_code,
-        deliverable=deliverable,
-        first_grams=first_grams,
-        first_fen=first_fen,
-        step_grams=step_grams,
-        step_fen=step_fen,
-        cold_fen=cold_fen,
-        free_over_fen=free_over_fen,
-        valid_from=valid_from,
-        valid_to=None,
-    )
-    session.add(template)
-    session.flush()
-    return template
 
 
 def _list_for(session: Session, actor: Actor, code: str) -> PriceList:

@@ -103,9 +103,31 @@ def list_freight(session: Session, seller_ids: Iterable[UUID], province_code: st
             step_fen=template.step_fen,
             cold_fen=template.cold_fen,
             free_over_fen=template.free_over_fen,
+            handling_days=template.handling_days,
+            days_from=template.days_from,
+            days_to=template.days_to,
         )
         for template, code in rows
     ]
+
+
+def list_freight_templates(session: Session, seller_ids: Iterable[UUID], on: date) -> Sequence[FreightTemplate]:
+    """The rules of these sellers that hold on that day or begin later: first day, then anywhere else, then by province."""
+    held = or_(FreightTemplate.valid_to.is_(None), FreightTemplate.valid_to >= on)
+    query = select(FreightTemplate).where(FreightTemplate.seller_id.in_(set(seller_ids)), held)
+    return session.scalars(
+        query.order_by(FreightTemplate.valid_from, FreightTemplate.province_code.nulls_first(), FreightTemplate.id)
+    ).all()
+
+
+def list_freight_history(
+    session: Session, seller_id: UUID, *, after: UUID | None = None, limit: int = 50
+) -> Sequence[FreightTemplate]:
+    """All rules a seller ever had, newest first; ``after`` is the key of the last one shown."""
+    query = select(FreightTemplate).where(FreightTemplate.seller_id == seller_id)
+    if after is not None:
+        query = query.where(FreightTemplate.id < after)
+    return session.scalars(query.order_by(FreightTemplate.id.desc()).limit(limit)).all()
 
 
 def _valid_prices(session: Session, product_ids: Iterable[UUID], on: date, codes: Iterable[str]) -> Sequence[tuple[Price, str]]:

@@ -47,7 +47,10 @@ class QuoteLine:
 
 @dataclass(frozen=True)
 class FreightRule:
-    """What one seller charges to one province (None: anywhere else): first weight and price, then each further step (首重/续重)."""
+    """What one seller charges to one province (None: anywhere else): first weight and price, then each further step (首重/续重).
+
+    Handed over within ``handling_days``, carried in ``days_from`` to ``days_to`` days; None when the seller has not said.
+    """
 
     seller_code: str
     province_code: str | None
@@ -58,6 +61,9 @@ class FreightRule:
     step_fen: int
     cold_fen: int = 0
     free_over_fen: int | None = None
+    handling_days: int | None = None
+    days_from: int | None = None
+    days_to: int | None = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +202,12 @@ def total(amounts: Iterable[Money]) -> Money:
     return sum(amounts, ZERO)
 
 
+def kilograms(grams: int) -> str:
+    """Grams as people read a weight: 1100 → 1.1."""
+    whole, rest = divmod(grams, 1000)
+    return f"{whole}.{rest:03d}".rstrip("0").rstrip(".")
+
+
 def _check(lines: Sequence[QuoteLine]) -> None:
     if not lines:
         raise Invalid("还没有选商品。")
@@ -248,7 +260,7 @@ def _weight_reason(rule: FreightRule, grams: int, goods: Money) -> Reason:
     # Steps are counted up: the first gram over a step starts the next one.
     steps = max(0, -(-(grams - rule.first_grams) // rule.step_grams))
     params = {
-        "kg": f"{grams / 1000:.2f}".rstrip("0").rstrip("."),
+        "kg": kilograms(grams),
         "first": str(Money(rule.first_fen)),
         "steps": steps,
         "step": str(Money(rule.step_fen)),

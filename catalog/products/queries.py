@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -32,6 +32,18 @@ def get_product(session: Session, sku: str) -> Product:
 def find_product(session: Session, sku: str) -> Product | None:
     """The product with this SKU, or None."""
     return session.scalar(select(Product).where(Product.sku == sku))
+
+
+def list_sellers(
+    session: Session, among: Collection[UUID] | None, *, after: str | None = None, limit: int = 300
+) -> Sequence[Organization]:
+    """Organisations that sell something (of these, None: of all), by code; ``after`` is the code of the last one shown."""
+    query = select(Organization).where(exists().where(Product.seller_id == Organization.id))
+    if among is not None:
+        query = query.where(Organization.id.in_(among))
+    if after is not None:
+        query = query.where(Organization.code > after)
+    return session.scalars(query.order_by(Organization.code).limit(limit)).all()
 
 
 def find_product_by_gtin(session: Session, gtin: str) -> Product | None:

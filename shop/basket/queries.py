@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Organization
@@ -250,10 +250,3 @@ def list_coupons(
     if after is not None:
         query = query.where(Coupon.id < after)
     return [IssuedCoupon(*row) for row in session.execute(query.order_by(Coupon.id.desc()).limit(limit))]
-
-
-def list_sellers(session: Session, among: Collection[UUID] | None, *, limit: int = 300) -> Sequence[Organization]:
-    """Organisations that sell something (of these, None: of all), by code."""
-    sells = exists().where(Product.seller_id == Organization.id)
-    query = select(Organization).where(sells).order_by(Organization.code).limit(limit)
-    return session.scalars(query if among is None else query.where(Organization.id.in_(among))).all()

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from catalog.parties.queries import get_organization_by_code
+from catalog.products.queries import list_sellers
 from kernel import clock
 from kernel.db import reading, work
 from kernel.errors import FieldError, Invalid
@@ -24,7 +25,7 @@ from shop.accounts.views.actor import GUEST
 from shop.basket import couponing, filling
 from shop.basket.couponing import CouponDraft
 from shop.basket.models import COUPON_STATE_LABELS, MOST_BOXES
-from shop.basket.queries import Owner, count_boxes, list_coupons, list_sellers, view_basket
+from shop.basket.queries import Owner, count_boxes, list_coupons, view_basket
 
 bp = Blueprint("basket", __name__, template_folder="templates")
 TOKEN, COUNT = "basket", "basket_boxes"

@@ -13,8 +13,9 @@ from catalog.documents import issuing
 from catalog.documents.models import Document, DocumentKind, SubjectKind
 from catalog.documents.numbers import NumberKind, make_demo_number
 from catalog.parties.models import SYSTEM
-from catalog.prices import pricing
-from catalog.prices.models import RETAIL, FreightTemplate
+from catalog.prices import carrying, pricing
+from catalog.prices.carrying import ANYWHERE, FreightTerms
+from catalog.prices.models import RETAIL
 from catalog.products import describing, listing, recognising
 from catalog.products.models import Product, Temperature
 from kernel.clock import today_shanghai
@@ -115,22 +116,12 @@ def _held(session: Session, kind: DocumentKind, subject_kind: SubjectKind, code:
 
 
 def make_freight(session: Session, *, at: datetime) -> None:
-    """Freight of the demo's seller: one rule for anywhere, a dearer one for far provinces."""
+    """Freight of the demo's seller: one rule for anywhere, a dearer and slower one for far provinces."""
     seller_id = map_organizations(session)["DEMO-OPERATOR"]
     begin = today_shanghai(at) - timedelta(days=300)
-    for province, first, step in [(None, 800, 200), *((code, 1800, 900) for code in FAR_PROVINCES)]:
-        session.add(
-            FreightTemplate(
-                seller_id=seller_id,
-                province_code=province,
-                deliverable=True,
-                first_grams=1000,
-                first_fen=first,
-                step_grams=1000,
-                step_fen=step,
-                cold_fen=1000,
-                free_over_fen=19900 if province is None else None,
-                valid_from=begin,
-            )
-        )
-    session.flush()
+    near = FreightTerms(
+        first_fen=800, step_fen=200, cold_fen=1000, free_over_fen=19900, handling_days=1, days_from=1, days_to=2
+    )  # fmt: skip
+    far = FreightTerms(first_fen=1800, step_fen=900, cold_fen=1000, handling_days=1, days_from=3, days_to=5)
+    for provinces, terms in (([ANYWHERE], near), (FAR_PROVINCES, far)):
+        carrying.set_freight(session, SYSTEM, seller_id=seller_id, provinces=provinces, terms=terms, valid_from=begin)

@@ -256,6 +256,7 @@ class House:
             "epcis.subscription_id": nobody,
             "events.event_id": self.event.id if self.event else nobody,
             "found.code": self.order.code,
+            "freight.code": self.cooperative.code,
             "passkeys.passkey_id": nobody,
             "households.household_id": self.household.id if self.household else nobody,
             "imports.import_id": nobody,

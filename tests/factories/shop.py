@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM, Actor, OrganizationKind
-from catalog.prices import pricing
-from catalog.prices.models import FreightTemplate
+from catalog.prices import carrying
+from catalog.prices.carrying import FreightTerms
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.money import Money
@@ -88,10 +88,19 @@ def pay(session: Session, order: Order, *, at: datetime = AT) -> Order:
     return order
 
 
-def set_freight(session: Session, product: Product, **over: Any) -> FreightTemplate:
-    """What the product's seller charges to carry anywhere: ¥8.00 for the first kilogram, ¥2.00 for each further one."""
-    values: dict[str, Any] = {"first_fen": 800, "step_fen": 200, "valid_from": BEGIN}
-    return pricing.set_freight(session, SYSTEM, seller_id=product.seller_id, **(values | over))
+def set_freight(
+    session: Session, product: Product, *, province_code: str | None = None, valid_from: date = BEGIN, **over: Any
+) -> None:
+    """What the product's seller charges to carry anywhere: ¥8.00 for the first kilogram, ¥2.00 for each further one; there in 2 or 3 days."""
+    values: dict[str, Any] = {"first_fen": 800, "step_fen": 200, "handling_days": 1, "days_from": 1, "days_to": 2}
+    carrying.set_freight(
+        session,
+        SYSTEM,
+        seller_id=product.seller_id,
+        provinces=[province_code],
+        terms=FreightTerms(**(values | over)),
+        valid_from=valid_from,
+    )
 
 
 def deliver(session: Session, order: Order, *, at: datetime = AT) -> Order:

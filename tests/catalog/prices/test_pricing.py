@@ -13,7 +13,7 @@ from catalog.parties.models import SYSTEM, OrganizationKind, Role
 from catalog.parties.queries import get_organization
 from catalog.prices import pricing
 from catalog.prices.models import Price
-from catalog.prices.queries import NoPrice, find_price, list_freight, list_price_history
+from catalog.prices.queries import NoPrice, find_price, list_price_history
 from catalog.products.models import Product
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
@@ -128,24 +128,3 @@ def test_what_is_not_there(session: Session, product: Product) -> None:
         pricing.set_price(session, SYSTEM, product_id=uuid7(), price=Money(1), valid_from=TODAY)
     with pytest.raises(NoPrice):
         find_price(session, product.id, 1, date(2025, 12, 31))
-
-
-def test_freight_follows_freight(session: Session) -> None:
-    seller = make_organization(session)
-    pricing.set_freight(session, SYSTEM, seller_id=seller.id, valid_from=date(2026, 1, 1), first_fen=1000, step_fen=300)
-    pricing.set_freight(session, SYSTEM, seller_id=seller.id, valid_from=date(2026, 12, 1), first_fen=1200)
-    pricing.set_freight(
-        session, SYSTEM, seller_id=seller.id, valid_from=date(2026, 1, 1), province_code="540000", deliverable=False
-    )
-    (rule,) = list_freight(session, [seller.id], "310000", TODAY)
-    assert (rule.seller_code, rule.first_fen) == (seller.code, 1000)
-    assert list_freight(session, [seller.id], "310115", date(2026, 12, 1))[0].first_fen == 1200
-    assert {rule.deliverable for rule in list_freight(session, [seller.id], "540102", TODAY)} == {True, False}
-    with pytest.raises(Conflict):
-        pricing.set_freight(session, SYSTEM, seller_id=seller.id, valid_from=date(2026, 12, 1))
-    with pytest.raises(Invalid):
-        pricing.set_freight(session, SYSTEM, seller_id=seller.id, valid_from=date(2027, 1, 1), first_fen=-1)
-    with pytest.raises(Invalid):
-        pricing.set_freight(session, SYSTEM, seller_id=seller.id, valid_from=date(2027, 1, 1), step_grams=0)
-    with pytest.raises(Forbidden):
-        pricing.set_freight(session, make_actor(session, Role.clerk), seller_id=seller.id, valid_from=date(2027, 1, 1))

@@ -23,7 +23,7 @@ from kernel.errors import FieldError, Forbidden, Invalid, NotFound, Problem
 from kernel.money import Money
 from kernel.web import once, wants_json
 
-bp = Blueprint("prices", __name__, url_prefix="/prices", template_folder="templates")
+bp = Blueprint("prices", __name__, url_prefix="/prices", template_folder="../templates")
 PAGE = 50
 
 

@@ -1,0 +1,1 @@
+"""The doors of the prices room: price lists, and what carrying costs."""

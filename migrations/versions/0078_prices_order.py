@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = '0078'
-down_revision = '0062'
+down_revision = '0075'
 branch_labels = None
 depends_on = None
 

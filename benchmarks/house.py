@@ -73,15 +73,23 @@ class House:
         )
         return replace(config, witness_urls=())
 
-    def prepare(self, *, shop: bool, pgbench: bool, more: Mapping[str, Callable[[Config], None]] | None = None) -> None:
+    def prepare(
+        self,
+        *,
+        shop: bool,
+        pgbench: bool,
+        more: Mapping[str, Callable[[Config], None]] | None = None,
+        larger: Mapping[str, Callable[[Config], None]] | None = None,
+    ) -> None:
         """Make what is missing of the data: an empty migrated database, and if wanted the demo and pgbench's tables.
 
-        ``more`` fills further databases, each migrated, by name.
+        ``more`` fills further databases, each migrated, by name; ``larger`` fills up copies of the demo.
         """
         wanted = {EMPTY: self._migrate}
         wanted |= {PREPARED: self._load_demo} if shop else {}
         wanted |= {PGBENCH: lambda: yardsticks.prepare_pgbench(self.postgres.url(MAKING))} if pgbench else {}
         wanted |= {name: functools.partial(self._fill, fill) for name, fill in (more or {}).items()}
+        wanted |= {name: functools.partial(self._fill_up, fill) for name, fill in (larger or {}).items()}
         there = self.postgres.databases()
         for name, make in wanted.items():
             if name not in there:
@@ -91,10 +99,11 @@ class House:
                 make()
                 self._name(name)
 
-    def copy(self, *, shop: bool) -> Config:
-        """A fresh copy of the prepared data to run on."""
+    def copy(self, name: str) -> Config:
+        """A fresh copy of that prepared database to run on."""
         self.postgres.drop_database(RUN)
-        self.postgres.create_database(RUN, template=PREPARED if shop else EMPTY)
+        self.postgres.create_database(RUN, template=name)
+        migrate(self.postgres.url(RUN))  # it may have been prepared before the last change of the schema
         config = self.config()
         config.save(self.folder / "run.json")
         return config
@@ -125,6 +134,11 @@ class House:
 
     def _fill(self, fill: Callable[[Config], None]) -> None:
         self._migrate()
+        fill(self.config(MAKING))
+
+    def _fill_up(self, fill: Callable[[Config], None]) -> None:
+        self.postgres.drop_database(MAKING)
+        self.postgres.create_database(MAKING, template=PREPARED)
         fill(self.config(MAKING))
 
     def _migrate(self) -> None:

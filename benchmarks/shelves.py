@@ -6,9 +6,13 @@ model, so its page looks as far back. What no page of the shop looks at (serials
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from sqlalchemy import create_engine, text
 
 from benchmarks.history import fill
+from benchmarks.house import House
 from shop.config import Config
 
 USUAL, FULL = 10_000, 100_000
@@ -56,6 +60,12 @@ SHELVES = (
 def name_of(products: int) -> str:
     """The database of a shop of at least so many products."""
     return f"shop{products}"
+
+
+def preparations(house: House, *, full: bool) -> dict[str, Callable[[Config], None]]:
+    """What makes the shop that is to be measured, by the name of its database: FULL products, else USUAL, or FULL if they are there."""
+    products = FULL if full or name_of(FULL) in house.postgres.databases() else USUAL
+    return {name_of(products): functools.partial(fill_shelves, products=products)}
 
 
 def fill_shelves(config: Config, products: int) -> None:

@@ -28,16 +28,22 @@ class Kept:
 
     watched: object
     state: str
-    parts: tuple[str, ...]
+    parts: tuple[bytes, ...]
+    holes: tuple[str, ...]
+    """The names of the holes; one between each part and the next."""
 
     @classmethod
     def of(cls, html: str, watched: object, state: str) -> Kept:
-        """A page with its holes found: ``parts`` are text, name of a hole, text, …"""
-        return cls(watched, state, tuple(_HOLE.split(html)))
+        """A page with its holes found, written out as it is sent."""
+        found = _HOLE.split(html)
+        return cls(watched, state, tuple(part.encode() for part in found[::2]), tuple(found[1::2]))
 
-    def filled(self, fillers: Mapping[str, Callable[[], str]]) -> str:
+    def filled(self, fillers: Mapping[str, Callable[[], str]]) -> bytes:
         """The whole page; each hole is filled anew."""
-        return "".join(fillers[part]() if number % 2 else part for number, part in enumerate(self.parts))
+        pieces = [self.parts[0]]
+        for name, part in zip(self.holes, self.parts[1:], strict=True):
+            pieces += (fillers[name]().encode(), part)
+        return b"".join(pieces)
 
     @property
     def size(self) -> int:

@@ -287,7 +287,7 @@ def _csrf_for_form() -> str:
 
 def kept_page(
     reader: Hashable, look: Callable[[Any], str], draw: Callable[[], tuple[str, object]], *, questions: Collection[str] = ()
-) -> str:
+) -> bytes:
     """A page that is drawn once and shown until what it was drawn from changes.
 
     ``reader`` is all in which readers differ that the page shows (beside language and address); ``draw`` gives the page and what to
@@ -296,7 +296,7 @@ def kept_page(
     questions than ``questions`` (names of the address's parameters), or anybody could fill the room with addresses of their making.
     """
     if "_flashes" in session or not request.args.keys() <= {"lang", *questions}:
-        return draw()[0]
+        return draw()[0].encode()
     pages: Pages = current_app.extensions["pages"]
     key = (language(), request.full_path, reader)
     earlier = pages.find(key)

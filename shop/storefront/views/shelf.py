@@ -127,7 +127,7 @@ def _draw_home(at: datetime) -> tuple[str, Listed]:
     return html, _listed([row.product for row in (*today, *ahead)], *(products for _, products in later))
 
 
-def _kept_list(draw: Callable[[datetime], tuple[str, Listed]]) -> str:
+def _kept_list(draw: Callable[[datetime], tuple[str, Listed]]) -> bytes:
     at = clock.now()
     return kept_page(seen_by_reader(), lambda watched: look_at_list(watched, at), lambda: draw(at), questions=QUESTIONS)
 

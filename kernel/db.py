@@ -7,6 +7,7 @@ nobody can split a use case into two transactions by accident. A GET door uses `
 from __future__ import annotations
 
 import enum
+import re
 import select
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import (
     DDL,
     BigInteger,
@@ -257,7 +259,7 @@ class Glance:
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
-        self._written: tuple[str, dict[str, object]] | None = None
+        self._written: str | None = None
 
     def ask(self, parameters: Mapping[str, object]) -> tuple[Any, ...]:
         """The row, found in a transaction of its own; ``parameters`` go to the driver as they are."""
@@ -269,14 +271,23 @@ class Glance:
 
     def _ask(self, connection: Connection, parameters: Mapping[str, object]) -> tuple[Any, ...]:
         if self._written is None:
-            compiled = self._statement.compile(connection)
-            assert isinstance(compiled, SQLCompiler)
-            written = compiled.construct_expanded_state(parameters)
-            constants = {name: value for name, value in written.parameters.items() if name not in parameters}
-            processed = {name: written.processors.get(name, lambda same: same)(value) for name, value in constants.items()}
-            self._written = written.statement, processed
-        words, constants = self._written
-        return tuple(connection.exec_driver_sql(words, {**constants, **parameters}).one())
+            self._written = self._write(connection, parameters)
+        return tuple(connection.exec_driver_sql(self._written, dict(parameters)).one())
+
+    def _write(self, connection: Connection, parameters: Mapping[str, object]) -> str:
+        """The statement with its constants in the text: a plan made before ``parameters`` are known uses a partial index only then."""
+        compiled = self._statement.compile(connection)
+        assert isinstance(compiled, SQLCompiler)
+        written = compiled.construct_expanded_state(parameters)
+
+        def constant(found: re.Match[str]) -> str:
+            name = found[1]
+            if name in parameters:
+                return found[0]
+            value = written.processors.get(name, lambda same: same)(written.parameters[name])
+            return sql.Literal(value).as_string().replace("%", "%%")
+
+        return re.sub(r"%\((\w+)\)s", constant, written.statement)
 
 
 @contextmanager

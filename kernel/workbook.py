@@ -5,6 +5,7 @@ Every text is written as a text, never as a formula, a link or a number.
 
 from __future__ import annotations
 
+import csv
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -68,6 +69,18 @@ def write_book(tables: Sequence[Table]) -> bytes:
             if table.rows:
                 sheet.autofilter(xl_range(0, 0, len(table.rows), len(table.headings) - 1))
     return out.getvalue()
+
+
+def write_csv(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
+    """One plain table in UTF-8 with a BOM, which spreadsheet programs ask for. A text they would take for a formula gets a quote before."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(headings)
+    for cells in rows:
+        writer.writerow(
+            [f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t")) else cell for cell in cells]
+        )
+    return out.getvalue().encode("utf-8-sig")
 
 
 def write_cell(sheet: Any, row: int, place: int, cell: object, style: Any) -> None:

@@ -23,7 +23,7 @@ from logistics.stock.casing import bring_cases
 from logistics.stock.freshness import sell_until
 from logistics.stock.guarding import change, lock_stock
 from logistics.stock.models import MoveKind, StockLot, StockMove
-from traceability.lots import balancing, returning, reworking
+from traceability.lots import accounting, balancing, returning, reworking
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.queries import count_stopped
 from traceability.lots.states import LotKind
@@ -58,6 +58,7 @@ def receive_pack_lot(session: Session, actor: Actor, lot_id: UUID, place_id: UUI
             params={"lot": lot.code, "left": int(lot.left.amount) - elsewhere, "boxes": boxes},
         )
     assert change(session, row.id, on_hand=boxes)
+    accounting.move(session, lot, Decimal(boxes), at, to_place_id=place_id)
     session.add(StockMove(stock_lot_id=row.id, kind=MoveKind.RECEIVED, quantity=boxes, actor=actor.label, at=at))
     session.flush()
     if presale is not None:
@@ -111,7 +112,9 @@ def discard_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: S
     """
     keeper, row = _take_off(session, actor, stock_lot_id, serials, reason, MoveKind.DISCARDED, at)
     quantity = Quantity(Decimal(len(serials)), Unit.BOX)
-    balancing.record_loss(session, keeper, lot_id=row.lot_id, quantity=quantity, reason=reason, at=at, serials=serials)
+    balancing.record_loss(
+        session, keeper, lot_id=row.lot_id, quantity=quantity, reason=reason, at=at, serials=serials, place_id=row.place_id
+    )
     session.flush()
     take_out_boxes(session, keeper, serials, at)
 
@@ -122,7 +125,7 @@ def open_boxes(session: Session, actor: Actor, stock_lot_id: UUID, serials: Sequ
     Raises as ``discard_boxes``, and what ``lots.reworking.open_boxes`` raises (recalled, past its date).
     """
     keeper, row = _take_off(session, actor, stock_lot_id, serials, reason, MoveKind.OPENED, at)
-    opened = reworking.open_boxes(session, keeper, lot_id=row.lot_id, serials=serials, reason=reason, at=at)
+    opened = reworking.open_boxes(session, keeper, lot_id=row.lot_id, serials=serials, reason=reason, at=at, place_id=row.place_id)
     take_out_boxes(session, keeper, serials, at)
     return opened
 

@@ -55,7 +55,7 @@ from tests.factories.shop import deliver, make_address, make_coupon, make_goods,
 from traceability.events.models import TraceEvent
 from traceability.lots import photographing
 from traceability.lots.deciding import request_capacity
-from traceability.lots.models import ActPhoto, Lot, TradeItem
+from traceability.lots.models import ActPhoto, Lot, SiteLot, TradeItem
 from traceability.lots.queries import list_items
 from traceability.lots.signing import ask_signature
 from traceability.lots.states import Step
@@ -77,6 +77,7 @@ class House:
         self.order: Order = deliver(session, make_order(session, {self.goods.sku: 2}, self.buyer, at=at), at=at)
         self.fresh_order: Order = make_order(session, {self.goods.sku: 2}, self.buyer, at=at)
         self.lot = session.scalars(select(Lot).where(Lot.product_sku == self.goods.sku, Lot.kind == "pack")).one()
+        self.account_id = session.scalars(select(SiteLot.account_id).where(SiteLot.lot_id == self.lot.id)).first()
         self.household = session.scalars(select(Household).where(Household.cooperative_id == self.cooperative.id)).first()
         assert self.household is not None
         give_consent(session, SYSTEM, household_id=self.household.id, scope=ConsentScope.NAME, at=at)
@@ -267,6 +268,7 @@ class House:
             "ledger.path": "0/000",
             "ledger.name": "nothing.js",
             "lots.code": self.lot.code,
+            "lots.account_id": self.account_id,
             "lots.record_loss.code": self.raw.code,
             "offline.device_id": self.phone.id,
             "offline.filename": "nothing.js",

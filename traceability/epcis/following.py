@@ -97,7 +97,7 @@ def _write_off(session: Session, event: TraceEvent) -> None:
             lost.append((lot.id, Quantity(line.quantity, Unit.from_un_code(line.unit) if line.unit else lot.unit)))
     lots = lock_lots(session, {lot_id for lot_id, _ in lost})
     for lot_id, quantity in lost:
-        take(session, lot_id, in_unit_of(lots[lot_id], quantity).amount, "lost")
+        take(session, lot_id, in_unit_of(lots[lot_id], quantity).amount, "lost", event.event_time)
 
 
 def _is_lot(epc: str) -> ColumnElement[bool] | None:

@@ -1,4 +1,4 @@
-"""The balance of a lot: what was made is used, lost, dispatched or still there, and never more than once.
+"""The balance of a lot: what was made is used, lost, dispatched or still there, and never more than once. ``accounting`` says where.
 
 Three guards: the rows are locked (sorted, so that two acts never wait for each other, and a recall waits its turn), the UPDATE only
 happens where enough is left, and a CHECK refuses a negative balance whatever the code forgot.
@@ -20,13 +20,13 @@ from kernel import clock
 from kernel.errors import Conflict, FieldError, Invalid, NotFound
 from kernel.quantity import Quantity, plain
 from traceability.events.vocabulary import Action
-from traceability.lots import describing
+from traceability.lots import accounting, describing
 from traceability.lots.gating import find_missing_papers
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.moments import check_moment
 from traceability.lots.photographing import Photo, commit_to, find_owner, keep_photo
 from traceability.lots.queries import is_blocked
-from traceability.lots.states import ITEM_FLOW, ItemState, LotKind
+from traceability.lots.states import ITEM_FLOW, Flow, ItemState, LotKind
 
 Column = Literal["used", "lost", "dispatched"]
 
@@ -50,10 +50,19 @@ def _enough(quantity: Decimal) -> ColumnElement[bool]:
     return Lot.made - Lot.used - Lot.lost - Lot.dispatched >= quantity
 
 
-def take(session: Session, lot_id: UUID, quantity: Decimal, column: Column) -> None:
-    """Move ``quantity`` (in the lot's unit) of what is left into ``column``.
+def take(
+    session: Session,
+    lot_id: UUID,
+    quantity: Decimal,
+    column: Column,
+    at: datetime,
+    *,
+    place_id: UUID | None = None,
+    flow: Flow | None = None,
+) -> None:
+    """Move ``quantity`` (in the lot's unit) of what is left into ``column``; it left ``place_id`` (None: where the lot was made) at ``at``.
 
-    Raises Invalid for nothing or less, Conflict when less than that is left.
+    Raises Invalid for nothing or less, Conflict when less than that is left (there), or nothing of it was there yet.
     """
     if not quantity > 0:
         raise Invalid("数量要大于 0。", field="quantity")
@@ -67,6 +76,7 @@ def take(session: Session, lot_id: UUID, quantity: Decimal, column: Column) -> N
             params={"code": lot.code, "left": plain(lot.left.amount), "wanted": plain(quantity), "unit": lot.unit.label},
             field="quantity",
         )
+    accounting.remove(session, lot, flow or Flow(column), quantity, at, place_id=place_id)
 
 
 def record_loss(
@@ -81,6 +91,7 @@ def record_loss(
     sample: bool = False,
     happened_at: datetime | None = None,
     photo: Photo | None = None,
+    place_id: UUID | None = None,
 ) -> Lot:
     """Write off what is spoiled or eaten by the weighing, or taken as a ``sample``. For a pack lot name the boxes, which become void.
 
@@ -103,7 +114,7 @@ def record_loss(
         for item in items:
             move_item(item, (ItemState.MADE, ItemState.PRINTED, ItemState.ACTIVATED), ItemState.VOID)
             item.voided_at = at
-    take(session, lot_id, amount, "lost")
+    take(session, lot_id, amount, "lost", at, place_id=place_id)
     owner = find_owner(session, [lot_id]) if photo else None
     event = describing.say_of_lot(
         session,
@@ -145,7 +156,7 @@ def dispatch_items(
         move_item(item, (ItemState.ACTIVATED,), ItemState.SOLD)
         item.sold_at = at
     count = Quantity(Decimal(len(serials)), lot.unit)
-    take(session, lot_id, count.amount, "dispatched")
+    take(session, lot_id, count.amount, "dispatched", at, place_id=place_id)
     describing.say_of_lot(
         session,
         actor,

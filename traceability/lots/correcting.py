@@ -27,7 +27,7 @@ from traceability.lots.balancing import lock_lots, take
 from traceability.lots.confirming import LONGEST, lock_delivery, move_slip
 from traceability.lots.harvesting import DeliveryDraft, find_turns, record_delivery
 from traceability.lots.models import CapacityUse, EarTag, HouseholdDelivery, Lot
-from traceability.lots.states import SlipState
+from traceability.lots.states import Flow, SlipState
 
 
 def correct_delivery(
@@ -95,7 +95,7 @@ def _free(session: Session, delivery: HouseholdDelivery, lot: Lot) -> None:
     _release_ear_tags(session, lot, delivery.ear_tags)
     left = lot.left.amount
     if left > Decimal(0):
-        take(session, lot.id, left, "lost")
+        take(session, lot.id, left, "lost", delivery.delivered_at, flow=Flow.CORRECTED)  # it never was there
 
 
 def _release_ear_tags(session: Session, lot: Lot, tags: Sequence[str]) -> None:

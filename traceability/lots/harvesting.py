@@ -25,12 +25,12 @@ from kernel.money import Money
 from kernel.quantity import Quantity, Unit, plain
 from traceability.events.models import TraceEvent
 from traceability.events.vocabulary import Action
-from traceability.lots import bounding, describing
+from traceability.lots import accounting, bounding, describing
 from traceability.lots.models import CapacityRequest, EarTag, HouseholdDelivery, Lot, LotShare
 from traceability.lots.moments import check_moment, is_late
 from traceability.lots.photographing import Photo, commit_to, keep_photo
 from traceability.lots.queries import find_grant
-from traceability.lots.states import LotKind, SlipState
+from traceability.lots.states import Flow, LotKind, SlipState
 from traceability.lots.transforming import must_be_made_of
 from traceability.lots.units import in_standard_unit
 
@@ -88,6 +88,7 @@ def record_delivery(
         lot.gtin = product.gtin
     session.add(lot)
     session.flush()
+    accounting.bring(session, lot, Flow.DELIVERED, lot.made, at)
     _keep_ear_tags(session, lot, draft.ear_tags)
     session.add(LotShare(lot_id=lot.id, household_id=household.id, share=Decimal(1)))
     delivery = HouseholdDelivery(

@@ -21,6 +21,7 @@ from traceability.lots.states import (
     Basis,
     Custody,
     DisputeSubject,
+    Flow,
     ItemState,
     LotKind,
     RecallState,
@@ -466,9 +467,78 @@ class RecallItem(Base):
     item_id: Mapped[UUID] = mapped_column(ForeignKey("lots_trade_item.id"), primary_key=True, index=True)
 
 
+class SiteAccount(Base):
+    """The account of one material at one site: whose lots, of which county, at which place (None: at the owner's, no place named)."""
+
+    __tablename__ = "lots_site_account"
+    __table_args__ = (
+        UniqueConstraint(
+            "organization_id",
+            "place_id",
+            "county_code",
+            "material",
+            "unit",
+            name="uq_lots_site_account_key",
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index("ix_lots_site_account_organization", "organization_id", "material", "id"),
+        Index("ix_lots_site_account_place", "place_id", "material", "id"),
+        Index("ix_lots_site_account_county", "county_code", "material", "id"),
+        Index("ix_lots_site_account_material", "material", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("parties_organization.id"))
+    place_id: Mapped[UUID | None] = mapped_column(ForeignKey("parties_place.id"))
+    county_code: Mapped[str]
+    material: Mapped[str]
+    unit: Mapped[Unit] = mapped_column(choice(Unit))
+
+
+class SiteLot(Base):
+    """What came of one lot to one site and what left it again, and when the first of each was, by event time.
+
+    Never less than nothing is there (``balance``), and nothing leaves before it came (``order``): so the balance of an account, which is
+    the sum of its lots, is at no moment below zero.
+    """
+
+    __tablename__ = "lots_site_lot"
+    __table_args__ = (
+        CheckConstraint("came > 0 AND gone >= 0", name="amounts"),
+        CheckConstraint("came - gone >= 0", name="balance"),
+        CheckConstraint("first_gone_at >= since AND last_at >= since", name="order"),
+    )
+
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("lots_site_account.id"), primary_key=True, index=True)
+    came: Mapped[Decimal]
+    gone: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    since: Mapped[datetime]
+    first_gone_at: Mapped[datetime | None]
+    last_at: Mapped[datetime]
+
+
+class LotMove(Base):
+    """One line of an account: so much of a lot came (above zero) or left (below), by event time. Their sum is what is there."""
+
+    __tablename__ = "lots_lot_move"
+    __table_args__ = (
+        CheckConstraint("quantity <> 0 AND (quantity > 0) = (flow IN ('delivered', 'made', 'arrived'))", name="sign"),
+        Index("ix_lots_lot_move_account", "account_id", "happened_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("lots_site_account.id"))
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots_lot.id"), index=True)
+    flow: Mapped[Flow] = mapped_column(choice(Flow))
+    quantity: Mapped[Decimal]
+    happened_at: Mapped[datetime]
+
+
 no_overlap(CapacityRule.__table__, ["coalesce(county_code, '')", "material"])
 no_overlap(YieldRule.__table__, ["coalesce(county_code, '')", "step", "material", "unit", "per_unit"])
 append_only(LotEdge.__table__)
 append_only(LotYield.__table__)
 append_only(LotShare.__table__)
 append_only(EarTag.__table__)
+append_only(LotMove.__table__)

@@ -21,8 +21,17 @@ from traceability.lots.transforming import OutputDraft, finish
 from traceability.lots.units import in_standard_unit
 
 
-def open_boxes(session: Session, actor: Actor, *, lot_id: UUID, serials: Sequence[str], reason: str, at: datetime) -> Lot:
-    """Open these boxes of a pack lot (返工): their labels are void, their content is a lot again, of the same households.
+def open_boxes(
+    session: Session,
+    actor: Actor,
+    *,
+    lot_id: UUID,
+    serials: Sequence[str],
+    reason: str,
+    at: datetime,
+    place_id: UUID | None = None,
+) -> Lot:
+    """Open these boxes of a pack lot (返工), at ``place_id``: their labels are void, their content is a lot again, of the same households.
 
     Called by the floor above, on whose shelf they lie (``logistics.stock``), or by the owner before they go there. Raises Forbidden,
     NotFound, Invalid (no reason, no pack lot, boxes not of it), Conflict (recalled or past its date, box gone already).
@@ -44,4 +53,4 @@ def open_boxes(session: Session, actor: Actor, *, lot_id: UUID, serials: Sequenc
     content = in_standard_unit(Quantity(lot.box_amount * len(serials), lot.box_unit))
     each = content.amount / len(serials)
     draft = OutputDraft(lot.material, content, each, each, product_sku=lot.product_sku, expires_on=lot.expires_on)
-    return finish(session, actor, Step.REWORKING, [(lot, opened)], [(draft, LotKind.PROCESSED, content)], None, at)[0]
+    return finish(session, actor, Step.REWORKING, [(lot, opened)], [(draft, LotKind.PROCESSED, content)], place_id, at)[0]

@@ -27,6 +27,23 @@ class Custody(StrEnum):
     MASS_BALANCE = "mass_balance"
 
 
+class Flow(StrEnum):
+    """Why the amount of a lot at a site changed: the first three came, the others left.
+
+    ``moved`` left for another site and ``arrived`` from one; ``corrected`` was declared never to have been there, as of when it was
+    said to have come.
+    """
+
+    DELIVERED = "delivered"
+    MADE = "made"
+    ARRIVED = "arrived"
+    USED = "used"
+    LOST = "lost"
+    DISPATCHED = "dispatched"
+    MOVED = "moved"
+    CORRECTED = "corrected"
+
+
 class RecallState(StrEnum):
     """Whether a lot may move: ``held`` while it is looked into, ``recalled`` when it must come back."""
 

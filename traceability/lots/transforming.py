@@ -20,12 +20,12 @@ from kernel import clock
 from kernel.errors import Conflict, Invalid
 from kernel.ids import new_code, uuid7
 from kernel.quantity import Quantity
-from traceability.lots import describing, shares, yields
+from traceability.lots import accounting, describing, shares, yields
 from traceability.lots.balancing import in_unit_of, lock_lots, take
 from traceability.lots.models import Lot, LotEdge, LotShare, LotYield, YieldRule
 from traceability.lots.photographing import Photo, commit_to, find_owner, keep_photo
 from traceability.lots.queries import is_blocked, list_raw_materials, list_upstream_households
-from traceability.lots.states import Custody, LotKind, Step
+from traceability.lots.states import Custody, Flow, LotKind, Step
 
 Input = tuple[UUID, Quantity]
 EXACT_STEPS = frozenset({Step.MIXING, Step.SPLITTING, Step.PACKING})
@@ -99,7 +99,9 @@ def finish(
     for sku in sorted({draft.product_sku for draft, _, _ in made if draft.product_sku}):
         must_be_made_of(get_product(session, sku), list_raw_materials(session, [lot.id for lot, _ in taken]))
     for lot, quantity in taken:
-        take(session, lot.id, quantity.amount, "used")
+        # Boxes are opened where they lie; anything else leaves the place where it was made.
+        lies_at = place_id if lot.kind is LotKind.PACK else None
+        take(session, lot.id, quantity.amount, "used", at, place_id=lies_at)
     place = get_place(session, place_id) if place_id else None
     lots = [_make(session, taken[0][0], draft, kind, quantity, place, at) for draft, kind, quantity in made]
     custodies = {lot.custody for lot, _ in taken}
@@ -108,6 +110,8 @@ def finish(
         lot.custody = Custody.MASS_BALANCE if Custody.MASS_BALANCE in custodies else Custody.SEGREGATED
     session.add_all(lots)
     session.flush()
+    for lot in sorted(lots, key=lambda lot: lot.material):  # two steps open the same accounts in the same order
+        accounting.bring(session, lot, Flow.MADE, lot.made, at)
     _share(session, taken, lots)
     signed_as = signature.role.value if signature else ""
     owner = find_owner(session, [lot.id for lot, _ in taken]) if photo else None

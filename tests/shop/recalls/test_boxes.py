@@ -124,12 +124,12 @@ def test_a_recalled_box_is_neither_packed_nor_sent(session: Session, opened: Ope
     with pytest.raises(Conflict, match="已被召回"):
         scan(session, opened.packer, waiting.code, opened.serials[5], AT)
     with pytest.raises(Conflict, match="已被召回"):
-        balancing.dispatch_items(session, opened.lot.id, [opened.serials[5]], AT)
-    balancing.dispatch_items(session, opened.lot.id, [opened.serials[6]], AT)
+        balancing.dispatch_items(session, opened.lot.id, [opened.serials[5]], AT, place_id=opened.stock.place_id)
+    balancing.dispatch_items(session, opened.lot.id, [opened.serials[6]], AT, place_id=opened.stock.place_id)
     for room in (aggregating, balancing):
         monkeypatch.setattr(room, "must_be_free", lambda _: None)
     scan(session, opened.packer, waiting.code, opened.serials[5], AT)
-    balancing.dispatch_items(session, opened.lot.id, [opened.serials[5]], AT)
+    balancing.dispatch_items(session, opened.lot.id, [opened.serials[5]], AT, place_id=opened.stock.place_id)
 
 
 def test_lifting_gives_back_what_no_other_mark_stops(session: Session, opened: Opened) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -24,7 +25,8 @@ from traceability.lots.states import ItemState
 
 @pytest.fixture
 def chain(session: Session) -> Chain:
-    return make_chain(session, boxes=3, activated=False)
+    """Made before anything the partners of these tests say happened."""
+    return make_chain(session, boxes=3, activated=False, at=datetime(2026, 1, 1, tzinfo=UTC), shelf_life_days=3650)
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def test_what_the_owner_destroyed_is_lost(session: Session, chain: Chain, owner:
     assert (chain.trimmings.left.amount, chain.trimmings.lost) == (left - Decimal("1.5"), lost + Decimal("1.5"))
 
 
-@pytest.mark.parametrize("bend", ["too much", "wrong measure", "boxes", "a stranger", "a declaration", "another step"])
+@pytest.mark.parametrize("bend", ["too much", "wrong measure", "boxes", "a stranger", "a declaration", "another step", "too early"])
 def test_what_does_not_map_changes_nothing(client: FlaskClient, session: Session, chain: Chain, owner: Partner, bend: str) -> None:
     partner, event = owner, destroyed(chain.trimmings, 1)
     if bend == "too much":
@@ -103,6 +105,8 @@ def test_what_does_not_map_changes_nothing(client: FlaskClient, session: Session
         event = destroyed(chain.pack, 1, None)
     elif bend == "a stranger":
         partner = Partner(client, session)
+    elif bend == "too early":
+        event = destroyed(chain.trimmings, 1, eventTime="2025-12-31T23:59:59Z")
     elif bend == "a declaration":
         event |= {"errorDeclaration": {"declarationTime": "2026-01-02T00:00:00Z", "reason": "did_not_occur"}}
     else:

@@ -23,7 +23,7 @@ from kernel.quantity import Quantity, Unit
 from tests.factories.catalog import make_product
 from tests.factories.lots import kg, make_chain, make_lot, make_lot_papers, make_pack_lot
 from traceability.events.queries import list_events_of_lot
-from traceability.lots import balancing, mixing, processing, recalling, serialising
+from traceability.lots import accounting, balancing, mixing, processing, recalling, serialising
 from traceability.lots.gating import find_missing_papers
 from traceability.lots.models import Lot, LotEdge, LotShare, TradeItem
 from traceability.lots.states import ItemState, Step
@@ -79,6 +79,13 @@ def test_each_guard_alone_holds_and_without_any_the_lot_is_overdrawn(database: s
     assert dry_in_parallel(lot_id) == 20, "the CHECK must hold by itself"
     with work() as session:
         session.execute(text("ALTER TABLE lots_lot DROP CONSTRAINT ck_lots_lot_balance"))
+    lot_id = make_twenty()
+    assert dry_in_parallel(lot_id) == 20, "the books of the site refuse what is not there"
+    monkeypatch.setattr(accounting, "_is_there", lambda amount, at: true())
+    lot_id = make_twenty()
+    assert dry_in_parallel(lot_id) == 20, "and so does their CHECK"
+    with work() as session:
+        session.execute(text("ALTER TABLE lots_site_lot DROP CONSTRAINT ck_lots_site_lot_balance"))
     lot_id = make_twenty()
     assert dry_in_parallel(lot_id) == 50
     assert left(lot_id) == -30

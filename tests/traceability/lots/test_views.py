@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import ConsentScope, Role
 from tests.factories.catalog import act_as, form, make_actor
 from tests.factories.lots import make_chain
-from traceability.lots import balancing
+from traceability.lots import accounting, balancing
 from traceability.lots.models import Lot
 
 
@@ -104,7 +104,9 @@ def test_with_its_guards_off_the_same_form_overdraws(
 ) -> None:
     chain = make_chain(session)
     session.execute(text("ALTER TABLE lots_lot DROP CONSTRAINT ck_lots_lot_balance"))
+    session.execute(text("ALTER TABLE lots_site_lot DROP CONSTRAINT ck_lots_site_lot_balance"))
     monkeypatch.setattr(balancing, "_enough", lambda quantity: true())
+    monkeypatch.setattr(accounting, "_is_there", lambda amount, at: true())
     act_as(app, chain.clerk)
     assert lose(client, chain.frozen, "1000") == 303
     session.expire_all()

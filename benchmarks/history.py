@@ -32,12 +32,13 @@ FROM generate_series(1, :households) n;
 """
 _LOT = """
 INSERT INTO lots_lot (id, code, kind, material, organization_id, county_code, unit, made, used, lost, dispatched, produced_on, custody,
-  recall_state, created_at)
+  certifiable, recall_state, created_at)
 """
 _LOTS = f"""{_LOT}
 SELECT md5('lot' || f || '.' || k)::uuid, 'LOT-' || f || '-' || k,
   CASE WHEN k <= 6 THEN 'delivery' WHEN k = 7 THEN 'bulk' WHEN k = 8 THEN 'processed' ELSE 'pack' END, '滩羊', {COOPERATIVE}, '640323',
-  'kg', 100, 0, 0, 0, '2026-11-01', 'segregated', 'none', timestamptz '2026-11-01' + f * interval '1 second' + k * interval '1 millisecond'
+  'kg', 100, 0, 0, 0, '2026-11-01', 'segregated', true, 'none',
+  timestamptz '2026-11-01' + f * interval '1 second' + k * interval '1 millisecond'
 FROM generate_series(1, :families) f, generate_series(1, 9) k;
 INSERT INTO lots_lot_edge (id, from_lot_id, to_lot_id, quantity, unit, event_id)
 SELECT md5('edge' || f || '.' || k)::uuid, md5('lot' || f || '.' || k)::uuid, md5('lot' || f || '.' || greatest(k + 1, 7))::uuid, 100, 'kg',
@@ -68,7 +69,7 @@ HISTORY = _PARTIES + _EVENTS + _LOTS
 # Every lot goes into two, so that the way down splits and the way up comes together again.
 _GENEALOGY = f"""{_LOT}
 SELECT md5('node' || n)::uuid, 'NODE-' || n, 'bulk', '滩羊', {COOPERATIVE}, '640323', 'kg', 100, 0, 0, 0, '2026-11-01', 'segregated',
-  'none', timestamptz '2026-11-01' + n * interval '1 second' FROM generate_series(1, {GENEALOGY}) n;
+  true, 'none', timestamptz '2026-11-01' + n * interval '1 second' FROM generate_series(1, {GENEALOGY}) n;
 INSERT INTO lots_lot_edge (id, from_lot_id, to_lot_id, quantity, unit, event_id)
 SELECT md5('way' || n || '.' || k)::uuid, md5('node' || (n + k) / 2)::uuid, md5('node' || n)::uuid, 1, 'kg', md5('event1.7')::uuid
 FROM generate_series(2, {GENEALOGY}) n, generate_series(0, 1) k WHERE (n + k) / 2 < n AND (k = 0 OR (n + 1) / 2 <> n / 2);
@@ -81,10 +82,10 @@ VALUES (md5('product')::uuid, 'BENCH', '滩羊肉', '', '肉类', '["滩羊肉"]
   1000, 365, '', 'frozen', '[]', '[]', '', '', '', 'fresh_no_return', 'on_sale', '', '', '', true, now());
 {_LOT}
 SELECT md5('root')::uuid, '{ROOT}', 'processed', '滩羊胴体', {COOPERATIVE}, '640323', 'kg', 100, 0, 0, 0, '2026-11-01', 'segregated',
-  'none', now();
+  true, 'none', now();
 {_LOT}
 SELECT md5('pack' || n)::uuid, 'LOT-PACK-' || n, 'pack', '滩羊', {COOPERATIVE}, '640323', 'box', 100000, 0, 0, 0, '2026-11-01',
-  'segregated', 'none', now() FROM generate_series(0, {PACKS - 1}) n;
+  'segregated', true, 'none', now() FROM generate_series(0, {PACKS - 1}) n;
 INSERT INTO lots_lot_edge (id, from_lot_id, to_lot_id, quantity, unit, event_id)
 SELECT md5('cut' || n)::uuid, md5('root')::uuid, md5('pack' || n)::uuid, 1, 'kg', md5('event')::uuid FROM generate_series(0, {PACKS - 1}) n;
 INSERT INTO lots_lot_share (lot_id, household_id, share) SELECT md5('root')::uuid, md5('household' || n)::uuid, 1 / 6.0

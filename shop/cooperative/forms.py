@@ -179,7 +179,7 @@ def read_mixing(form: Mapping[str, str]) -> Mixing:
         reading.errors.append(FieldError("lots", "请先勾选要合并的批次。"))
     happened_at = reading.read("happened_at", clock.parse_iso, None)
     reading.done()
-    return Mixing(codes, form.get("averaged") == "1", happened_at)
+    return Mixing(codes, form.get("averaged") == "1", form.get("certified") == "1", happened_at)
 
 
 def read_loss(form: Mapping[str, str]) -> Loss:

@@ -22,10 +22,11 @@ from traceability.lots.models import HouseholdDelivery, Lot
 
 @dataclass(frozen=True)
 class Mixing:
-    """Lots of these numbers, each with all that is left of it, became one; ``averaged`` as in ``mix_lots``."""
+    """Lots of these numbers, each with all that is left of it, became one; ``averaged`` and ``certified`` as in ``mix_lots``."""
 
     lot_codes: Sequence[str]
     averaged: bool
+    certified: bool
     happened_at: datetime | None
 
 
@@ -69,6 +70,7 @@ def sync_mixing(session: Session, actor: Actor, ticket: Ticket, mixing: Mixing, 
         material=lots[0].material,
         product_sku=lots[0].product_sku,
         averaged=mixing.averaged,
+        certified=mixing.certified,
         happened_at=mixing.happened_at,
         lot_code=number.lot_code,
         at=at,

@@ -6,6 +6,7 @@ caller, the UPDATE happens only where enough is there and it came before it leav
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -19,6 +20,7 @@ from kernel.errors import Conflict
 from kernel.ids import uuid7
 from kernel.quantity import plain
 from traceability.lots.models import Lot, LotMove, SiteAccount, SiteLot
+from traceability.lots.moments import CLOCKS_DIFFER
 from traceability.lots.states import Flow, LotKind
 
 
@@ -70,6 +72,12 @@ def move(
         return
     left_at = remove(session, lot, Flow.MOVED, amount, at, place_id=from_place_id)
     bring(session, lot, Flow.ARRIVED, amount, left_at, place_id=to_place_id)
+
+
+def settle_moment(session: Session, lots: Iterable[Lot], at: datetime) -> datetime:
+    """When something was done with these lots. Clocks differ: by up to five minutes before the last of them came counts as that moment."""
+    came = session.scalar(select(func.max(SiteLot.since)).where(SiteLot.lot_id.in_([lot.id for lot in lots])))
+    return came if came is not None and at < came <= at + CLOCKS_DIFFER else at
 
 
 def _is_there(amount: Decimal, at: ColumnElement[datetime] | datetime) -> ColumnElement[bool]:

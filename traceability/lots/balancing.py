@@ -100,6 +100,8 @@ def record_loss(
     """
     recorded_at, at = at, check_moment(happened_at, at)
     lot = lock_lots(session, [lot_id])[lot_id]
+    at = accounting.settle_moment(session, [lot], at)
+    recorded_at = max(recorded_at, at)
     actor.must_any({Role.clerk: lot.organization_id, Role.packer: lot.organization_id, Role.operator: None})
     if not reason.strip():
         raise Invalid("请写明损耗原因，例如“腐烂”“抽样送检”。", field="reason")

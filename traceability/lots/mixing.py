@@ -28,6 +28,7 @@ def mix_lots(
     product_sku: str | None = None,
     place_id: UUID | None = None,
     averaged: bool = False,
+    certified: bool = False,
     happened_at: datetime | None = None,
     lot_code: str | None = None,
     photo: Photo | None = None,
@@ -35,7 +36,8 @@ def mix_lots(
     """Pour lots of one county together; the new lot holds exactly what went in. Raises as ``processing.process_lot``.
 
     ``averaged``: into a tank or silo that is never empty, so that what comes out is of these households on average only (mass balance,
-    ISO 22095:2020); pages say so of all that is made from it. ``happened_at`` and ``lot_code``: it was done, and its
+    ISO 22095:2020); pages say so of all that is made from it. ``certified``: what was in it before carries the same certificates (organic,
+    green food …); else nothing made from it carries them any more. ``happened_at`` and ``lot_code``: it was done, and its
     number written down, before we heard of it.
     """
     recorded_at, at = at, check_moment(happened_at, at)
@@ -46,6 +48,6 @@ def mix_lots(
         session, actor, Step.MIXING, taken, [(output, LotKind.BULK, whole)], place_id, at, recorded_at=recorded_at, photo=photo
     )[0]
     if averaged:
-        lot.custody = Custody.MASS_BALANCE
+        lot.custody, lot.certifiable = Custody.MASS_BALANCE, lot.certifiable and certified
         session.flush()
     return lot

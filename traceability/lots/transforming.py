@@ -11,17 +11,19 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from catalog.documents.models import KIND_LABELS
 from catalog.parties.models import Place
 from catalog.parties.queries import get_place
 from catalog.parties.roles import Actor, Role
 from catalog.products.models import Product
 from catalog.products.queries import get_product
 from kernel import clock
-from kernel.errors import Conflict, Invalid
+from kernel.errors import Conflict, Invalid, Term
 from kernel.ids import new_code, uuid7
 from kernel.quantity import Quantity
 from traceability.lots import accounting, describing, shares, yields
 from traceability.lots.balancing import in_unit_of, lock_lots, take
+from traceability.lots.claims import CERTIFICATES
 from traceability.lots.models import Lot, LotEdge, LotShare, LotYield, YieldRule
 from traceability.lots.photographing import Photo, commit_to, find_owner, keep_photo
 from traceability.lots.queries import is_blocked, list_raw_materials, list_upstream_households
@@ -93,11 +95,15 @@ def finish(
     """Take the inputs and write new lots with edges, shares, yields and the one event that says so.
 
     ``made`` gives for each output its kind and its quantity in the unit of lots; yields were checked by the caller, by these ``rules``.
-    Raises Invalid when an output is for a product that is made of something else.
+    Raises Invalid when an output is for a product that is made of something else, or carries a certificate that an input does not.
     ``recorded_at`` is given when it is entered later than it was done.
     """
+    at = accounting.settle_moment(session, (lot for lot, _ in taken), at)
+    recorded_at = max(recorded_at or at, at)
     for sku in sorted({draft.product_sku for draft, _, _ in made if draft.product_sku}):
-        must_be_made_of(get_product(session, sku), list_raw_materials(session, [lot.id for lot, _ in taken]))
+        product = get_product(session, sku)
+        must_be_made_of(product, list_raw_materials(session, [lot.id for lot, _ in taken]))
+        must_carry_certificates(product, [lot for lot, _ in taken])
     for lot, quantity in taken:
         # Boxes are opened where they lie; anything else leaves the place where it was made.
         lies_at = place_id if lot.kind is LotKind.PACK else None
@@ -106,8 +112,9 @@ def finish(
     lots = [_make(session, taken[0][0], draft, kind, quantity, place, at) for draft, kind, quantity in made]
     custodies = {lot.custody for lot, _ in taken}
     for lot in lots:
-        lot.created_at = recorded_at or at
+        lot.created_at = recorded_at
         lot.custody = Custody.MASS_BALANCE if Custody.MASS_BALANCE in custodies else Custody.SEGREGATED
+        lot.certifiable = all(parent.certifiable for parent, _ in taken)
     session.add_all(lots)
     session.flush()
     for lot in sorted(lots, key=lambda lot: lot.material):  # two steps open the same accounts in the same order
@@ -127,7 +134,7 @@ def finish(
         private=commit_to(photo, owner),
         recorded_at=recorded_at,
     )
-    keep_photo(session, actor, photo, event_id=event.id, household_id=owner, at=recorded_at or at)
+    keep_photo(session, actor, photo, event_id=event.id, household_id=owner, at=recorded_at)
     given_of = yields.totals([draft for draft, _, _ in made])
     for lot, (draft, kind, _) in zip(lots, made, strict=True):
         for parent, quantity in taken:
@@ -153,6 +160,18 @@ def must_be_made_of(product: Product, materials: Sequence[str]) -> None:
         raise Invalid(
             "“%(name)s”的原料是“%(right)s”，不能用“%(wrong)s”做。",
             params={"name": product.name, "right": "、".join(product.materials), "wrong": "、".join(strange)},
+            field="product_sku",
+        )
+
+
+def must_carry_certificates(product: Product, lots: Sequence[Lot]) -> None:
+    """A product with a certificate is not made of what was poured together with goods that do not carry it. Raises Invalid."""
+    needed = [KIND_LABELS[kind] for kind in sorted(CERTIFICATES) if kind.value in product.needs]
+    broken = [lot.code for lot in lots if not lot.certifiable]
+    if needed and broken:
+        raise Invalid(
+            "批次 %(code)s 倒进过装有其他货的大罐或大仓，不再带有“%(paper)s”，不能做成“%(name)s”。",
+            params={"code": broken[0], "paper": Term(needed[0]), "name": product.name},
             field="product_sku",
         )
 

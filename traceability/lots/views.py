@@ -24,6 +24,7 @@ from kernel.workbook import MIME, Table, write_book, write_csv
 from traceability.events.queries import list_events_of_lot
 from traceability.events.vocabulary import STEP_LABELS
 from traceability.lots import balancing, queries, reporting
+from traceability.lots.claims import Claim, Model, models_of
 from traceability.lots.models import Lot, LotEdge, SiteAccount
 from traceability.lots.states import Flow, LotKind
 
@@ -38,7 +39,14 @@ KIND_LABELS = {
     "by_product": "副产品",
     "pack": "包装批次",
 }
-CUSTODY_LABELS = {"segregated": "就是这些农户的", "mass_balance": "平均来自这些农户"}
+CLAIM_LABELS = {
+    (Claim.HOUSEHOLDS, Model.IDENTITY_PRESERVED): "就是这一户的",
+    (Claim.HOUSEHOLDS, Model.SEGREGATED): "就是这些农户的",
+    (Claim.HOUSEHOLDS, Model.MASS_BALANCE): "平均来自这些农户",
+    (Claim.COUNTY, Model.SEGREGATED): "全部产自这个县：不同县的货从不混在一起",
+    (Claim.CERTIFICATES, Model.SEGREGATED): "产品有认证的，这一批带有：没有倒进过装有其他货的大罐、大仓",
+    (Claim.CERTIFICATES, None): "这一批不带认证：倒进过装有其他货的大罐、大仓",
+}
 FLOW_LABELS = {
     Flow.DELIVERED: "收进",
     Flow.MADE: "产出",
@@ -67,7 +75,7 @@ def show_lot(code: str) -> ResponseReturnValue:
         return jsonify(facts)
     labels = {
         "kind": _(KIND_LABELS[lot.kind.value]),
-        "custody": _(CUSTODY_LABELS[lot.custody.value]),
+        "claims": [_(CLAIM_LABELS[claim, model]) for claim, model in models_of(lot, len(facts["shares"])).items()],
         "recall": _(RECALL_LABELS[lot.recall_state.value]),
         "unit": _(lot.unit.label),
         "steps": {step: _(label) for step, label in STEP_LABELS.items()},
@@ -140,6 +148,7 @@ def _facts(session: Session, lot: Lot) -> dict[str, Any]:
         ],
         "cameFrom": [_edge(*edge) for edge in queries.list_edges_into(session, lot.id)],
         "wentInto": [_edge(*edge) for edge in queries.list_edges_out_of(session, lot.id)],
+        "claims": {claim.value: model for claim, model in models_of(lot, len(shares)).items()},
         "signed": _signature(session, lot),
         "shares": [{"household": names[household_id], "share": f"{share:.12f}"} for household_id, share in shares],
         "events": [

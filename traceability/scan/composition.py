@@ -15,6 +15,7 @@ from catalog.parties.models import Organization, Place
 from catalog.products.models import Product, Temperature
 from kernel.quantity import Quantity
 from traceability.events.vocabulary import EventType
+from traceability.lots.claims import CERTIFICATES
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import ItemState, RecallState
 from traceability.scan.states import PartState, Payee
@@ -116,6 +117,11 @@ def paper_of(document: Document, subjects: Mapping[tuple[SubjectKind, str], tupl
         revoked=document.revoked_at is not None,
         lot_code=document.subject_code if document.subject_kind is SubjectKind.LOT else None,
     )
+
+
+def claimed(papers: Sequence[Paper], *, certifiable: bool) -> list[Paper]:
+    """The papers that speak of this lot: certificates of what was grown do not, once it was poured together with something else."""
+    return [paper for paper in papers if certifiable or paper.kind not in CERTIFICATES]
 
 
 def shares_of(facts: Mapping[str, Any] | None, households: int) -> Sequence[Part]:

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
 from catalog.parties.models import ConsentScope
-from traceability.lots.states import Custody
+from traceability.lots.claims import Model
 from traceability.scan.story import FEW_HOUSEHOLDS, Grower, Growers
 
 MOST_LISTED = 60
@@ -30,7 +30,7 @@ def describe(
     members: Sequence[Member],
     allowed: Mapping[UUID, frozenset[ConsentScope]],
     names: Mapping[UUID, str],
-    custody: Custody,
+    custody: Model,
     *,
     animals: bool,
 ) -> Growers:

@@ -26,6 +26,7 @@ from kernel.installation import find_fact
 from traceability.events.models import EventEpc, TraceEvent
 from traceability.events.vocabulary import EventType
 from traceability.ledger.models import Leaf, Publication
+from traceability.lots.claims import Claim, models_of
 from traceability.lots.describing import epc_of, epc_of_item
 from traceability.lots.models import (
     HouseholdDelivery,
@@ -111,7 +112,7 @@ def tell_story(session: Session, code: str, on: date) -> Story:
         for each in lineage.lots.values()
     ]
     happened = [composition.happened_of(row, organizations, areas) for row in events]
-    papers = _list_papers(session, on, subject, lineage, organizations)
+    papers = composition.claimed(_list_papers(session, on, subject, lineage, organizations), certifiable=lot.certifiable)
     people = _count_slips(session, _find_growers(session, subject), lineage)
     dispatch = composition.dispatch_of(facts.get(FactKind.DISPATCHED))
     temperatures = composition.temperatures_of(facts.get(FactKind.TEMPERATURE))
@@ -146,6 +147,7 @@ def tell_story(session: Session, code: str, on: date) -> Story:
         growers=people,
         steps=[*steps.tell_steps(happened, made, lineage.outputs, papers, people.count, dispatched=dispatch is not None), *gaps],
         papers=papers,
+        certifiable=lot.certifiable,
         proofs=steps.list_proofs(happened, made),
         shares=composition.shares_of(facts.get(FactKind.SHARES), people.count),
         temperatures=temperatures,
@@ -299,7 +301,9 @@ def _find_growers(session: Session, subject: Subject) -> Growers:
     rows = session.execute(select(Household.id, Household.head_name).where(Household.id.in_(open_)))
     names = {row.id: row.head_name for row in rows}
     animals = subject.product.category in ANIMAL_CATEGORIES
-    return growers.describe(members, allowed, names, subject.lot.custody, animals=animals)
+    custody = models_of(subject.lot, len(members))[Claim.HOUSEHOLDS]
+    assert custody is not None
+    return growers.describe(members, allowed, names, custody, animals=animals)
 
 
 def _count_slips(session: Session, people: Growers, lineage: Lineage) -> Growers:

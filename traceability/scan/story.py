@@ -15,7 +15,7 @@ from uuid import UUID
 
 from catalog.documents.models import CheckState, DocumentKind
 from kernel.quantity import Quantity
-from traceability.lots.states import Custody
+from traceability.lots.claims import Model
 from traceability.scan.states import PartState, Payee
 
 FEW_HOUSEHOLDS = 5  # below this many, what is said of all is nearly said of each
@@ -177,7 +177,7 @@ class Growers:
     elsewhere: int = 0
     named: Sequence[Grower] = ()
     numbers: Sequence[int] = ()
-    custody: Custody = Custody.SEGREGATED
+    custody: Model = Model.SEGREGATED
     animals: bool = False
     deliveries: int = 0
     confirmed: int = 0
@@ -281,6 +281,7 @@ class Story:
     growers: Growers
     steps: Sequence[Step]
     papers: Sequence[Paper]
+    certifiable: bool
     proofs: Sequence[Proof]
     shares: Sequence[Part]
     temperatures: Temperatures | None

@@ -25,8 +25,9 @@ from kernel.files import FileStore
 from kernel.tasks import send
 from kernel.web import everyone, language, limiter, once, wants_json
 from traceability.ledger.queries import find_disclosures, get_proof_file
+from traceability.lots.claims import Model
 from traceability.lots.queries import get_lot
-from traceability.lots.states import ITEM_FLOW, Custody, ItemState
+from traceability.lots.states import ITEM_FLOW, ItemState
 from traceability.scan import counting, labelling, queries, tasks, tilemap
 from traceability.scan.api import GUESSES, is_miss, show_no_such_box
 from traceability.scan.states import JOB_FLOW, PAYEE_LABELS, SHEET_LABELS, PartState, Sheet
@@ -242,7 +243,7 @@ def _sentence(story: Story) -> list[str]:
     """盐池县 · 示例合作社 · 12户 · 10月18日屠宰, in its parts."""
     parts = [story.county.text(language()), story.cooperative.text(language())]
     if story.growers.count:
-        averaged = story.growers.custody is Custody.MASS_BALANCE
+        averaged = story.growers.custody is Model.MASS_BALANCE
         count = story.growers.count
         parts.append(_("平均来自 %(num)s 户", num=count) if averaged else ngettext("%(num)d户", "%(num)d户", count))
     if story.key is not None:

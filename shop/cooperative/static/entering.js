@@ -95,7 +95,7 @@ function addMixing(event) {
   const codes = ticked(), whole = sum(codes);
   if (!whole) return note("bad", codes.length ? "oneUnit" : "needLots");
   const fields = { lots: codes.join(" "), quantity: plain(whole.left), unit: whole.unit };
-  if (event.target.elements.averaged.checked) fields.averaged = "1";
+  for (const name of ["averaged", "certified"]) if (event.target.elements[name].checked) fields[name] = "1";
   return add(queue.MIXING, fields, event.target, "addedMixing", (form) => { form.reset(); drawSum(); });
 }
 

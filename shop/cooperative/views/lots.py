@@ -104,6 +104,7 @@ def _mix(session: Session, taken: Taken) -> ResponseReturnValue:
         material=chosen[0].material,
         product_sku=chosen[0].product_sku,
         averaged=request.form.get("averaged") == "1",
+        certified=request.form.get("certified") == "1",
         photo=taken.photo,
         at=clock.now(),
     )

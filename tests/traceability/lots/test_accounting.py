@@ -98,6 +98,18 @@ def test_a_slow_clock_does_not_send_boxes_before_they_came(session: Session) -> 
     assert moves_of(session, pack)[-1] == (Flow.DISPATCHED, -2, AT + timedelta(seconds=1))
 
 
+def test_a_clock_that_is_a_little_slow_is_no_lie(session: Session) -> None:
+    """A phone five minutes behind mixes what another has just brought: it counts as of the moment that was brought; six are too many."""
+    lot = make_lot(session, kg(100), at=AT)
+    for minutes in (5, 0):
+        then = {"at": AT + HOUR, "happened_at": AT - timedelta(minutes=minutes)}
+        mixed = mixing.mix_lots(session, SYSTEM, inputs=[(lot.id, kg(10))], material=APPLES, **then)
+        assert moves_of(session, mixed) == [(Flow.MADE, 10, AT)]
+    then = {"at": AT + HOUR, "happened_at": AT - timedelta(minutes=6)}
+    with pytest.raises(Conflict, match="才有的"):
+        balancing.record_loss(session, SYSTEM, lot_id=lot.id, quantity=kg(1), reason="腐烂", **then)
+
+
 def test_what_was_declared_wrong_was_never_there(session: Session) -> None:
     """As of the delivery, so that no sheet of the month counts it twice; the right one takes its place."""
     household = make_household(session)

@@ -30,6 +30,7 @@ BEAT = {
     "old-presales": {"task": "stock.end_presales", "schedule": 300.0, "options": {"expires": 300}},
     "photos": {"task": "lots.delete_photos", "schedule": 60.0, "options": {"expires": 60}},
     "strange-photos": {"task": "lots.clear_photos", "schedule": 86_400.0},
+    "tables": {"task": "cooperative.take_in_waiting", "schedule": 5.0, "options": {"expires": 30}},
     "old-sheets": {"task": "cooperative.clear_sheets", "schedule": 3600.0, "options": {"expires": 600}},
     "case-photos": {"task": "cases.delete_photos", "schedule": 60.0, "options": {"expires": 60}},
     "strange-case-photos": {"task": "cases.clear_photos", "schedule": 86_400.0},

@@ -1,169 +1,165 @@
-"""Take in a day's deliveries from a table: all rows or none; a row that came in before is passed over, so the same file twice is once.
+"""A day's deliveries from a table: a job that is a row. All rows are tried first, and taken in only when every one of them holds.
 
-Every row goes through the same act as one that is typed: what the table says is tried for real, and taken back when any row of it
-cannot be taken.
+It goes by slices (``trying``), each in a transaction of its own that also notes how far the job is: killed at any moment it goes on from
+the file, and a row that came in already is passed over, so nothing comes in twice and the same file twice is once. Should a row be
+refused that held when it was tried, because something came in between, it alone stays out and the job says so.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import and_, case, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor, Household, Role
-from kernel.errors import Conflict, FieldError, Invalid, Term
+from catalog.parties.models import Actor, Role
+from catalog.parties.queries import find_actor
+from kernel.errors import Forbidden, NotFound, Term
 from kernel.spreadsheet import Fault, Sheet
-from shop.cooperative import day_sheet, forms
+from shop.cooperative import day_sheet, trying
 from shop.cooperative.models import DaySheet, ImportedRow
-from shop.cooperative.queries import Register
-from traceability.lots.harvesting import DeliveryDraft, record_delivery
+from shop.cooperative.states import SHEET_FLOW, UNDER_WAY, SheetState
+
+STALE: Final = timedelta(seconds=30)  # without a sign of life of whoever has it; a slice takes less than one
+MOST_TRIES: Final = 3
 
 
 @dataclass(frozen=True)
-class _Row:
-    """A row that reads well: what it asks for, its digest, and the digests it may have been kept under before."""
+class Job:
+    """A table that was claimed: ``recording`` when all of it held and the recording was begun before."""
 
-    number: int
-    draft: DeliveryDraft
+    id: UUID
+    organization_id: UUID
+    actor: Actor
     digest: str
-    former: Set[str]
+    handed_in: datetime
+    recording: bool
 
 
-class FaultySheet(Invalid):
-    """Something in the table is wrong, so nothing of it was taken in: every fault of it."""
-
-    type = "faulty-sheet"
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        found = sorted(faults, key=lambda fault: (fault.row, day_sheet.place_of(fault.column)))
-        super().__init__(
-            "表格里有 %(count)s 处问题，一行也没有导入。",
-            params={"count": len(found)},
-            errors=[FieldError(f"row {fault.row}", fault.message, fault.params) for fault in found],
-        )
-        self.faults = found
-
-
-def import_deliveries(
-    session: Session, actor: Actor, organization_id: UUID, sheet: Sheet, *, file_name: str, at: datetime
+def ask_import(
+    session: Session, actor: Actor, organization_id: UUID, sheet: Sheet, *, digest: str, file_name: str, at: datetime
 ) -> DaySheet:
-    """Record every row of ``sheet`` that is new. ``sheet`` was read before the transaction began.
-
-    A clerk may. Raises Forbidden, FaultySheet when anything in it is wrong: whoever opened the transaction takes it all back.
-    """
+    """Have a table taken in whose file is in the store already. A clerk may. Raises Forbidden."""
     actor.must(Role.clerk, organization_id)
-    # Two imports of one cooperative go one after the other, so that the second sees the rows of the first.
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"day sheets {organization_id}", 0))))
-    rows, faults, _register = _read_rows(session, organization_id, sheet, at)  # the register keeps in the session what it has read
-    rows = _leave_out_known(session, organization_id, rows)
-    faults += _record(session, actor, organization_id, rows, at, all_read=not faults)
-    if faults:
-        raise FaultySheet(faults)
-    return _keep(session, actor, organization_id, sheet, file_name, at, new_count=len(rows))
-
-
-def keep_faults(
-    session: Session,
-    actor: Actor,
-    organization_id: UUID,
-    sheet: Sheet,
-    faults: Sequence[Fault],
-    *,
-    digest: str,
-    file_name: str,
-    at: datetime,
-) -> DaySheet:
-    """Keep what was wrong with a table whose file is in the store already, until ``forget_sheets``. A clerk may. Raises Forbidden."""
-    actor.must(Role.clerk, organization_id)
-    return _keep(session, actor, organization_id, sheet, file_name, at, digest=digest, faults=[_plain(fault) for fault in faults])
-
-
-def _keep(
-    session: Session, actor: Actor, organization_id: UUID, sheet: Sheet, file_name: str, at: datetime, **found: Any
-) -> DaySheet:
     kept = DaySheet(
         organization_id=organization_id,
+        digest=digest,
         file_name=file_name[:120],
         row_count=len(sheet.rows),
+        new_count=0,
+        faults=[],
         imported_by=actor.label,
         at=at,
-        **({"new_count": 0, "faults": [], "digest": None} | found),
     )
     session.add(kept)
     session.flush()
     return kept
 
 
+def import_again(session: Session, actor: Actor, kept: DaySheet, *, at: datetime) -> None:
+    """Have the same file looked at anew, after what stood in its way was mended elsewhere. Raises Forbidden, Conflict (under way, done)."""
+    actor.must(Role.clerk, kept.organization_id)
+    session.refresh(kept, with_for_update=True)
+    SHEET_FLOW.check(kept.state, SheetState.WAITING)
+    kept.state, kept.tries, kept.claimed_at = SheetState.WAITING, 0, None
+    kept.imported_by, kept.at = actor.label, at
+    session.flush()
+
+
+def list_waiting(session: Session, at: datetime, *, limit: int = 20) -> Sequence[UUID]:
+    """Jobs that nobody has, oldest first."""
+    return session.scalars(select(DaySheet.id).where(_is_free(at)).order_by(DaySheet.id).limit(limit)).all()
+
+
+def _is_free(at: datetime) -> Any:
+    lost = or_(DaySheet.claimed_at.is_(None), DaySheet.claimed_at < at - STALE)
+    return and_(DaySheet.state.in_(UNDER_WAY), or_(DaySheet.state == SheetState.WAITING, lost))
+
+
+def claim(session: Session, sheet_id: UUID, at: datetime) -> Job | None:
+    """Take a job (compare-and-set); None when somebody else has it or it is done. What was told of it before is forgotten.
+
+    Rows come in under the name of whoever handed them in. Raises Forbidden when that person is no clerk there any more.
+    """
+    state = case((DaySheet.state == SheetState.RECORDING, SheetState.RECORDING), else_=SheetState.CHECKING)
+    taken = update(DaySheet).where(DaySheet.id == sheet_id, _is_free(at))
+    taken = taken.values(state=state, claimed_at=at, tries=DaySheet.tries + 1, done=0, faults=[])
+    kept = session.scalar(taken.returning(DaySheet).execution_options(populate_existing=True))
+    if kept is None or kept.digest is None:
+        return None
+    clerk = find_actor(session, kept.imported_by)
+    if clerk is not None and not clerk.has(Role.clerk, kept.organization_id):
+        raise Forbidden("上传这张表的人已不是本合作社的经办。")
+    performer = Actor(None, "", roles={kept.organization_id: frozenset({Role.clerk})}, label=kept.imported_by)
+    return Job(kept.id, kept.organization_id, performer, kept.digest, kept.at, kept.state is SheetState.RECORDING)
+
+
+def check_slice(session: Session, job: Job, rows: Sequence[trying.Row], *, done: int, at: datetime) -> list[Fault]:
+    """Try a slice for real and take it all back: what is wrong with it. ``done``: so many rows were looked at then. Raises NotFound."""
+    _note(session, job, SheetState.CHECKING, done, at)
+    trial = session.begin_nested()
+    try:
+        return trying.take(session, job.actor, job.organization_id, rows, handed_in=job.handed_in, at=at)[1]
+    finally:
+        trial.rollback()
+
+
+def end_check(session: Session, job: Job, faults: Sequence[Fault], at: datetime) -> bool:
+    """All was tried: whether it may be recorded. Every fault is kept, in the order of the table. Raises NotFound."""
+    kept = _note(session, job, SheetState.CHECKING, 0, at)
+    kept.state = SheetState.FAULTY if faults else SheetState.RECORDING
+    found = sorted(faults, key=lambda fault: (fault.row, day_sheet.place_of(fault.column)))
+    kept.faults = [_plain(fault) for fault in found]
+    session.flush()
+    return not faults
+
+
+def record_slice(session: Session, job: Job, rows: Sequence[trying.Row], *, done: int, at: datetime) -> None:
+    """Take a slice in. Raises NotFound."""
+    kept = _note(session, job, SheetState.RECORDING, done, at)
+    made, faults = trying.take(session, job.actor, job.organization_id, rows, handed_in=job.handed_in, at=at)
+    if made:
+        taken = [{"organization_id": job.organization_id, "digest": row.digest, "delivery_id": key} for row, key in made]
+        session.execute(insert(ImportedRow), taken)
+    kept.new_count += len(made)
+    kept.faults = [*kept.faults, *(_plain(fault) for fault in faults)]
+    session.flush()
+
+
+def finish(session: Session, job: Job, at: datetime) -> None:
+    """Every row was looked at: the file is needed no longer, unless something was refused. Raises NotFound."""
+    kept = _note(session, job, SheetState.RECORDING, 0, at)
+    kept.state, kept.done = SheetState.FAULTY if kept.faults else SheetState.DONE, kept.row_count
+    kept.digest = kept.digest if kept.faults else None
+    session.flush()
+
+
+def give_up(session: Session, sheet_id: UUID, *, for_good: bool = False) -> None:
+    """Something went wrong that is not in the table: it is tried again by and by, and given up after some times."""
+    kept = session.get(DaySheet, sheet_id, with_for_update=True)
+    if kept is not None and kept.state in UNDER_WAY:
+        kept.claimed_at = None
+        if for_good or kept.tries >= MOST_TRIES:
+            kept.state = SheetState.FAILED
+        session.flush()
+
+
+def _note(session: Session, job: Job, state: SheetState, done: int, at: datetime) -> DaySheet:
+    """A sign of life, and how far the job is; its row is locked from here on. Raises NotFound when it is gone, or in another state."""
+    noted = update(DaySheet).where(DaySheet.id == job.id, DaySheet.state == state).values(done=done, claimed_at=at)
+    kept = session.scalar(noted.returning(DaySheet).execution_options(populate_existing=True))
+    if kept is None:
+        raise NotFound("没有这次导入。")
+    return kept
+
+
 def forget_sheets(session: Session, *, before: datetime) -> None:
-    """Forget tables with faults that were uploaded before then; their files go with the next sweep."""
+    """Forget tables that were not taken in whole and were uploaded before then; their files go with the next sweep."""
     session.execute(delete(DaySheet).where(DaySheet.digest.is_not(None), DaySheet.at < before))
-
-
-def _read_rows(session: Session, organization_id: UUID, sheet: Sheet, at: datetime) -> tuple[list[_Row], list[Fault], Register]:
-    faults, rows, seen = list(sheet.faults), [], Counter[str]()
-    faulty = {fault.row for fault in faults}
-    read = [(row, *day_sheet.read_form(row.cells, at)) for row in sheet.rows if row.number not in faulty]
-    register = Register(session, organization_id)
-    register.load(*forms.asked_for(form for _row, form, _errors in read))
-    for row, form, errors in read:
-        try:
-            draft = forms.read_draft(register, form, happened=True)
-        except Invalid as problem:
-            errors = [*errors, *(problem.errors or ())]
-        if errors:
-            faults += [Fault(row.number, day_sheet.column_of(error.field), error.message, error.params) for error in _once(errors)]
-            continue
-        alike, written = day_sheet.digest(draft, 0), day_sheet.digest(draft, 0, f"as written: {row.cells['day']}")
-        seen.update((alike, written))
-        former = {*day_sheet.former_digests(draft, seen[alike]), day_sheet.digest(draft, seen[written], row.cells["day"])}
-        paid_at = at if day_sheet.is_paid(row.cells) else None
-        rows.append(_Row(row.number, replace(draft, paid_at=paid_at), day_sheet.digest(draft, seen[alike]), former))
-    return rows, faults, register
-
-
-def _once(errors: Sequence[FieldError]) -> list[FieldError]:
-    """One fault a column: the first says enough."""
-    return list({day_sheet.column_of(error.field): error for error in reversed(errors)}.values())[::-1]
-
-
-def _leave_out_known(session: Session, organization_id: UUID, rows: Sequence[_Row]) -> list[_Row]:
-    wanted = {digest for row in rows for digest in (row.digest, *row.former)}
-    query = select(ImportedRow.digest).where(ImportedRow.organization_id == organization_id, ImportedRow.digest.in_(wanted))
-    known = set(session.scalars(query))
-    return [row for row in rows if known.isdisjoint((row.digest, *row.former))]
-
-
-def _record(
-    session: Session, actor: Actor, organization_id: UUID, rows: Sequence[_Row], at: datetime, *, all_read: bool
-) -> list[Fault]:
-    """Take every row in. When one is refused, all are taken back and tried one by one, so that every refusal is found."""
-    if not rows:
-        return []
-    ids = {row.draft.household_id for row in rows}  # in the order of their keys, as everywhere (docs/locking.md, step 2c)
-    session.execute(select(Household.id).where(Household.id.in_(ids)).order_by(Household.id).with_for_update(key_share=True)).all()
-    if all_read:
-        try:
-            with session.begin_nested():
-                made = [(row.digest, record_delivery(session, actor, row.draft, at).id) for row in rows]
-                taken = ({"organization_id": organization_id, "digest": digest, "delivery_id": key} for digest, key in made)
-                session.execute(insert(ImportedRow), [*taken])
-            return []
-        except (Invalid, Conflict):
-            pass
-    faults: list[Fault] = []
-    for row in rows:
-        try:
-            with session.begin_nested():
-                record_delivery(session, actor, row.draft, at)
-        except (Invalid, Conflict) as problem:
-            faults += day_sheet.faults_of(row.number, problem)
-    return faults
 
 
 def _plain(fault: Fault) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kernel.db import Base
+from kernel.db import Base, choice
 from kernel.ids import uuid7
+from shop.cooperative.states import SheetState
 
 
 class CountyQuestion(Base):
@@ -86,16 +87,20 @@ class SlipNumber(Base):
 
 
 class DaySheet(Base):
-    """An uploaded table of a day's deliveries, and what was wrong with it (then nothing of it was taken).
+    """An uploaded table of a day's deliveries: the job of taking it in, and what was wrong with it.
 
-    Only one with faults keeps its file (``digest``), to be given back marked; after a week the file goes, and the row with it.
+    ``done`` rows are tried (or, once all of them hold, recorded), ``new_count`` of them became deliveries. The file is kept (``digest``)
+    until it is taken in whole; one with faults for a week, to be given back marked, and then the row goes with it.
     """
 
     __tablename__ = "cooperative_day_sheet"
     __table_args__ = (
         CheckConstraint("new_count >= 0 AND new_count <= row_count", name="counts"),
+        CheckConstraint("done >= 0 AND done <= row_count", name="progress"),
+        CheckConstraint("(state = 'done') = (digest IS NULL)", name="done_without_file"),
         Index("ix_cooperative_day_sheet_organization_id", "organization_id", "id"),
         Index("ix_cooperative_day_sheet_kept", "digest", postgresql_where="digest IS NOT NULL"),
+        Index("ix_cooperative_day_sheet_under_way", "id", postgresql_where="state IN ('waiting', 'checking', 'recording')"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -105,6 +110,10 @@ class DaySheet(Base):
     row_count: Mapped[int]
     new_count: Mapped[int]
     faults: Mapped[list[Any]]
+    state: Mapped[SheetState] = mapped_column(choice(SheetState), default=SheetState.WAITING)
+    done: Mapped[int] = mapped_column(default=0)
+    tries: Mapped[int] = mapped_column(default=0)
+    claimed_at: Mapped[datetime | None]
     imported_by: Mapped[str]
     at: Mapped[datetime]
 

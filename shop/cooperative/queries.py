@@ -221,8 +221,14 @@ def list_questions(
     return found
 
 
+def list_sheets(session: Session, organization_id: UUID, *, after: UUID | None = None, limit: int = 10) -> Sequence[DaySheet]:
+    """Uploaded tables of a cooperative, newest first, before the one with key ``after``."""
+    query = select(DaySheet).where(DaySheet.organization_id == organization_id).order_by(DaySheet.id.desc()).limit(limit)
+    return session.scalars(query.where(DaySheet.id < after) if after else query).all()
+
+
 def list_kept_sheets(session: Session) -> set[str]:
-    """Digests of uploaded tables whose files are still to be mended."""
+    """Digests of uploaded tables whose files are still needed: under way, or to be mended."""
     return {digest for digest in session.scalars(select(DaySheet.digest).where(DaySheet.digest.is_not(None))) if digest}
 
 

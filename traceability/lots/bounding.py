@@ -47,6 +47,7 @@ CAPACITY_TEXTS = {
 class Room:
     """What a household may bring of a material in a season, and did: ``cap`` counts, ``whole`` is what it would be by itself; of both
     ``granted`` is what the county raised them by. ``ended`` are grants that stood for too long, with what of each nobody needed.
+    ``counted``: something came before.
     """
 
     rule: CapacityRule
@@ -57,6 +58,7 @@ class Room:
     granted: Decimal
     ended: Sequence[tuple[CapacityRequest, Decimal]]
     unit: Unit
+    counted: bool
 
     @property
     def left(self) -> Decimal:
@@ -84,8 +86,9 @@ def use_capacity(session: Session, household: Household, material: str, season: 
     room = measure_room(session, household, material, season, quantity, at)
     end_grants(session, room)
     key = {"household_id": household.id, "material": material, "season": season}
-    start = insert(CapacityUse).values(**key, delivered=Decimal(0), cap=room.cap, unit=room.unit)
-    session.execute(start.on_conflict_do_nothing())
+    if not room.counted:
+        start = insert(CapacityUse).values(**key, delivered=Decimal(0), cap=room.cap, unit=room.unit)
+        session.execute(start.on_conflict_do_nothing())
     use = update(CapacityUse).filter_by(**key).where(_fits(quantity.amount, room.cap))
     change = use.values(delivered=CapacityUse.delivered + quantity.amount, cap=room.cap)
     if session.execute(change.returning(CapacityUse.season).execution_options(synchronize_session=False)).first() is None:
@@ -110,16 +113,17 @@ def find_room(session: Session, household: Household, material: str, season: str
         return None
     held = confirmed_amount(household, rule.basis.value)
     whole = in_standard_unit(Quantity(held * rule.per_basis, rule.unit))
-    free = max(held - _spent(session, household, rule, season, at), Decimal(0))
+    uses = _list_uses(session, household, season)
+    free = max(held - _spent(session, household, rule, uses, at), Decimal(0))
     rest = in_standard_unit(Quantity((free * rule.per_basis).quantize(MILLIONTH, ROUND_DOWN), rule.unit))
     carried = _brought_before(session, household, rule.material, season, at)
     without = max(rest.amount - carried, Decimal(0))
-    key = {"household_id": household.id, "material": material, "season": season}
-    so_far = session.scalar(select(CapacityUse.delivered).filter_by(**key)) or Decimal(0)
+    own = next((use for use in uses if use.material == material), None)
+    so_far = own.delivered if own else Decimal(0)
     grants = _list_grants(session, household, material, season)
     ended = _find_ended(grants, so_far - without, at)
     granted = _standing(grants) - sum((part for _, part in ended), Decimal(0))
-    return Room(rule, held, whole.amount + granted, without + granted, so_far, granted, ended, rest.unit)
+    return Room(rule, held, whole.amount + granted, without + granted, so_far, granted, ended, rest.unit, own is not None)
 
 
 def end_grants(session: Session, room: Room) -> None:
@@ -222,16 +226,20 @@ def _is_used_up(rule: CapacityRule) -> bool:
     return rule.basis in (Basis.LAND_MU, Basis.LOGS) or (rule.basis is Basis.HEADS and rule.unit is Unit.HEAD)
 
 
-def _spent(session: Session, household: Household, rule: CapacityRule, season: str, at: datetime) -> Decimal:
+def _list_uses(session: Session, household: Household, season: str) -> Sequence[CapacityUse]:
+    own = select(CapacityUse).filter_by(household_id=household.id, season=season)
+    return session.scalars(own.execution_options(populate_existing=True)).all()
+
+
+def _spent(session: Session, household: Household, rule: CapacityRule, uses: Sequence[CapacityUse], at: datetime) -> Decimal:
     """How much of the land or herd bore what else the household brought this season; what the county granted on top needed none of it."""
     if not _is_used_up(rule):
         return Decimal(0)
     spent = Decimal(0)
-    others = select(CapacityUse).filter_by(household_id=household.id, season=season).where(CapacityUse.material != rule.material)
-    for use in session.scalars(others.execution_options(populate_existing=True)):
+    for use in [use for use in uses if use.material != rule.material]:
         other = find_capacity_rule(session, household.county_code, use.material, clock.today_shanghai(at))
         if other is not None and other.basis is rule.basis and _is_used_up(other):
-            grants = _list_grants(session, household, use.material, season)
+            grants = _list_grants(session, household, use.material, use.season)
             standing = _standing(grants)
             standing -= sum((part for _, part in _find_ended(grants, use.delivered - (use.cap - standing), at)), Decimal(0))
             bore = max(use.delivered - standing, Decimal(0))

@@ -1,4 +1,4 @@
-"""A day's deliveries from a table: the template, the upload, what is wrong with it, the same file back with its faults marked."""
+"""A day's deliveries from a table: template, upload, how far it is, what is wrong with it, the same file back with faults marked."""
 
 from __future__ import annotations
 
@@ -6,30 +6,33 @@ import io
 from collections.abc import Mapping
 from uuid import UUID
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from catalog.parties.queries import list_households
 from kernel import clock
-from kernel.db import reading, work
+from kernel.db import after_commit, reading
 from kernel.errors import Invalid, NotFound, Problem, fill
 from kernel.files import FileStore, read_bounded
 from kernel.spreadsheet import Fault, Sheet, read_sheet
+from kernel.tasks import send
 from kernel.web import language, once, wants_json
 from kernel.workbook import MIME, Table, mark_faults, write_book
-from shop.cooperative import importing, queries
+from shop.cooperative import forms, importing, queries, tasks
 from shop.cooperative.day_sheet import COLUMNS, LAYOUT, MAX_ROWS
 from shop.cooperative.models import DaySheet
+from shop.cooperative.states import SHEET_FLOW, UNDER_WAY, SheetState
 from shop.cooperative.views import own_cooperative
 
 bp = Blueprint("imports", __name__, url_prefix="/cooperative/imports", template_folder="../templates")
 MEMBERS = 2000
+SHEETS = 10
 SHOWN = 100
+STATE_KINDS = {SheetState.DONE: "ok", SheetState.FAULTY: "bad", SheetState.FAILED: "bad"}
 
 
 @bp.get("/new")
@@ -40,7 +43,20 @@ def new() -> ResponseReturnValue:
 
 
 def _page(errors: Mapping[str, str]) -> str:
-    return render_template("cooperative/import.html", errors=errors, most=MAX_ROWS)
+    after = forms.read_uuid(request.args["after"]) if request.args.get("after") else None
+    with reading() as session:
+        sheets = queries.list_sheets(session, own_cooperative(), after=after, limit=SHEETS + 1)
+    more = url_for(".new", after=sheets[SHEETS - 1].id) if len(sheets) > SHEETS else None
+    return render_template(
+        "cooperative/import.html",
+        errors=errors,
+        most=MAX_ROWS,
+        sheets=sheets[:SHEETS],
+        more=more,
+        first=url_for(".new") if after else None,
+        label=SHEET_FLOW.label,
+        kinds=STATE_KINDS,
+    )
 
 
 @bp.get("/template.xlsx")
@@ -75,22 +91,10 @@ def _notes() -> list[str]:
 @bp.post("/")
 @require(Role.clerk)
 def upload() -> ResponseReturnValue:
-    """Read the file first, outside any transaction; then take it over whole, or show what is wrong with it.
-
-    A table with faults leaves no answer behind: the same file, sent again after something else was mended, is read anew.
-    """
+    """Take the file; a task tries its rows and takes them in. What is no table at all is said at once."""
     try:
         content, sheet, name = _receive()
-        return _take_over(sheet, name)
-    except importing.FaultySheet as problem:
-        if wants_json():
-            raise
-        digest = _store().keep(content).digest
-        with work() as session:
-            found = importing.keep_faults(
-                session, current_actor(), own_cooperative(), sheet, problem.faults, digest=digest, file_name=name, at=clock.now()
-            )
-            return _faults_page(found), 422
+        return _ask(sheet, _store().keep(content).digest, name)
     except Problem as problem:
         if wants_json() or problem.status in (403, 404):
             raise
@@ -111,22 +115,44 @@ def _store() -> FileStore:
 
 
 @once
-def _take_over(session: Session, sheet: Sheet, name: str) -> ResponseReturnValue:
-    found = importing.import_deliveries(session, current_actor(), own_cooperative(), sheet, file_name=name, at=clock.now())
-    passed = found.row_count - found.new_count
-    text = ngettext("已收 %(num)d 笔货。", "已收 %(num)d 笔货。", found.new_count)
-    if passed:
-        text += ngettext("有 %(num)d 行以前导入过，没有再记。", "有 %(num)d 行以前导入过，没有再记。", passed)
-    flash(text, "ok")
-    return redirect(url_for("cooperative.deliveries"))
+def _ask(session: Session, sheet: Sheet, digest: str, name: str) -> ResponseReturnValue:
+    kept = importing.ask_import(session, current_actor(), own_cooperative(), sheet, digest=digest, file_name=name, at=clock.now())
+    return _have_it_done(session, kept)
+
+
+def _have_it_done(session: Session, kept: DaySheet) -> ResponseReturnValue:
+    after_commit(session, lambda: send(tasks.take_in, str(kept.id)))
+    return redirect(url_for(".show", import_id=kept.id), 303)
+
+
+@bp.post("/<uuid:import_id>/again")
+@require(Role.clerk)
+@once
+def again(session: Session, import_id: UUID) -> ResponseReturnValue:
+    """Have the same file tried anew, after a member, a product or a rule was put right."""
+    kept = _own(session, import_id)
+    importing.import_again(session, current_actor(), kept, at=clock.now())
+    return _have_it_done(session, kept)
 
 
 @bp.get("/<uuid:import_id>")
 @require(Role.clerk)
 def show(import_id: UUID) -> ResponseReturnValue:
-    """What was wrong with an uploaded table."""
+    """How far it is, what came of it, or what is wrong with it."""
     with reading() as session:
-        return _faults_page(_own(session, import_id))
+        found = _own(session, import_id)
+    names = {column.key: column.en if language() == "en" else column.zh for column in COLUMNS}
+    faults = importing.faults_of(found)
+    rows = [(fault.row, names.get(fault.column or "", ""), _say(fault)) for fault in faults[:SHOWN]]
+    return render_template(
+        "cooperative/import_sheet.html",
+        found=found,
+        rows=rows,
+        count=len(faults),
+        passed=found.row_count - found.new_count,
+        under_way=found.state in UNDER_WAY,
+        state=SHEET_FLOW.label(found.state),
+    )
 
 
 def _own(session: Session, import_id: UUID) -> DaySheet:
@@ -134,13 +160,6 @@ def _own(session: Session, import_id: UUID) -> DaySheet:
     if found is None or found.organization_id != own_cooperative():
         raise NotFound("没有这次导入。")
     return found
-
-
-def _faults_page(found: DaySheet) -> str:
-    names = {column.key: column.en if language() == "en" else column.zh for column in COLUMNS}
-    faults = importing.faults_of(found)
-    rows = [(fault.row, names.get(fault.column or "", ""), _say(fault)) for fault in faults[:SHOWN]]
-    return render_template("cooperative/import_faults.html", found=found, rows=rows, count=len(faults))
 
 
 def _say(fault: Fault) -> str:
@@ -153,7 +172,7 @@ def marked(import_id: UUID) -> ResponseReturnValue:
     """The same table with its faults marked, also when it came as .csv."""
     with reading() as session:
         found = _own(session, import_id)
-    if found.digest is None:
+    if found.digest is None or not found.faults:
         raise NotFound("这张表没有问题，没有留存。")
     with _store().open(found.digest) as stored:
         content = mark_faults(stored.read(), importing.faults_of(found), _say, LAYOUT)

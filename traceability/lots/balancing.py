@@ -95,7 +95,7 @@ def record_loss(
 ) -> Lot:
     """Write off what is spoiled or eaten by the weighing, or taken as a ``sample``. For a pack lot name the boxes, which become void.
 
-    ``happened_at`` is given when it is entered later than it was seen.
+    ``happened_at`` is given when it is entered later than it was seen, ``place_id`` when the boxes lay elsewhere than the lot was made.
     Raises Forbidden, NotFound, Invalid (no reason, wrong unit, boxes not named), Conflict (less is left, box already gone).
     """
     recorded_at, at = at, check_moment(happened_at, at)
@@ -131,6 +131,7 @@ def record_loss(
         facts={"reason": reason.strip()[:200]},
         private=commit_to(photo, owner),
         recorded_at=recorded_at,
+        place_id=place_id,
     )
     keep_photo(session, actor, photo, event_id=event.id, household_id=owner, at=recorded_at)
     return lot

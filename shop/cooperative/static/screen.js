@@ -24,12 +24,12 @@ export const sending = (name) => tell("warn", name ? say(name) : "", "sending");
 const householdName = (no) => { const found = now.data.households.find((row) => row[0] === Number(no)); return found ? `${found[0]} ${found[1]}` : String(no); };
 const productName = (sku) => { const found = now.data.products.find((row) => row[0] === sku); return found ? (lang === "en" && found[2]) || found[1] : sku; };
 
-/** What a lot is made of: the name of its product without the bracket, as the server calls it, or that in English. */
+/** The goods a lot is of, as the server says; in English the name of a product that is made of it, without the grade in its bracket. */
 function materialName(material) {
-  const [, name, english] = now.data.products.find((row) => row[1].split("（")[0] === material) || [];
-  return (name && lang === "en" && english) || material;
+  const [, , english] = now.data.products.find((row) => row[3] === material) || [];
+  return (lang === "en" && english && english.split(" (")[0]) || material;
 }
-const materialOf = (sku) => { const found = now.data.products.find((row) => row[0] === sku); return found ? found[1].split("（")[0] : sku; };
+const materialOf = (sku) => { const found = now.data.products.find((row) => row[0] === sku); return (found && found[3]) || sku; };
 
 export function option(value, text) {
   const made = document.createElement("option");

@@ -70,7 +70,7 @@ def data() -> ResponseReturnValue:
         cooperative=[organization.name, organization.name_en],
         clerk=current_actor().name,
         now=clock.format_iso(clock.now()),
-        products=[[product.sku, product.name, product.name_en] for product in products],
+        products=[[product.sku, product.name, product.name_en, product.materials[0]] for product in products],
         households=[[row.member_no, row.masked_name, row.pinyin_initials, mark_card(row.card_token)] for row in households],
         lots=lots,
         following=households[-1].member_no if len(households) == PAGE else None,

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import SYSTEM, Organization, Role
+from catalog.parties.models import SYSTEM, Organization, Place, Role
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kernel.ids import uuid7
 from logistics.stock.dispatching import dispatch
@@ -37,6 +37,15 @@ def test_what_was_dispatched_does_not_come_in_again(session: Session, at: dateti
     discard_boxes(session, SYSTEM, stock.id, make_serials(session, stock, 1), "破损", at)
     with pytest.raises(Conflict):
         receive_pack_lot(session, SYSTEM, stock.lot_id, stock.place_id, 1, at)
+
+
+def test_what_is_spoilt_at_a_hub_is_noted_there(session: Session, at: datetime) -> None:
+    stock = make_stock(session, boxes=3, place=make_hub(session))
+    hub, lot = session.get_one(Place, stock.place_id), lot_of(session, stock)
+    assert lot.place_id != hub.id
+    discard_boxes(session, SYSTEM, stock.id, make_serials(session, stock, 1), "化冻", at)
+    (told,) = [each for each in list_events_of_lot(session, lot.code) if each.biz_step == "destroying"]
+    assert told.read_point == location_of(hub)
 
 
 def test_only_pack_lots_of_a_product(session: Session, at: datetime) -> None:

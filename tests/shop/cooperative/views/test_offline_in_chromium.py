@@ -91,12 +91,13 @@ def line(database: str, tmp_path: Path) -> Iterator[Line]:
             session,
             cooperative,
             name="静宁苹果（一级）",
-            name_en="Jingning apples",
+            materials=["鲜苹果"],  # a lot is of what the product is made of, whatever the product is called
+            name_en="Jingning apples (first grade)",
             pack_unit=Unit.KG,
             needs=[],
             season_months=[11],
         )
-        make_capacity(session, "静宁苹果", Unit.KG, 100)
+        make_capacity(session, "鲜苹果", Unit.KG, 100)
         clerk = make_actor(session, Role.clerk, cooperative)
         assert clerk.person_id
         add_login(session, clerk.person_id, "clerk@example.cn", PASSWORD, at=clock.now())
@@ -337,6 +338,11 @@ def test_mixing_and_loss_go_in_after_what_they_work_on(page: Page, context: Brow
     ]  # fmt: skip
     assert sorted(filter(None, events)) == ["assembling"] * 2 + ["commissioning"] * 3 + ["destroying"], "each once"
     expect(page.locator("#lots .tick")).to_have_count(1)
+    expect(page.locator("#lots")).to_contain_text("鲜苹果 · 3138.5 千克")
+    page.goto("/cooperative/offline/?lang=en")
+    page.get_by_label("This phone's PIN").fill(PIN)
+    page.get_by_role("button", name="Open", exact=True).click()
+    expect(page.locator("#lots")).to_contain_text("Jingning apples · 3138.5 kg")
 
 
 GIVE_UP = """async (all) => { const store = await import("/cooperative/offline/files/store.js");

@@ -94,7 +94,7 @@ def handset(session: Session, app: Flask, client: FlaskClient, now: datetime) ->
 def test_the_phone_keeps_masked_names_and_nothing_more(handset: Phone, session: Session) -> None:
     answer = handset.ask("data.json")
     assert answer.get_json()["households"] == [[1, "王**", "wxm", ""], [2, "李**", "lds", ""]]
-    assert answer.get_json()["products"] == [[handset.product.sku, "静宁苹果（一级）", ""]]
+    assert answer.get_json()["products"] == [[handset.product.sku, "静宁苹果（一级）", "", "静宁苹果"]]
     assert set(answer.get_json()) == {"cooperative", "clerk", "now", "products", "lots", "households", "following"}
     household = handset.households[0]
     for private in ("王小明", household.village, household.town, str(household.id), handset.cooperative.contact_phone):

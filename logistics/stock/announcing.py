@@ -25,7 +25,7 @@ from logistics.stock.forecasting import hold_harvest, measure_forecast
 from logistics.stock.models import Presale, PresaleStep
 from logistics.stock.states import PRESALE_FLOW, PresaleState
 
-LONGEST_WAIT = timedelta(days=366)
+LONGEST_WAIT, LONGEST_SINCE = timedelta(days=366), timedelta(days=30)
 MOST_PER_PERSON = 100
 LONGEST = 200  # characters of a reason
 OVER = "期限已到"
@@ -158,6 +158,8 @@ def _check(draft: PresaleDraft, today: date) -> None:
     errors = []
     if draft.harvest_until < draft.harvest_from:
         errors.append(FieldError("harvest_until", "采收结束的日子不能早于开始。"))
+    if draft.harvest_from < today - LONGEST_SINCE:
+        errors.append(FieldError("harvest_from", "采收最多从 %(days)s 天前算起。", {"days": LONGEST_SINCE.days}))
     if draft.harvest_until < today:
         errors.append(FieldError("harvest_until", "采收期已经过了。"))
     if draft.ship_by < draft.harvest_until:

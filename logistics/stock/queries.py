@@ -29,10 +29,10 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
 from catalog.parties.models import Organization, OrganizationKind, Place
-from catalog.products.models import Product
+from catalog.products.models import Product, ProductState
 from kernel.clock import today_shanghai
 from kernel.errors import NotFound
-from logistics.stock.models import Allocation, Hold, MoveKind, Presale, Promise, StockLot, StockMove
+from logistics.stock.models import Allocation, Hold, MoveKind, Presale, PresaleStep, Promise, StockLot, StockMove
 from logistics.stock.states import PresaleState
 from traceability.lots.models import Lot
 from traceability.lots.queries import stopped_boxes
@@ -327,3 +327,72 @@ def list_arriving(session: Session, organization_ids: Collection[UUID] | None, l
         near = func.substr(Lot.county_code, 1, 2).in_(provinces)
         query = query.where(or_(Lot.organization_id.in_(organization_ids), near))
     return [Arriving(lot_id, code, name, int(boxes)) for lot_id, code, name, boxes in session.execute(query)]
+
+
+@dataclass(frozen=True)
+class PresaleScope:
+    """Whose pre-sales somebody sees: of products these organisations sell or grow, and of products of these counties."""
+
+    organization_ids: Collection[UUID]
+    counties: Collection[str]
+
+
+@dataclass(frozen=True)
+class PresaleRow:
+    """A pre-sale and what it is of."""
+
+    presale: Presale
+    product: Product
+
+
+def list_presales(session: Session, scope: PresaleScope | None, *, after: UUID | None = None, limit: int = 30) -> list[PresaleRow]:
+    """Pre-sales, newest first (None: all); ``after`` is the key of the last one shown."""
+    query = _presales(scope).order_by(Presale.id.desc()).limit(limit)
+    return [PresaleRow(*row) for row in session.execute(query if after is None else query.where(Presale.id < after))]
+
+
+def get_presale(session: Session, code: str, scope: PresaleScope | None) -> PresaleRow:
+    """One pre-sale somebody may see. Raises NotFound."""
+    row = session.execute(_presales(scope).where(Presale.code == code)).one_or_none()
+    if row is None:
+        raise NotFound("没有这个预售。")
+    return PresaleRow(*row)
+
+
+def _presales(scope: PresaleScope | None) -> Select[Presale, Product]:
+    query = select(Presale, Product).join(Product, Product.id == Presale.product_id)
+    if scope is None:
+        return query
+    ours = Product.seller_id.in_(scope.organization_ids) | Product.cooperative_id.in_(scope.organization_ids)
+    return query.where(ours | Product.county_code.in_(scope.counties))
+
+
+def list_to_announce(session: Session, organization_ids: Collection[UUID], *, limit: int = 300) -> Sequence[Product]:
+    """Products on the shelf that these organisations sell or grow and that have no pre-sale, by SKU."""
+    ours = Product.seller_id.in_(organization_ids) | Product.cooperative_id.in_(organization_ids)
+    standing = select(Presale.product_id).where(Presale.state.in_((PresaleState.ASKED, PresaleState.OPEN)))
+    query = select(Product).where(ours, Product.state == ProductState.ON_SALE, Product.id.not_in(standing))
+    return session.scalars(query.order_by(Product.sku).limit(limit)).all()
+
+
+def list_presale_steps(session: Session, presale_id: UUID) -> Sequence[PresaleStep]:
+    """What was done with a pre-sale, oldest first."""
+    return session.scalars(select(PresaleStep).where(PresaleStep.presale_id == presale_id).order_by(PresaleStep.id)).all()
+
+
+@dataclass(frozen=True)
+class Promised:
+    """Boxes of a pre-sale that stand promised: in all, paid, and come."""
+
+    orders: int
+    boxes: int
+    paid: int
+    served: int
+
+
+def count_promises(session: Session, presale_id: UUID) -> Promised:
+    """How a pre-sale stands, by its promises."""
+    paid = func.coalesce(func.sum(Promise.boxes).filter(Promise.paid_at.is_not(None)), 0)
+    sums = select(func.count(), func.coalesce(func.sum(Promise.boxes), 0), paid, func.coalesce(func.sum(Promise.served), 0))
+    row = session.execute(sums.where(Promise.presale_id == presale_id, Promise.released_at.is_(None))).one()
+    return Promised(*map(int, row))

@@ -45,9 +45,18 @@ from shop.procurement.ruling import set_rule
 from shop.recalls.deciding import confirm_recall
 from shop.recalls.queries import trace_reach
 from shop.reviews.reviewing import write_review
-from tests.factories.catalog import AT, JINGNING, ORGANIZATION_OF, make_actor, make_document, make_organization, make_person
+from tests.factories.catalog import (
+    AT,
+    JINGNING,
+    ORGANIZATION_OF,
+    make_actor,
+    make_document,
+    make_organization,
+    make_person,
+    make_product,
+)
 from tests.factories.invoices import make_invoice_request
-from tests.factories.logistics import ADDRESS, make_allocations, make_carrier, make_logger
+from tests.factories.logistics import ADDRESS, make_allocations, make_carrier, make_logger, make_presale
 from tests.factories.lots import APPLES, kg, make_delivery, make_pack_lot
 from tests.factories.payments import make_account, make_captured, make_payment
 from tests.factories.procurement import make_office, make_ordered
@@ -112,6 +121,7 @@ class House:
         own = {"event_id": made, "household_id": self.household.id, "at": at}
         photographing.keep_photo(session, SYSTEM, photographing.Photo("0" * 64, False), **own)
         self.photo = session.scalars(select(ActPhoto)).one()
+        self.presale = make_presale(session, make_product(session, self.cooperative, at=at), at=at)
         self.logger, self.logger_token = make_logger(session, at=at)
         make_carrier(session)
         self.unprinted = make_pack_lot(session, self.goods, boxes=3, activated=False, at=at)
@@ -290,6 +300,7 @@ class House:
             "photos.photo_id": self.photo.id,
             "photos.token": slip_links.sign(self.secret_key, self.delivery.slip_code),
             "pictures.digest": digest,
+            "presales.code": self.presale.code,
             "prices.sku": self.goods.sku,
             "procurement_acceptance.code": self.request.code,
             "procurement_acceptance.order_code": self.request_order.code,

@@ -99,6 +99,7 @@ def test_only_those_who_sell_or_grow_it_announce(session: Session, at: datetime)
     ("over", "field"),
     [
         ({"harvest_from": date(2026, 11, 20), "harvest_until": date(2026, 11, 21)}, "harvest_until"),
+        ({"harvest_from": date(2026, 10, 22)}, "harvest_from"),
         ({"ship_by": date(2026, 11, 30)}, "ship_by"),
         ({"ship_by": date(2028, 1, 1)}, "ship_by"),
         ({"closes_on": date(2026, 11, 21)}, "closes_on"),

@@ -85,8 +85,9 @@ def decide(session: Session, actor: Actor, code: str, *, boxes: int | None, note
 
     Raises NotFound, Forbidden (another county, or whoever asked), Invalid (no reason to refuse, too many boxes), Conflict (decided before).
     """
+    product = preselling.get_product_of(session, code)
+    hold_harvest(session, product)
     presale = preselling.lock_presale(session, code)
-    product = session.get_one(Product, presale.product_id)
     if not actor.operator and product.county_code not in list_counties_of(session, actor):
         raise Forbidden("只有本县的工作人员可以核定。")
     if actor.label == presale.asked_by:
@@ -94,7 +95,6 @@ def decide(session: Session, actor: Actor, code: str, *, boxes: int | None, note
     if boxes is None and not note.strip():
         raise Invalid("请写明不同意的原因。", field="note")
     if boxes is not None:
-        hold_harvest(session, product)
         most = min(presale.asked_boxes, measure_forecast(session, product, presale.harvest_until, at, but=presale.id))
         if not 1 <= boxes <= most:
             raise Invalid("核定的盒数要在 1 到 %(most)s 之间。", params={"most": most}, field="boxes")
@@ -112,7 +112,7 @@ def end(session: Session, actor: Actor, code: str, *, note: str, at: datetime) -
     Raises NotFound, Forbidden, Invalid (no reason), Conflict (not open).
     """
     presale = preselling.lock_presale(session, code)
-    product = session.get_one(Product, presale.product_id)
+    product = preselling.get_product_of(session, code)
     if not actor.operator:
         _must_sell(actor, product)
     if not note.strip():

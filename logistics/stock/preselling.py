@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
+from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import Conflict, NotFound
 from kernel.outbox import publish
@@ -216,6 +217,14 @@ def lock_open_presale(session: Session, product_id: UUID) -> Presale | None:
 def find_presale(session: Session, code: str) -> Presale | None:
     """The pre-sale with this code."""
     return session.scalar(select(Presale).where(Presale.code == code))
+
+
+def get_product_of(session: Session, code: str) -> Product:
+    """What a pre-sale is of. Raises NotFound."""
+    product = session.scalar(select(Product).join(Presale, Presale.product_id == Product.id).where(Presale.code == code))
+    if product is None:
+        raise NotFound("没有这个预售。")
+    return product
 
 
 def _lock(session: Session, condition: ColumnElement[bool]) -> dict[UUID, Presale]:

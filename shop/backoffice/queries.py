@@ -20,6 +20,7 @@ from kernel.ids import normalise_code
 from kernel.outbox import Delivery, OutboxRow, reactions
 from logistics.shipments.models import Shipment
 from logistics.shipments.states import ShipmentState
+from logistics.stock.models import Presale
 from shop.backoffice.models import AuditEntry, ErasureRequest, ErasureState, ProposalState, RefundProposal
 from shop.cases.models import Case
 from shop.cases.queries import count_due
@@ -94,6 +95,7 @@ HIT_LABELS = {
     "shipment": "发货单",
     "lot": "批次",
     "serial": "单品",
+    "presale": "预售",
     "case": "工单",
     "recall": "召回单",
     "product": "商品",
@@ -140,6 +142,7 @@ _PLAIN: tuple[tuple[str, InstrumentedAttribute[Any], str], ...] = (
     ("payment", Payment.code, "/payments/{}"),
     ("lot", Lot.code, "/lots/{}"),
     ("serial", TradeItem.serial, "/t/{}"),
+    ("presale", Presale.code, "/presales/{}"),
     ("case", Case.code, "/cases/{}"),
     ("recall", RecallMark.code, "/recalls/{}"),
     ("product", Product.sku, "/products-admin/{}"),

@@ -22,7 +22,7 @@ from kernel.quantity import Unit
 from logistics.shipments.connecting import connect_carrier
 from logistics.stock.queries import available
 from shop.config import Config
-from shop.demo import deciding, growing, offering, peopling
+from shop.demo import deciding, growing, offering, peopling, preselling
 from shop.demo.catalogue import SampleProduct, list_samples
 from shop.demo.peopling import map_organizations
 from shop.orders.models import Purpose
@@ -38,7 +38,7 @@ from traceability.lots.ruling import set_capacity_rule, set_yield_rule
 from traceability.lots.states import Basis, Step
 
 Say = Callable[[str], None]
-PEOPLE, PRODUCTS, REQUESTS = "demo_people", "demo_products", "demo_requests"
+PEOPLE, PRODUCTS, REQUESTS, PRESALE = "demo_people", "demo_products", "demo_requests", "demo_presale"
 FULL_HISTORIES = 20
 PAGES = Path(__file__).parent / "data" / "pages"
 
@@ -75,6 +75,10 @@ def load_demo(config: Config, *, say: Say) -> None:
         peopling.give_key(session, config.secret_key, at=at)
         _write_pages(session, at)
     _ask_the_county(samples, at)
+    with work() as session:
+        if installation.find_fact(session, PRESALE) is None:
+            presale = preselling.open_presale(session, samples, at=at)
+            installation.fix(session, PRESALE, presale.code if presale else "none", at=at)
     fill_shelves(say=say, at=at)
 
 

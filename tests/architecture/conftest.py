@@ -32,7 +32,9 @@ def all_doors(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Itera
         app.config["WTF_CSRF_ENABLED"] = False
         act_as(app, house.owner)
         doors = Doors(app, config, connection, house, samples, fine)
-        assert doors.client.post("/basket/lines", data=form(sku=house.goods.sku, quantity="2")).status_code == 302
+        for presale in ("", house.presale.code):
+            filled = form(sku=house.goods.sku, quantity="2", presale=presale)
+            assert doors.client.post("/basket/lines", data=filled).status_code == 302
         yield doors
         doors.close()
         transaction.rollback()

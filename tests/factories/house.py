@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -53,7 +53,6 @@ from tests.factories.catalog import (
     make_document,
     make_organization,
     make_person,
-    make_product,
 )
 from tests.factories.invoices import make_invoice_request
 from tests.factories.logistics import ADDRESS, make_allocations, make_carrier, make_logger, make_presale
@@ -121,7 +120,8 @@ class House:
         own = {"event_id": made, "household_id": self.household.id, "at": at}
         photographing.keep_photo(session, SYSTEM, photographing.Photo("0" * 64, False), **own)
         self.photo = session.scalars(select(ActPhoto)).one()
-        self.presale = make_presale(session, make_product(session, self.cooperative, at=at), at=at)
+        far = {"closes_on": at.date() + timedelta(days=350), "ship_by": at.date() + timedelta(days=360)}
+        self.presale = make_presale(session, self.goods, at=at, **far)
         self.logger, self.logger_token = make_logger(session, at=at)
         make_carrier(session)
         self.unprinted = make_pack_lot(session, self.goods, boxes=3, activated=False, at=at)
@@ -347,6 +347,7 @@ class House:
         """Field of a form → something here that fits it."""
         found: dict[str, object] = {
             "sku": self.goods.sku,
+            "presale": self.presale.code,
             "product_sku": self.goods.sku,
             "lot": self.lot.code,
             "shipment": self.shipment.code,

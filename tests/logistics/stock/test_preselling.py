@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta
+from random import Random
 
 import pytest
 from sqlalchemy import func, select, true
@@ -16,13 +18,15 @@ from kernel.outbox import Event
 from logistics.stock import announcing, preselling
 from logistics.stock.announcing import end, end_due, list_due
 from logistics.stock.events import PresaleFailed, PromiseBroken, PromiseServed
-from logistics.stock.models import Allocation, Presale, Promise, StockLot
+from logistics.stock.models import Allocation, Presale, Promise
 from logistics.stock.preselling import SoldOut, is_served, list_owing, note_paid, promise, release, serve
 from logistics.stock.queries import available
+from logistics.stock.receiving import receive_pack_lot
 from logistics.stock.reserving import OutOfStock, allocate, deallocate
 from logistics.stock.states import PresaleState
 from logistics.stock.tasks import end_presales, serve_presales
-from tests.factories.logistics import make_presale, make_stock
+from tests.factories.logistics import make_hub, make_presale, make_stock
+from tests.factories.lots import make_pack_lot
 from traceability.lots.models import Lot
 from traceability.lots.recalling import lift, mark_lots
 
@@ -36,11 +40,13 @@ def order(session: Session, presale: Presale, number: int, boxes: int, at: datet
     return code
 
 
-def served(session: Session) -> dict[str, int]:
-    """Boxes by order that lie on a shelf for it, as promises and as allocations say."""
+def served(session: Session, *, ahead: bool = False) -> dict[str, int]:
+    """Boxes by order that lie on a shelf for it, as promises and as allocations say; ``ahead``: others may have bought from the shelf."""
     by_promise = {row.order_code: row.served for row in session.scalars(select(Promise)) if row.served}
-    rows = session.execute(select(Allocation.order_code, func.sum(Allocation.quantity)).group_by(Allocation.order_code))
-    assert by_promise == {code: int(boxes) for code, boxes in rows}
+    allocated = select(Allocation.order_code, func.sum(Allocation.quantity)).group_by(Allocation.order_code)
+    if ahead:
+        allocated = allocated.where(Allocation.order_code.like("ORD-%"))
+    assert by_promise == {code: int(boxes) for code, boxes in session.execute(allocated)}
     return by_promise
 
 
@@ -204,21 +210,45 @@ def test_the_clock_ends_what_is_past_its_day_and_what_owes_nothing(session: Sess
     assert list_due(session, at + timedelta(days=30)) == []
 
 
-def test_counters_are_what_the_promises_say(session: Session, at: datetime) -> None:
-    """promised - cancelled = allocated + waiting, whatever happened."""
-    presale = make_presale(session, boxes=20, per_person=20)
-    for number in range(6):
-        order(session, presale, number, number % 3 + 1, at, paid=number % 2 == 0)
-        if number % 2:
-            make_stock(session, _product(session, presale), boxes=2)
-        if number == 4:
-            release(session, ["ORD-1"], at)
-            deallocate(session, "ORD-1")
-    standing = session.scalars(select(Promise).where(Promise.released_at.is_(None))).all()
-    cancelled = session.scalars(select(Promise.boxes).where(Promise.released_at.is_not(None))).all()
-    assert sum(row.boxes for row in standing) + sum(cancelled) == 12
-    assert presale.promised == sum(row.boxes for row in standing)
-    assert presale.served == sum(served(session).values()) == sum(session.scalars(select(StockLot.allocated)))
+@pytest.mark.parametrize("seed", range(3))
+def test_random_histories_add_up(session: Session, at: datetime, seed: int, request: pytest.FixtureRequest) -> None:
+    """promised - taken back = allocated + waiting at every moment, whatever happens in which order."""
+    rng, asked, taken_back = Random(seed), 0, 0
+    presale = make_presale(session, boxes=30, per_person=30)
+    product, hub = _product(session, presale), make_hub(session)
+    lot, came, codes = make_pack_lot(session, product, boxes=25), 0, list[str]()
+    for number in range(300 if request.config.getoption("--faults") else 60):
+        act = rng.choice(("order", "order", "pay", "arrive", "cancel", "serve", "sell"))
+        if act == "order":
+            boxes = rng.randint(1, 4)
+            with contextlib.suppress(SoldOut), session.begin_nested():
+                codes.append(order(session, presale, number, boxes, at, paid=False))
+                asked += boxes
+        elif act == "pay" and codes:
+            note_paid(session, rng.choice(codes), at + timedelta(minutes=number))
+        elif act == "arrive":
+            boxes = min(rng.randint(1, 5), 25 - came)
+            if not boxes:
+                continue
+            receive_pack_lot(session, SYSTEM, lot.id, hub.id, boxes, at)
+            came += boxes
+        elif act == "cancel" and codes:
+            code = codes.pop(rng.randrange(len(codes)))
+            taken_back += release(session, [code], at)
+            deallocate(session, code)
+        elif act == "serve":
+            serve(session, presale.code, at)
+        elif act == "sell":
+            with contextlib.suppress(OutOfStock), session.begin_nested():
+                allocate(session, f"S-{number}", [(f"S-{number}-1", product.id, 1)], at)
+        session.refresh(presale)
+        standing = session.scalars(select(Promise).where(Promise.released_at.is_(None))).all()
+        waiting = sum(each.missing for each in standing)
+        handed_out = sum(boxes for code, boxes in served(session, ahead=True).items())
+        assert asked - taken_back == presale.promised == handed_out + waiting <= presale.forecast
+        assert presale.served == handed_out
+        if act in ("arrive", "serve") and waiting:
+            assert available(session, [product.id], at) == {product.id: 0}, "what is free goes to who waits"
 
 
 def test_tasks_have_nothing_to_do_where_nothing_is_owed(session: Session, at: datetime) -> None:

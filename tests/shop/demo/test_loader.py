@@ -11,7 +11,7 @@ from catalog.parties.queries import list_claims
 from catalog.products.models import Product
 from kernel import clock
 from kernel.db import reading
-from logistics.stock.queries import available
+from logistics.stock.queries import available, list_presales_today
 from shop.cli.fixing import fix_installation
 from shop.config import Config
 from shop.demo import loader
@@ -46,6 +46,8 @@ def test_loading_twice_is_loading_once(config: Config, bound: None, few: None) -
         assert session.scalar(select(func.count()).select_from(Lot)) == lots
         on_sale = session.scalars(select(Product)).all()
         stock = available(session, [product.id for product in on_sale], clock.now())
+        ahead = list_presales_today(session, clock.now())
+        assert [presale.left for presale in ahead] == [100], "one product is on pre-sale"
         waiting = [
             list_capacity_requests(session, counties={YANCHI}, open_only=True),
             list_step_requests(session, counties={YANCHI}),

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from kernel.local import free_port
 from shop.config import Config
 from shop.demo.passwords import password_of
+from tests.journeys.visitor import Visit, Visitor
 
 ROOT = Path(__file__).parents[2]
 START = 240.0
@@ -101,3 +103,18 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     found = start(tmp_path_factory.mktemp("run"))
     yield found
     stop(found)
+
+
+@pytest.fixture
+def visit(browser: Browser, running: Running, tmp_path: Path) -> Iterator[Visit]:
+    """Makes visitors; each leaves a picture of the last page."""
+    visitors: list[Visitor] = []
+
+    def make(**given: str) -> Visitor:
+        visitors.append(Visitor(browser, running, **given))
+        return visitors[-1]
+
+    yield make
+    for number, visitor in enumerate(visitors):
+        visitor.page.screenshot(path=tmp_path / f"{number}.png", full_page=True)
+        visitor.page.context.close()

@@ -8,105 +8,17 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import expect
 
 from tests.journeys.conftest import Running
+from tests.journeys.visitor import Visit, Visitor
 
 pytestmark = pytest.mark.browser
 
-PHONE = 360
-PATIENCE = 30_000.0  # ms; a step may wait for a reaction of the worker
 ORDER = re.compile(r"ORD-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}")
 LOT = re.compile(r"LOT-[0-9A-Z-]+")
-
-expect.set_options(timeout=PATIENCE)
-
-
-class Visitor:
-    """One person with a browser of their own; what the console says is kept."""
-
-    def __init__(self, browser: Browser, running: Running) -> None:
-        self._running = running
-        context = browser.new_context(viewport={"width": PHONE, "height": 740}, locale="zh-CN", base_url=running.url)
-        context.set_default_timeout(PATIENCE)
-        self.page = context.new_page()
-        self.said: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text) if message.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-
-    def sign_in(self, login: str) -> Page:
-        """Sign in as a demo person."""
-        self.open("/sign-in")
-        self.fill(name=login, password=self._running.password(login))
-        self.follow(self.page.locator("main form[action='/sign-in'] button"))
-        expect(self.page).not_to_have_url(re.compile("/sign-in"))
-        return self.page
-
-    def open(self, path: str) -> None:
-        """Go to a page."""
-        self.page.goto(path)
-        self.look()
-
-    def press(self, name: str | re.Pattern[str]) -> None:
-        """Press a button, or a link that looks like one, of the main part; it leads to another page."""
-        main = self.page.locator("main")
-        exact = isinstance(name, str)
-        self.follow(main.get_by_role("button", name=name, exact=exact).or_(main.get_by_role("link", name=name, exact=exact)).first)
-
-    def follow(self, what: Locator) -> None:
-        """Click on what leads to another page, and look at that."""
-        with self.page.expect_navigation():
-            what.click()
-        self.look()
-
-    def fill(self, **values: str) -> None:
-        """Fill fields by their names, as the forms send them."""
-        for name, value in values.items():
-            field = self.page.locator(f"main [name={name}]")
-            if field.evaluate("field => field.localName") == "select":
-                field.select_option(value)
-            else:
-                field.fill(value)
-
-    def see(self, text: str | re.Pattern[str]) -> None:
-        """The text stands in the main part."""
-        expect(self.page.locator("main")).to_contain_text(text)
-
-    def await_text(self, text: str | re.Pattern[str], place: str = "main") -> None:
-        """Load the page again until the text stands in the place: it comes by a reaction."""
-        deadline = time.monotonic() + PATIENCE / 1000
-        while not re.search(text, self.page.locator(place).inner_text()) and time.monotonic() < deadline:
-            self.page.wait_for_timeout(500)
-            self.page.reload()
-        expect(self.page.locator(place)).to_contain_text(text)
-        self.look()
-
-    def look(self) -> None:
-        """The page is whole: nothing sticks out of the screen, nothing was said in the console."""
-        assert self.page.evaluate("document.documentElement.scrollWidth") <= PHONE, self.page.url
-        assert self.said == [], self.page.url
-
-
-Visit = Callable[[], Visitor]
-
-
-@pytest.fixture
-def visit(browser: Browser, running: Running, tmp_path: Path) -> Iterator[Visit]:
-    """Makes visitors; each leaves a picture of the last page."""
-    visitors: list[Visitor] = []
-
-    def make() -> Visitor:
-        visitors.append(Visitor(browser, running))
-        return visitors[-1]
-
-    yield make
-    for number, visitor in enumerate(visitors):
-        visitor.page.screenshot(path=tmp_path / f"{number}.png", full_page=True)
-        visitor.page.context.close()
 
 
 def check_out(consumer: Visitor) -> str:
@@ -254,3 +166,13 @@ def test_a_broken_page_is_noticed(visit: Visit, fault: str) -> None:
     guest.page.wait_for_timeout(500)
     with pytest.raises(AssertionError):
         guest.look()
+
+
+@pytest.mark.parametrize("fault", ["<input>", "<img src='/static/favicon.svg'>", "<a href='/'></a>"])
+def test_a_page_that_cannot_be_heard_is_noticed(visit: Visit, fault: str) -> None:
+    guest = visit()
+    guest.open("/")
+    guest.look_closely()
+    guest.page.evaluate("fault => document.querySelector('main').insertAdjacentHTML('beforeend', fault)", fault)
+    with pytest.raises(AssertionError):
+        guest.look_closely()

@@ -14,6 +14,7 @@ import pytest
 from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.journeys.axe import list_faults
 from tests.journeys.conftest import ROOT, Running
 
 pytestmark = pytest.mark.browser
@@ -68,14 +69,15 @@ class Reader:
         self.page.on("console", lambda message: self.said.append(message.text) if message.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
 
-    def faults(self, path: str, untranslated: set[str]) -> Iterator[str]:
-        """What is wrong with a page."""
+    def faults(self, path: str, untranslated: set[str], *, closely: bool) -> Iterator[str]:
+        """What is wrong with a page; ``closely``: also for whoever hears it."""
         self.said.clear()
         answer = self.page.goto(path, wait_until="domcontentloaded")
         if answer is None or answer.status != 200:
             yield f"answers {answer.status if answer else 'nothing'}"
             return
         yield from self.page.evaluate(FAULTS, self.language)
+        yield from list_faults(self.page) if closely else ()
         yield from self.said
         if self.language == "en":
             yield from (f"not translated: {text}" for text in set(self.page.evaluate(TEXTS)) & untranslated)
@@ -112,7 +114,10 @@ def readers(browser: Browser, running: Running, login: str) -> tuple[Reader, Rea
     return found[0], found[1]
 
 
-def test_every_page_is_whole_in_both_languages(browser: Browser, running: Running) -> None:
+@pytest.mark.timeout(900)
+def test_every_page_is_whole_in_both_languages(browser: Browser, running: Running, request: pytest.FixtureRequest) -> None:
+    """What buyers see is looked at closely (axe); what staff see only under ``--faults``."""
+    whole = request.config.option.faults
     untranslated, seen, faults = sentences(), set[str](), list[str]()
     for login, doors in DOORS.items():
         chinese, english = readers(browser, running, login)
@@ -124,7 +129,7 @@ def test_every_page_is_whole_in_both_languages(browser: Browser, running: Runnin
             found = [
                 f"{login} {path} {reader.language}: {fault}"
                 for reader in (english, chinese)
-                for fault in reader.faults(path, untranslated)
+                for fault in reader.faults(path, untranslated, closely=whole or login in ("", "consumer"))
             ]
             if kind_of(chinese.page.url) != kind_of(path):
                 continue  # led elsewhere, to the sign-in for example: somebody else will see it

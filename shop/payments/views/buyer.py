@@ -63,8 +63,11 @@ def _page(code: str, token: str, trouble: str = "", status: int = 200) -> Respon
 
 
 def order_path(payment: Payment) -> str:
-    """The page of the order a sub-order's code belongs to: without its last part."""
-    return f"/orders/{payment.order_code.rpartition('-')[0]}"
+    """Back to the order a sub-order's code belongs to (without its last part), by the door that knows who may see it whole.
+
+    Whoever pays in another browser than the one they bought in is nobody there: sent to the order itself they would be asked to sign in.
+    """
+    return f"/find-order?code={payment.order_code.rpartition('-')[0]}"
 
 
 @bp.post("/<code>/stripe")

@@ -10,16 +10,17 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from catalog.areas.queries import list_areas
+from catalog.parties.access import current_actor
 from catalog.parties.queries import map_organizations
 from kernel import clock
 from kernel.db import reading
-from kernel.errors import Invalid
+from kernel.errors import Invalid, NotFound
 from kernel.ids import normalise_code
 from kernel.web import everyone, language, limiter
 from logistics.shipments.queries import get_tracking
 from logistics.shipments.states import SHIPMENT_FLOW
 from logistics.stock.queries import find_harvested_at
-from shop.orders.queries import find_guest_order, knows_phone
+from shop.orders.queries import find_guest_order, get_order, knows_phone
 from shop.orders.states import STATES
 from shop.storefront.timeline import tell_order
 
@@ -32,8 +33,21 @@ MAY_READ = 3600  # seconds
 @bp.get("/find-order")
 @everyone
 def ask() -> ResponseReturnValue:
-    """The form (code, tail)."""
-    return _form({})
+    """The form (code, tail); whoever may see the order of ``?code=`` as it is goes on to it: this is where a payment leads back to."""
+    code = normalise_code(request.args.get("code", "")[:40])
+    return redirect(url_for("storefront_orders.show", code=code)) if code and _is_own(code) else _form({}, code)
+
+
+def _is_own(code: str) -> bool:
+    actor = current_actor()
+    if actor.person_id is None:
+        return False
+    try:
+        with reading() as open_session:
+            get_order(open_session, code, actor)
+    except NotFound:
+        return False
+    return True
 
 
 def _form(errors: dict[str, str], code: str = "") -> str:

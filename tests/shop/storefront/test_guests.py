@@ -201,6 +201,11 @@ def test_on_another_phone_the_code_and_four_digits_show_how_it_goes(app: Flask, 
     for secret in (SHANGHAI["street"], SHANGHAI["recipient"], SHANGHAI["phone"], "/pay", "/cancel"):
         assert secret not in page, secret
     assert other.get(f"/orders/{order.code}").status_code == 302, "it opens no other door"
+    back = f"/find-order?code={order.code}"
+    assert client.get(back).location == f"/orders/{order.code}", "who bought it goes on to it"
+    elsewhere = other.get(back)
+    assert (elsewhere.status_code, f'value="{order.code}"' in elsewhere.text) == (200, True)
+    assert f"/sign-in?next=/orders/{order.code}" in elsewhere.text
     with other.session_transaction() as cookie:
         cookie[found.FOUND][1] -= found.MAY_READ
         cookie.modified = True

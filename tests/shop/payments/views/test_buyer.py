@@ -106,7 +106,7 @@ def test_paying(
     assert back.startswith(f"/pay/{payment.code}/return?t=")
     done = client.get(back)
     assert "付款成功" in done.text
-    assert f'href="/orders/{payment.order_code.removesuffix("-1")}"' in done.text
+    assert f'href="/find-order?code={payment.order_code.removesuffix("-1")}"' in done.text
     session.expire_all()
     assert (payment.state, payment.captured_fen, payment.method) == (PaymentState.CAPTURED, 12_800, method)
     assert "这笔付款已经收到" in client.get(link(config, payment)).text

@@ -54,7 +54,7 @@ class Kept:
 class Pages:
     """The pages of one process, the least recently shown given up first once they take more than ``most`` bytes in all."""
 
-    def __init__(self, most: int = 24 * 1024 * 1024) -> None:
+    def __init__(self, most: int = 12 * 1024 * 1024) -> None:
         self._most, self._size = most, 0
         self._kept = OrderedDict[Hashable, Kept]()
         self._lock = threading.Lock()

@@ -50,13 +50,21 @@ def _blueprints(module: ModuleType) -> list[Blueprint]:
     return [value for value in vars(module).values() if isinstance(value, Blueprint) and value.import_name == module.__name__]
 
 
-def import_doors() -> None:
-    """Import all that the application is made of, without making it: what a web server does once before it forks its workers."""
+_prepared: Flask | None = None
+
+
+def prepare_served_app(config: Config) -> None:
+    """Make the application, all but its connections: what a web server does once before it forks its workers, which then share it."""
+    global _prepared
     import_models()
-    import_all(DOOR_MODULES)
     configure_mappers()
+    _prepared = create_app(config, connect=False)
 
 
 def create_served_app() -> Flask:
     """The application as the web server starts it: ``granian --factory shop.app:create_served_app``."""
-    return create_app(Config.from_env())
+    config = Config.from_env()
+    if _prepared is None:
+        return create_app(config)
+    wiring.connect(config)
+    return _prepared

@@ -29,10 +29,10 @@ def act(arguments: argparse.Namespace) -> int:  # noqa: RET503 - the process is 
     if arguments.part in ("sequencer", "publisher"):
         return _ledger_program(arguments.part)
     if arguments.part == "web":
-        from shop.app import import_doors
+        from shop.app import prepare_served_app
 
         config = Config.from_env()
-        import_doors()
+        prepare_served_app(config)
         serve_app("shop.app:create_served_app", config.port, host=arguments.host, workers=arguments.workers)
         return 0
     os.environ.setdefault("PYTHONPATH", str(ROOT))
@@ -52,12 +52,12 @@ def command_of(part: str, config: Config, *, host: str = "127.0.0.1", workers: i
 
 
 def serve_app(factory: str, port: int, *, host: str = "127.0.0.1", workers: int = 2) -> None:
-    """Serve what ``factory`` (``module:function``) makes until stopped. Workers are forked, and share what was imported before."""
+    """Serve what ``factory`` (``module:function``) makes until stopped. Workers are forked, and share what was made before."""
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
 
-    gc.freeze()  # what is imported lives as long as the process: workers need not look at it, nor copy it
+    gc.freeze()  # what is there by now lives as long as the process: workers need not look at it, nor copy it
     Server(
         factory,
         factory=True,

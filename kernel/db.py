@@ -147,6 +147,14 @@ def may_erase(session: Session) -> Iterator[None]:
     session.execute(text("SELECT set_config('shanhai.erasing', '', true)"))
 
 
+@contextmanager
+def may_adopt(session: Session) -> Iterator[None]:
+    """Within it, triggers let rows that are never changed otherwise pass from a guest to the account that confirmed the guest's phone."""
+    session.execute(text("SELECT set_config('shanhai.adopting', 'on', true)"))
+    yield
+    session.execute(text("SELECT set_config('shanhai.adopting', '', true)"))
+
+
 _sessions: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 _reader: Engine | None = None  # the same pool, READ ONLY from BEGIN on
 _glancer: Engine | None = None  # connections of its own: each statement a transaction by itself, planned once

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
+from catalog.parties.acting import StaffActed
 from catalog.parties.erasing import SubjectErased
 from kernel import db, outbox, tasks
 from logistics.coldchain.recording import TemperatureChanged
-from logistics.shipments.events import ItemsDispatched, ShipmentDelivered, ShipmentDispatched
+from logistics.shipments.events import ItemsDispatched, ShipmentDelivered, ShipmentDispatched, ShipmentReturned, ShipmentTroubled
 from logistics.shipments.moving import mark_received
 from logistics.shipments.telling import tell_temperature
 from logistics.stock.events import PresaleFailed, PromiseBroken, PromiseServed
@@ -16,13 +17,16 @@ from shop.accounts.confirming import CodeAsked
 from shop.accounts.erasing import forget_account
 from shop.assistance.crediting import credit_order, debit_refund
 from shop.assistance.sharing import tell_shares
+from shop.backoffice.auditing import record_act
 from shop.basket.couponing import return_coupon
 from shop.basket.erasing import forget_basket
 from shop.cases.erasing import forget_words
-from shop.cases.following import open_failed
+from shop.cases.following import close_corrected, open_disputed, open_failed, open_failed_refund, open_returned, open_troubled
+from shop.cases.models import CaseAnswered
 from shop.config import Config, is_public
 from shop.cooperative.erasing import forget_devices, forget_questions, forget_tables
 from shop.invoices.erasing import forget_address
+from shop.invoices.models import InvoiceCorrected
 from shop.notices.erasing import forget_notices
 from shop.notices.following_orders import (
     tell_closed,
@@ -41,7 +45,7 @@ from shop.orders.forwarding import forward_confirmed, forward_paid, forward_serv
 from shop.orders.models import MoneyToReturn, OrderClosed, OrderConfirmed, OrderDelivered, OrderPaid, OrderRefunded, OrderShipped
 from shop.orders.returning import refund_closed, return_money
 from shop.orders.settling import settle_capture, settle_refund
-from shop.payments.models import PaymentCaptured, PaymentRefunded
+from shop.payments.models import PaymentCaptured, PaymentDisputed, PaymentRefunded, RefundFailed
 from shop.procurement.accepting import ask_inspectors
 from shop.procurement.budgeting import return_refund
 from shop.procurement.models.requests import PersonTold, RequestApproved
@@ -49,7 +53,7 @@ from shop.procurement.ordering import place_approved, return_closed
 from shop.procurement.settling import settle_payment
 from shop.rooms import import_models
 from shop.storefront.adopting import adopt_guest
-from shop.storefront.invoicing import withdraw_outdated
+from shop.storefront.invoicing import follow_refund
 from traceability.epcis import destinations
 from traceability.epcis.capturing import DocumentReceived, PartnerEventsStored, store_document
 from traceability.epcis.following import follow_partner
@@ -73,7 +77,12 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (ItemsDispatched, tell_shares),
     (OrderPaid, credit_order),
     (OrderRefunded, debit_refund),
-    (OrderRefunded, withdraw_outdated),
+    (OrderRefunded, follow_refund),
+    (InvoiceCorrected, close_corrected),
+    (RefundFailed, open_failed_refund),
+    (PaymentDisputed, open_disputed),
+    (ShipmentTroubled, open_troubled),
+    (ShipmentReturned, open_returned),
     (OrderPaid, forward_paid),
     (OrderConfirmed, forward_confirmed),
     (PromiseServed, forward_served),
@@ -90,12 +99,14 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (OrderRefunded, tell_refunded),
     (RequestApproved, place_approved),
     (PersonTold, tell_person),
+    (CaseAnswered, tell_person),
     (CodeAsked, tell_code),
     (GuestClaimed, adopt_guest),
     (OrderDelivered, ask_inspectors),
     (OrderClosed, return_closed),
     (OrderRefunded, return_refund),
     (PaymentCaptured, settle_payment),
+    (StaffActed, record_act),
     (SubjectErased, erase_logged),
     (SubjectErased, forget_slip_words),
     (SubjectErased, forget_photos),

@@ -62,6 +62,8 @@ def parse_number(kind: NumberKind, text: str, *, demo: bool = False, field: str 
     if is_demo_number(number) and kind is not NumberKind.GTIN:
         return _parse_demo(number, demo, field)
     rule = _RULES[kind]
+    if not number:
+        raise Invalid("请填写%(name)s。", field=field, params={"name": rule.name})
     told: dict[str, object] = {"name": rule.name, "text": text[:40], "hint": rule.hint}
     if not rule.pattern.fullmatch(number):
         raise Invalid("%(name)s“%(text)s”格式不对：%(hint)s。", field=field, params=told)

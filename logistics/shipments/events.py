@@ -46,6 +46,15 @@ class ShipmentDelivered(Event):
 
 
 @dataclass(frozen=True)
+class ShipmentTroubled(Event):
+    """The carrier reports a problem: not deliverable, damaged, lost."""
+
+    order_code: str
+    shipment_code: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class ShipmentReturned(Event):
     """The shipment came back to its sender."""
 

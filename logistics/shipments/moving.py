@@ -16,7 +16,7 @@ from kernel.ids import uuid7
 from kernel.outbox import publish
 from logistics.coldchain.assigning import end_assignments
 from logistics.shipments.carriers import Track
-from logistics.shipments.events import ShipmentDelivered, ShipmentDispatched, ShipmentReturned
+from logistics.shipments.events import ShipmentDelivered, ShipmentDispatched, ShipmentReturned, ShipmentTroubled
 from logistics.shipments.models import Movement, PackingTask, ParcelItem, Push, Shipment
 from logistics.shipments.queries import list_movements
 from logistics.shipments.states import SHIPMENT_AFTER, SHIPMENT_FLOW, MovementState, ShipmentState
@@ -79,6 +79,8 @@ def refresh_shipment(session: Session, shipment: Shipment, at: datetime) -> None
         if after is ShipmentState.DELIVERED:
             shipment.delivered_at = last.at
             publish(session, ShipmentDelivered(shipment.order_code, shipment.code, last.at), at=at)
+        if after is ShipmentState.PROBLEM:
+            publish(session, ShipmentTroubled(shipment.order_code, shipment.code, last.at), at=at)
         if after is ShipmentState.RETURNED:
             publish(session, ShipmentReturned(shipment.order_code, shipment.code, last.at), at=at)
         if SHIPMENT_FLOW.may_rest(after):

@@ -8,8 +8,19 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from catalog.parties.acting import StaffActed
 from catalog.parties.models import Actor
 from shop.backoffice.models import AuditEntry
+
+
+def record_act(session: Session, event: StaffActed) -> None:
+    """Reaction: what staff did in another room."""
+    session.add(
+        AuditEntry(
+            at=event.at, person_id=event.person_id, actor=event.actor, what=event.what, subject=event.subject, before=event.before,
+            after=event.after,
+        )
+    )  # fmt: skip
 
 
 def note(

@@ -25,6 +25,7 @@ from shop.backoffice.models import AuditEntry, ErasureRequest, ErasureState, Pro
 from shop.cases.models import Case
 from shop.cases.queries import count_due
 from shop.invoices.models import InvoiceRequest
+from shop.invoices.queries import count_red_due
 from shop.orders.models import Order, OrderLine, SubOrder
 from shop.orders.states import OrderState
 from shop.payments.models import Payment
@@ -51,6 +52,7 @@ class Overview:
     parked: int
     unsettled: int
     refunds_waiting: int
+    red_due: int
     payments: OpenWork
     log: Progress | None
 
@@ -68,6 +70,7 @@ def overview(session: Session, at: datetime) -> Overview:
         parked=_count(session, OutboxRow.state == Delivery.PARKED),
         unsettled=_count(session, Payment.state.in_((PaymentState.CREATED, PaymentState.OPEN))),
         refunds_waiting=_count(session, RefundProposal.state == ProposalState.WAITING),
+        red_due=count_red_due(session),
         payments=count_open_work(session),
         log=find_progress(session),
     )
@@ -160,11 +163,13 @@ def _hits(
     return [Hit(kind, code, href.format(code)) for code in session.scalars(select(column).where(column.in_(wanted)).limit(limit))]
 
 
-def list_audit(session: Session, *, subject: str | None = None, after: UUID | None = None, limit: int = 50) -> Sequence[AuditEntry]:
-    """The record, newest first; of one subject when given."""
+def list_audit(
+    session: Session, *, subjects: Sequence[str] | None = None, after: UUID | None = None, limit: int = 50
+) -> Sequence[AuditEntry]:
+    """The record, newest first; of some subjects when given."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
-    if subject:
-        query = query.where(AuditEntry.subject == subject)
+    if subjects is not None:
+        query = query.where(AuditEntry.subject.in_(subjects))
     return session.scalars(query.where(AuditEntry.id < after) if after else query).all()
 
 

@@ -11,6 +11,8 @@ from catalog.parties.models import Actor, Role
 from kernel import outbox
 from kernel.errors import Invalid, NotFound
 from shop.backoffice import auditing
+from shop.cases.models import Case
+from shop.cases.queries import get_case
 from shop.orders.models import Order
 from shop.orders.queries import get_order
 from shop.reviews import reviewing
@@ -40,6 +42,16 @@ def moderate_review(session: Session, actor: Actor, review_id: UUID, *, reason: 
     what, before = ("review.hidden", "shown") if hide else ("review.shown", "hidden")
     auditing.note(session, actor, what, review.line_code, {"state": before}, {"state": review.state.value, "reason": reason}, at)
     return review
+
+
+def open_case_contact(session: Session, actor: Actor, case_code: str, reason: str, *, at: datetime) -> Case:
+    """Note that somebody looks at how the reporter of a case is reached, and why. Raises Forbidden, NotFound, Invalid (no reason)."""
+    actor.must(Role.operator)
+    if not reason.strip():
+        raise Invalid("请写明为什么要看收货人信息。", field="reason")
+    case = get_case(session, case_code, actor)
+    auditing.note(session, actor, "contact.opened", case.code, {}, {"reason": reason.strip()[:200]}, at)
+    return case
 
 
 def open_contact(session: Session, actor: Actor, order_code: str, reason: str, *, at: datetime) -> Order:

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from catalog.parties.acting import tell_act
 from catalog.parties.models import Actor, Role
 from catalog.prices.quoting import Discount, Quote
 from kernel.clock import today_shanghai
@@ -74,6 +75,13 @@ def issue_coupon(session: Session, actor: Actor, seller_id: UUID, draft: CouponD
     )
     session.add(coupon)
     session.flush()
+    after = {
+        "off_fen": coupon.off_fen,
+        "from_fen": coupon.from_fen,
+        "budget_fen": coupon.budget_fen,
+        "per_person": coupon.per_person,
+    }
+    tell_act(session, actor, "coupon.issued", code, {}, after, at=at)
     return coupon
 
 
@@ -101,7 +109,9 @@ def end_coupon(session: Session, actor: Actor, code: str, *, at: datetime) -> Co
     """No further order may use it; those that did keep what they got. Raises NotFound, Forbidden; the second call changes nothing."""
     coupon = get_coupon(session, code, lock=True)
     actor.must_any({Role.clerk: coupon.seller_id, Role.operator: None})
-    coupon.ended_at = coupon.ended_at or at
+    if coupon.ended_at is None:
+        coupon.ended_at = at
+        tell_act(session, actor, "coupon.ended", coupon.code, {"spent_fen": coupon.spent_fen}, {"ended": at.isoformat()}, at=at)
     return coupon
 
 

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog.parties.acting import tell_act
 from catalog.parties.models import Actor, Role
 from kernel.errors import Invalid, NotFound
 from kernel.files import StoredFile
-from kernel.ids import new_code
-from shop.cases.models import LONGEST, Case, CaseMessage, CaseSubject, Side
+from kernel.ids import new_code, uuid7
+from kernel.outbox import publish
+from shop.cases.models import LONGEST, Case, CaseAnswered, CaseMessage, CaseSubject, Side
 from shop.cases.states import ANSWER_WITHIN, CaseKind, CaseState
 
 MOST_SUBJECTS = 20
@@ -59,12 +61,15 @@ def reply(session: Session, actor: Actor, code: str, text: str, *, at: datetime)
     Raises NotFound for anybody else, Invalid for no words.
     """
     case, side = _lock(session, actor, code)
+    before = _standing(case)
     _say(session, case, actor, side, check_words(text), at)
     if side is Side.STAFF:
         case.owner_id = case.owner_id or actor.person_id
         if case.state is CaseState.OPEN:
             case.move(CaseState.WAITING)
             case.due_at = None
+        tell_act(session, actor, "case.answered", case.code, before, _standing(case), at=at)
+        _tell_reporter(session, case, at)
     elif case.state is not CaseState.OPEN:
         case.move(CaseState.OPEN)
         case.due_at, case.closed_at = at + ANSWER_AGAIN_WITHIN, None
@@ -72,22 +77,39 @@ def reply(session: Session, actor: Actor, code: str, text: str, *, at: datetime)
     return case
 
 
-def take_case(session: Session, actor: Actor, code: str) -> Case:
-    """The operator says: mine. Raises Forbidden, NotFound."""
+def take_case(session: Session, actor: Actor, code: str, *, at: datetime) -> Case:
+    """The operator says: mine, also of one that a colleague had. Raises Forbidden, NotFound."""
     actor.must(Role.operator)
     case, _ = _lock(session, actor, code)
+    before = _standing(case)
     case.owner_id = actor.person_id
+    if _standing(case) != before:
+        tell_act(session, actor, "case.taken", case.code, before, _standing(case), at=at)
     return case
 
 
 def close_case(session: Session, actor: Actor, code: str, text: str, *, at: datetime) -> Case:
     """End a case with a word on how. Raises NotFound, Invalid (no words), Conflict (closed before)."""
     case, side = _lock(session, actor, code)
-    words = check_words(text)
+    words, before = check_words(text), _standing(case)
     case.move(CaseState.CLOSED)
     case.due_at, case.closed_at = None, at
     _say(session, case, actor, side, words, at)
+    if side is Side.STAFF:
+        tell_act(session, actor, "case.closed", case.code, before, _standing(case), at=at)
+        _tell_reporter(session, case, at)
     return case
+
+
+def _standing(case: Case) -> dict[str, str]:
+    """State and owner, for the record."""
+    return {"state": case.state.value, "owner": str(case.owner_id or "")}
+
+
+def _tell_reporter(session: Session, case: Case, at: datetime) -> None:
+    """Whoever reported it, with an account or as a guest, hears that there is an answer."""
+    if case.opened_by is not None:
+        publish(session, CaseAnswered(case.opened_by, "case_answered", str(uuid7()), {"case": case.code}, None, at), at=at)
 
 
 def side_of(case: Case, actor: Actor) -> Side | None:

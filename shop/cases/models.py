@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, append_only_but_erasing, choice
 from kernel.ids import uuid7
+from kernel.outbox import Event
 from shop.cases.states import STATES, CaseKind, CaseState
 
 LONGEST = 1000  # characters of one message
@@ -30,6 +32,7 @@ class Case(Base):
         Index("ix_cases_case_person", "opened_by", "id"),
         Index("ix_cases_case_state", "state", "id"),
         Index("ix_cases_case_due", "due_at", postgresql_where="state = 'open'"),
+        Index("ix_cases_case_owner", "owner_id", "id", postgresql_where="state <> 'closed'"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -86,6 +89,18 @@ class CaseMessage(Base):
 
 
 append_only_but_erasing(CaseMessage.__table__, "author", "text", "photo_digest", "photo_type")
+
+
+@dataclass(frozen=True)
+class CaseAnswered(Event):
+    """Staff answered or closed a case; the fields are those of a message to the one who reported it."""
+
+    person_id: UUID
+    kind: str
+    key: str
+    params: dict[str, str]
+    order_code: str | None
+    at: datetime
 
 
 class ErasedPhoto(Base):

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor, Role
+from catalog.parties.models import Actor, Person, Role
 from kernel.errors import NotFound
 from shop.cases.models import Case, CaseMessage, CaseSubject, ErasedPhoto
 from shop.cases.states import CaseKind, CaseState
@@ -52,16 +52,40 @@ def list_cases(
     *,
     state: CaseState | None = None,
     kind: CaseKind | None = None,
+    owner_id: UUID | None = None,
     after: UUID | None = None,
     limit: int = 50,
 ) -> Sequence[Case]:
-    """All cases, newest first: for staff."""
+    """All cases, newest first: for staff. ``owner_id``: what that operator has taken and not closed."""
     query = select(Case).order_by(Case.id.desc()).limit(limit)
+    if owner_id is not None:
+        query = query.where(Case.owner_id == owner_id, Case.state != CaseState.CLOSED)
     if state is not None:
         query = query.where(Case.state == state)
     if kind is not None:
         query = query.where(Case.kind == kind)
     return session.scalars(query.where(Case.id < after) if after else query).all()
+
+
+def list_late(session: Session, at: datetime, *, limit: int = 200) -> Sequence[Case]:
+    """Open cases past their time, the one longest due first."""
+    late = select(Case).where(Case.state == CaseState.OPEN, Case.due_at < at)
+    return session.scalars(late.order_by(Case.due_at, Case.id).limit(limit)).all()
+
+
+def map_subjects(session: Session, case_ids: Collection[UUID]) -> dict[UUID, list[str]]:
+    """The codes each of these cases is about."""
+    found: dict[UUID, list[str]] = {}
+    rows = select(CaseSubject).where(CaseSubject.case_id.in_(case_ids)).order_by(CaseSubject.case_id, CaseSubject.code)
+    for row in session.scalars(rows):
+        found.setdefault(row.case_id, []).append(row.code)
+    return found
+
+
+def map_owners(session: Session, cases: Collection[Case]) -> dict[UUID, str]:
+    """The names of the operators who have taken these cases."""
+    people = session.scalars(select(Person).where(Person.id.in_({case.owner_id for case in cases if case.owner_id})))
+    return {person.id: person.name for person in people}
 
 
 def list_cases_about(session: Session, codes: Collection[str], *, limit: int = 50) -> Sequence[Case]:

@@ -19,6 +19,7 @@ class CaseKind(enum.StrEnum):
     PAYMENT = "payment"
     RECALL = "recall"
     PRESALE = "presale"
+    INVOICE = "invoice"
 
 
 KIND_LABELS: Mapping[CaseKind, str] = {
@@ -29,6 +30,7 @@ KIND_LABELS: Mapping[CaseKind, str] = {
     CaseKind.PAYMENT: "付款问题",
     CaseKind.RECALL: "召回",
     CaseKind.PRESALE: "预售未兑现",
+    CaseKind.INVOICE: "发票",
 }
 
 # How long the first answer may take.
@@ -40,6 +42,7 @@ ANSWER_WITHIN: Mapping[CaseKind, timedelta] = {
     CaseKind.PAYMENT: timedelta(hours=24),
     CaseKind.RECALL: timedelta(hours=4),
     CaseKind.PRESALE: timedelta(hours=24),
+    CaseKind.INVOICE: timedelta(days=3),
 }
 
 

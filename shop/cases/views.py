@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
+from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -22,9 +23,20 @@ from kernel.errors import Invalid, NotFound, Problem
 from kernel.files import FileStore, StoredFile, read_bounded
 from kernel.pictures import shrink
 from kernel.web import everyone, kept, limiter, once, wants_json
+from shop.accounts.contact import mask_contact, parse_contact
 from shop.cases import claiming, handling
-from shop.cases.models import LONGEST, Side
-from shop.cases.queries import STAFF, get_case, list_cases, list_messages, list_own_cases, list_subjects
+from shop.cases.models import LONGEST, Case, Side
+from shop.cases.queries import (
+    STAFF,
+    get_case,
+    list_cases,
+    list_late,
+    list_messages,
+    list_own_cases,
+    list_subjects,
+    map_owners,
+    map_subjects,
+)
 from shop.cases.states import KIND_LABELS, STATES, CaseKind, CaseState
 
 bp = Blueprint("cases", __name__, url_prefix="/cases", template_folder="templates")
@@ -34,6 +46,9 @@ CLAIMS = "10 per minute; 60 per day"
 REPLIES = "20 per minute; 300 per day"
 FROM_SCAN = (CaseKind.SCAN_REPORT, CaseKind.SUSPECTED_COPY)
 T = TypeVar("T", bound=StrEnum)
+OPENED = "opened_cases"
+"""Cookie: whose contact this operator asked for, and when; the back office records it."""
+OPEN_FOR_SECONDS = 300
 BADGES = {CaseState.OPEN: "warn", CaseState.WAITING: "info", CaseState.CLOSED: ""}
 
 
@@ -49,16 +64,22 @@ def _is_staff() -> bool:
 @bp.get("/")
 @require(Role.consumer)
 def index() -> ResponseReturnValue:
-    """One's own cases; for staff all of them, by state and kind."""
+    """One's own cases; for staff all of them, by state and kind, their own (``?mine=1``), or those past their time (``?late=1``)."""
+    mine, late = bool(request.args.get("mine")), bool(request.args.get("late"))
     after, state = request.args.get("after", type=UUID), _choice(CaseState, "state")
     kind, actor = _choice(CaseKind, "kind"), current_actor()
     assert actor.person_id is not None
     with reading() as session:
-        if _is_staff():
-            rows = list_cases(session, state=state, kind=kind, after=after, limit=PAGE + 1)
-        else:
+        if not _is_staff():
             rows = list_own_cases(session, actor.person_id, after=after, limit=PAGE + 1)
-    chosen: dict[str, Any] = {"state": state.value if state else None, "kind": kind.value if kind else None}
+        elif late:
+            rows = list_late(session, clock.now(), limit=PAGE)
+        else:
+            owner_id = actor.person_id if mine else None
+            rows = list_cases(session, state=state, kind=kind, owner_id=owner_id, after=after, limit=PAGE + 1)
+        subjects = map_subjects(session, [row.id for row in rows])
+        owners = map_owners(session, rows) if _is_staff() else {}
+    chosen: dict[str, Any] = {"state": state.value if state else None, "kind": kind.value if kind else None, "mine": mine or None}
     more = url_for(".index", after=rows[PAGE - 1].id, **chosen) if len(rows) > PAGE else None
     return render_template(
         "cases/cases.html",
@@ -68,6 +89,10 @@ def index() -> ResponseReturnValue:
         staff=_is_staff(),
         state=state,
         kind=kind,
+        mine=mine,
+        late=late,
+        subjects=subjects,
+        owners=owners,
         states=list(CaseState),
     )
 
@@ -249,9 +274,26 @@ def _page(code: str, errors: dict[str, str]) -> str:
             Side=Side,
             CLOSED=CaseState.CLOSED,
             staff=_is_staff(),
+            owner=map_owners(session, [case]).get(case.owner_id) if case.owner_id else None,
+            contact=_contact(case),
+            may_open=_is_staff() and actor.has(Role.operator),
             form=request.form,
             errors=errors,
         )
+
+
+def _contact(case: Case) -> tuple[str, bool]:
+    """What somebody without an account left to be reached by, and whether it is masked: until this operator asked for it, on record."""
+    opened = cookie.get(OPENED, {}).get(case.code, 0)
+    if current_actor().has(Role.operator) and clock.now().timestamp() - opened < OPEN_FOR_SECONDS:
+        return case.contact, False
+    return _masked(case.contact), True
+
+
+def _masked(contact: str) -> str:
+    """A number or an address keeps its ends; anything else its first character."""
+    known = parse_contact(contact)
+    return mask_contact(known) if known else f"{contact[:1]}***" if contact else ""
 
 
 @bp.get("/<code>/photos/<digest>")
@@ -301,5 +343,5 @@ def _close(session: Session, code: str) -> ResponseReturnValue:
 @once
 def take(session: Session, code: str) -> ResponseReturnValue:
     """The operator takes the case."""
-    handling.take_case(session, current_actor(), code)
+    handling.take_case(session, current_actor(), code, at=clock.now())
     return redirect(url_for(".show", code=code))

@@ -7,7 +7,9 @@ only typed in here once the seller has issued the invoice.
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
@@ -15,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, add_ddl, choice
 from kernel.ids import uuid7
+from kernel.outbox import Event
 from shop.invoices.states import STATES, InvoiceState
 
 
@@ -26,6 +29,10 @@ class TitleKind(enum.StrEnum):
 
 
 TITLE_LABELS = {TitleKind.PERSONAL: "个人", TitleKind.ORGANIZATION: "单位"}
+
+
+# A special one (专用发票) is what a body deducts its input tax by.
+KIND_LABELS = {"ordinary": "普通发票", "special": "专用发票"}
 
 
 class InvoiceCounter(Base):
@@ -40,7 +47,9 @@ class InvoiceCounter(Base):
 class InvoiceRequest(Base):
     """One request of one buyer to one seller for one thing sold (``subject_code``: a sub-order, or a settlement of several).
 
-    Once issued it is only ever corrected by a red-letter invoice; a trigger refuses every other change.
+    ``special``: a 专用发票, which a body deducts by; ``items``: what was sold, as JSON for the seller's tax software. Once issued it is
+    only ever corrected by a red-letter invoice (红字); a trigger refuses every other change. ``red_due_at``: money went back after it
+    was issued, so by then the seller issues the red one.
     """
 
     __tablename__ = "invoices_request"
@@ -59,6 +68,8 @@ class InvoiceRequest(Base):
         Index("ix_invoices_request_person", "buyer_person_id", "id"),
         Index("ix_invoices_request_organization", "buyer_organization_id", "id"),
         Index("ix_invoices_request_state", "state", "id"),
+        Index("ix_invoices_request_red_due", "red_due_at", postgresql_where="state = 'issued' AND red_due_at IS NOT NULL"),
+        CheckConstraint("NOT special OR title_kind = 'organization'", name="special"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -74,6 +85,8 @@ class InvoiceRequest(Base):
     email: Mapped[str] = mapped_column(default="")
     note: Mapped[str] = mapped_column(default="")
     amount_fen: Mapped[int]
+    special: Mapped[bool] = mapped_column(default=False)
+    items: Mapped[list[Any]] = mapped_column(default=list)
     state: Mapped[InvoiceState] = mapped_column(choice(InvoiceState), default=InvoiceState.REQUESTED)
     asked_by: Mapped[str]
     asked_at: Mapped[datetime]
@@ -84,6 +97,12 @@ class InvoiceRequest(Base):
     red_number: Mapped[str | None]
     red_on: Mapped[date | None]
     red_reason: Mapped[str | None]
+    red_due_at: Mapped[datetime | None]
+
+    @property
+    def awaits_red(self) -> bool:
+        """Whether the seller still owes the red-letter invoice."""
+        return self.state is InvoiceState.ISSUED and self.red_due_at is not None
 
     def move(self, to: InvoiceState) -> None:
         """Go to the next state. Raises Conflict when the table does not allow it."""
@@ -91,18 +110,28 @@ class InvoiceRequest(Base):
         self.state = to
 
 
-# What was asked for never changes (but an erased person's mail address and note go); what was issued changes only into its red-letter
-# correction; nothing is ever deleted.
+@dataclass(frozen=True)
+class InvoiceCorrected(Event):
+    """The seller's red-letter invoice has taken an issued one back."""
+
+    code: str
+    red_number: str
+    at: datetime
+
+
+# What was asked for never changes (but an erased person's mail address and note go, and a guest's request goes into the account that takes
+# the guest's orders); what was issued changes only into its red-letter correction; nothing is ever deleted.
 add_ddl(
     InvoiceRequest.__table__,  # type: ignore[arg-type]
     """
 CREATE OR REPLACE FUNCTION invoices_keep_request() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE may_change text[] := CASE OLD.state
   WHEN 'requested' THEN ARRAY['state', 'invoice_number', 'issued_on', 'recorded_by', 'recorded_at']
-  WHEN 'issued' THEN ARRAY['state', 'red_number', 'red_on', 'red_reason']
+  WHEN 'issued' THEN ARRAY['state', 'red_number', 'red_on', 'red_reason', 'red_due_at']
   ELSE ARRAY[]::text[] END;
 BEGIN
   IF current_setting('shanhai.erasing', true) = 'on' THEN may_change := ARRAY['email', 'note']; END IF;
+  IF current_setting('shanhai.adopting', true) = 'on' THEN may_change := ARRAY['buyer_person_id']; END IF;
   IF TG_OP = 'DELETE' OR to_jsonb(NEW) - may_change IS DISTINCT FROM to_jsonb(OLD) - may_change
     OR (OLD.state = 'issued' AND NEW.state NOT IN ('issued', 'red'))
   THEN RAISE EXCEPTION 'an invoice request is not rewritten' USING ERRCODE = 'restrict_violation'; END IF;

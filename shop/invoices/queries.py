@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Role
@@ -14,6 +14,7 @@ from shop.invoices.models import InvoiceRequest
 from shop.invoices.states import InvoiceState
 
 BUYER_ROLES = (Role.requester, Role.finance)
+AWAITS_RED = and_(InvoiceRequest.state == InvoiceState.ISSUED, InvoiceRequest.red_due_at.is_not(None))
 LIVE = (InvoiceState.REQUESTED, InvoiceState.ISSUED)
 
 
@@ -61,10 +62,23 @@ def list_invoices_of(session: Session, subject_codes: Collection[str]) -> Sequen
 
 
 def list_invoices(
-    session: Session, actor: Actor, *, state: InvoiceState | None = None, after: UUID | None = None, limit: int = 50
+    session: Session,
+    actor: Actor,
+    *,
+    state: InvoiceState | None = None,
+    red: bool = False,
+    after: UUID | None = None,
+    limit: int = 50,
 ) -> Sequence[InvoiceRequest]:
-    """What the actor may see, newest first; ``after`` is the last id of the page before."""
+    """What the actor may see, newest first; ``red``: what awaits its red-letter invoice. ``after`` is the last id of the page before."""
     query = select(InvoiceRequest).where(visible_to(actor)).order_by(InvoiceRequest.id.desc()).limit(limit)
-    if state is not None:
+    if red:
+        query = query.where(AWAITS_RED)
+    elif state is not None:
         query = query.where(InvoiceRequest.state == state)
     return session.scalars(query.where(InvoiceRequest.id < after) if after else query).all()
+
+
+def count_red_due(session: Session) -> int:
+    """How many issued invoices await their red-letter one."""
+    return session.scalar(select(func.count()).select_from(InvoiceRequest).where(AWAITS_RED)) or 0

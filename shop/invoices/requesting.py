@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -23,9 +24,22 @@ LONGEST = 100
 _MAIL = re.compile(r"[^@\s<>\"']+@[^@\s<>\"']+\.[^@\s<>\"'.]+")
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing sold: boxes of a product, or freight; ``amount_fen`` is what it cost before anything was given back."""
+
+    name: str
+    quantity: int
+    unit: str
+    amount_fen: int
+
+
 @dataclass(frozen=True)
 class InvoiceDraft:
-    """What the buyer wants on the invoice; ``subject_code`` is the sub-order (or settlement) it is for, ``amount`` what that cost."""
+    """What the buyer wants on the invoice; ``subject_code`` is the sub-order (or settlement) it is for, ``amount`` what that cost.
+
+    ``items`` is what it was for; their amounts are cut down to ``amount`` in proportion. ``special``: a 专用发票, for bodies only.
+    """
 
     subject_code: str
     seller_id: UUID
@@ -35,6 +49,8 @@ class InvoiceDraft:
     tax_number: str = ""
     email: str = ""
     note: str = ""
+    special: bool = False
+    items: Sequence[Item] = ()
     buyer_person_id: UUID | None = None
     buyer_organization_id: UUID | None = None
 
@@ -63,12 +79,21 @@ def request_invoice(session: Session, actor: Actor, draft: InvoiceDraft, *, at: 
         email=email,
         note=draft.note.strip()[:LONGEST],
         amount_fen=draft.amount.minor,
+        special=draft.special,
+        items=_share(draft),
         asked_by=actor.label,
         asked_at=at,
     )
     session.add(invoice)
     session.flush()
     return invoice
+
+
+def _share(draft: InvoiceDraft) -> list[dict[str, object]]:
+    """The items with amounts that add up to the invoice's, to the fen."""
+    weights = [item.amount_fen for item in draft.items]
+    shares = draft.amount.split(weights) if sum(weights) else []
+    return [asdict(item) | {"amount_fen": share.minor} for item, share in zip(draft.items, shares, strict=False) if share.minor]
 
 
 def withdraw_invoice(session: Session, actor: Actor, code: str) -> InvoiceRequest:
@@ -87,6 +112,8 @@ def _check(draft: InvoiceDraft, *, demo: bool) -> tuple[str, str | None, str]:
         errors.append(FieldError("title", "请填写发票抬头，最多 %(most)s 个字。", {"most": LONGEST}))
     if email and (len(email) > 254 or not _MAIL.fullmatch(email)):
         errors.append(FieldError("email", "收票邮箱不对，请检查后重填。"))
+    if draft.special and draft.title_kind is not TitleKind.ORGANIZATION:
+        errors.append(FieldError("special", "专用发票只开给单位。个人请选普通发票。"))
     if draft.title_kind is TitleKind.ORGANIZATION:
         try:
             tax_number = parse_number(NumberKind.USCC, draft.tax_number, demo=demo, field="tax_number")

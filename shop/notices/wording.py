@@ -31,6 +31,7 @@ KINDS: Mapping[str, Words] = {
         "预售没有兑现，全额退款", "很抱歉，这一季的收成不够，订单 %(order)s 已取消。已付的款项会全额原路退回。"
     ),
     "order_refunded": Words("退款已办理", "订单 %(order)s 已退款 %(amount)s，按原路退回，到账时间以付款渠道为准。"),
+    "case_answered": Words("工单有答复了", "您的工单 %(case)s 有答复了，请到“我的工单”查看。"),
     "approval_asked": Words("有采购申请等您审批", "采购申请 %(request)s 等您审批，金额 %(amount)s。"),
     "approval_given": Words("采购申请已通过", "采购申请 %(request)s 已审批通过，正在下单。"),
     "approval_refused": Words("采购申请被退回", "采购申请 %(request)s 被退回，原因：%(reason)s"),

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog.parties.acting import tell_act
 from catalog.parties.models import SYSTEM, Actor, Role
 from kernel.errors import Conflict, Forbidden, NotFound
 from kernel.outbox import publish
@@ -56,6 +57,9 @@ def cancel_order(session: Session, actor: Actor, code: str, *, reason: str, at: 
         return order
     if any(line.shipped for line in order.lines):
         raise Conflict("订单已经发货，不能直接取消。收到后可以申请售后。")
+    if order.buyer_person_id != actor.person_id and actor.operator:
+        before, after = {"state": order.state.value}, {"state": "cancelled", "reason": reason[:200]}
+        tell_act(session, actor, "order.cancelled", order.code, before, after, at=at)
     order.move(OrderState.CANCELLED)
     packing.cancel_shipments(session, order.code)
     preselling.release(session, [order.code], at)

@@ -36,13 +36,13 @@ def start_part_payment(
         raise Conflict("这张订单先货后款，请财务按结算单付款。")
     if not waits_for_money(order) or part.paid_fen >= part.payable_fen:
         raise Conflict("这张订单现在没有要付的款项。")
-    if _is_being_counted(session, part):
+    if is_being_counted(session, part):
         raise Conflict("刚收到一笔付款，正在入账，请过一会儿刷新页面查看。")
     due = Money(part.payable_fen - part.paid_fen)
     return start_payment(session, order_code=part.code, seller_id=part.seller_id, amount=due, provider=provider, at=at)
 
 
-def _is_being_counted(session: Session, part: SubOrder) -> bool:
+def is_being_counted(session: Session, part: SubOrder) -> bool:
     """Whether money for this part has come that the order has not counted yet (a reaction will); paying again would only go back."""
     captured = sum(payment.captured_fen for payment in list_payments_of(session, [part.code]))
     counted = session.scalar(select(func.coalesce(func.sum(Receipt.used_fen), 0)).where(Receipt.sub_order_id == part.id))

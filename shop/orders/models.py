@@ -55,6 +55,8 @@ class Order(Base):
         Index("ix_orders_order_expiring", "expires_at", postgresql_where="state = 'placed'"),
         Index("ix_orders_order_state", "state", "id"),
         Index("ix_orders_order_presale", "presale_code", "id", postgresql_where="presale_code IS NOT NULL"),
+        Index("ix_orders_order_placed_at", "placed_at"),
+        Index("ix_orders_order_reference", "reference", postgresql_where="reference <> ''"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

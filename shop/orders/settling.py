@@ -6,18 +6,21 @@ paid for, or is sent back by ``MoneyToReturn`` written in the same transaction.
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kernel.errors import Conflict
+from kernel.ids import uuid7
 from kernel.outbox import publish
 from logistics.stock import preselling, reserving
 from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded, Receipt, SubOrder
 from shop.orders.placing import promise_boxes
 from shop.orders.states import OrderState
 from shop.payments.models import PaymentCaptured, PaymentRefunded
+from shop.payments.queries import sum_done_refunds
 
 WAITING = (OrderState.PLACED, OrderState.EXPIRED)
 
@@ -39,10 +42,12 @@ def settle_capture(session: Session, event: PaymentCaptured) -> None:
     used = event.amount_fen - excess
     if used and order.state is OrderState.EXPIRED and not (may_revive(order, used) and _take_again(session, order, event)):
         return publish(session, MoneyToReturn(event.payment_id, used, "too_late", event.at), at=event.at)
-    if used:
-        _receipt(session, part, event.payment_id).used_fen += used
     part.paid_fen += used
     order.paid_fen += used
+    if used:
+        receipt = _receipt(session, part, event.payment_id)
+        receipt.used_fen += used
+        _count_refunds(session, order, receipt, uuid7(), event.at)
     if all(p.paid_fen >= p.payable_fen for p in order.sub_orders):
         _all_paid(session, order, event)
     return None
@@ -106,9 +111,15 @@ def settle_refund(session: Session, event: PaymentRefunded) -> None:
     receipt = session.get(Receipt, (event.payment_id, part.id)) if part is not None else None
     if part is None or receipt is None or event.unused:
         return
-    order = part.order
-    counted = min(event.amount_fen, receipt.used_fen - receipt.refunded_fen)
-    if counted:
+    _count_refunds(session, part.order, receipt, event.refund_id, event.at)
+
+
+def _count_refunds(session: Session, order: Order, receipt: Receipt, refund_id: UUID, at: datetime) -> None:
+    """Bring a locked order's receipt up to what has gone back of its payment, whether the news of the money or of its refund came first."""
+    noted = session.scalar(select(func.sum(Receipt.refunded_fen)).where(Receipt.payment_id == receipt.payment_id)) or 0
+    back = sum_done_refunds(session, receipt.payment_id)
+    counted = min(back - int(noted), receipt.used_fen - receipt.refunded_fen)
+    if counted > 0:
         receipt.refunded_fen += counted
         order.refunded_fen += counted
-        publish(session, OrderRefunded(order.code, event.refund_id, counted, event.at), at=event.at)
+        publish(session, OrderRefunded(order.code, refund_id, counted, at), at=at)

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from catalog.parties.acting import tell_act
 from catalog.parties.models import Actor, Role
 from catalog.parties.queries import get_organization
 from kernel.clock import day_shanghai
@@ -33,7 +34,7 @@ def set_account(
 ) -> PayeeAccount:
     """Record the account a seller is paid into. Operators only: who may change it decides where money goes."""
     actor.must(Role.operator)
-    get_organization(session, seller_id)
+    seller = get_organization(session, seller_id)
     digits = "".join(number.split())
     errors = [
         FieldError(field, "请填写 2 到 80 个字。")
@@ -44,11 +45,15 @@ def set_account(
         errors.append(FieldError("number", "账号应为 8 到 30 位数字。"))
     if errors:
         raise Invalid("有几处需要改一下。", errors=errors)
-    account = session.get(PayeeAccount, seller_id) or PayeeAccount(seller_id=seller_id)
+    known = session.get(PayeeAccount, seller_id)
+    before = {"holder": known.holder, "bank": known.bank, "number": known.number[-4:]} if known else {}
+    account = known or PayeeAccount(seller_id=seller_id)
     account.holder, account.bank, account.number = holder.strip(), bank.strip(), digits
     account.changed_by, account.changed_at = actor.label, at
     session.add(account)
     session.flush()
+    after = {"holder": account.holder, "bank": account.bank, "number": digits[-4:]}
+    tell_act(session, actor, "account.set", seller.code, before, after, at=at)
     return account
 
 
@@ -87,6 +92,9 @@ def import_statement(
     session.flush()
     payments = _lock_candidates(session, rows)
     made.lines = [asdict(_take(session, made, row, payments)) for row in rows]
+    counted = sum(line["verdict"] in COUNTED for line in made.lines)
+    after = {"file": made.file_name, "lines": len(rows), "counted": counted}
+    tell_act(session, actor, "statement.imported", get_organization(session, seller_id).code, {}, after, at=at)
     return made
 
 
@@ -183,6 +191,9 @@ def assign_line(session: Session, actor: Actor, line_id: UUID, code: str, *, at:
     if len(found) != 1:
         raise Invalid("没有找到这笔转账付款，请核对汇款识别码。", field="code")
     payment = lock_payment(session, found[0])
+    before = {"verdict": line.verdict.value, "captured_fen": payment.captured_fen}
     line.payment_id, line.verdict, line.assigned_by = payment.id, Verdict.ASSIGNED, actor.label
     _count(session, payment, line.amount_fen, booked=day_shanghai(line.booked_on)[0], at=at)
+    after = {"verdict": line.verdict.value, "captured_fen": payment.captured_fen}
+    tell_act(session, actor, "statement.assigned", payment.code, before, after, at=at)
     return line

@@ -132,7 +132,7 @@ class Cashier:
         except ProviderRefused as refused:
             self._read(claimed.payment_id, claimed.reference)
             with work() as session:
-                refunding.note_refused(session, refund_id, refused.code)
+                refunding.note_refused(session, refund_id, refused.code, at=clock.now())
             return
         with work() as session:
             refunding.note_refunded(session, refund_id, made, at=clock.now())

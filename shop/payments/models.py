@@ -252,6 +252,28 @@ class PaymentCaptured(Event):
 
 
 @dataclass(frozen=True)
+class RefundFailed(Event):
+    """A refund did not reach the buyer (``code``: the provider's own word); a person must look."""
+
+    refund_id: UUID
+    payment_code: str
+    order_code: str
+    amount_fen: int
+    code: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class PaymentDisputed(Event):
+    """A bank holds or took back more of a payment than was known (拒付); a person answers it at the provider in time."""
+
+    payment_code: str
+    order_code: str
+    disputed_fen: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class PaymentRefunded(Event):
     """Money was given back. ``unused``: it had never been counted on the order (late or double)."""
 

@@ -17,7 +17,7 @@ from kernel.ids import new_code
 from kernel.money import Money
 from kernel.outbox import publish
 from shop.payments.gateway import ProviderPayment, ProviderStatus, Redirect
-from shop.payments.models import Payment, PaymentCaptured, Provider
+from shop.payments.models import Payment, PaymentCaptured, PaymentDisputed, Provider
 from shop.payments.queries import get_payment, takes_online
 from shop.payments.refunding import import_refunds, lock_payment, note_refunded, request_refund
 from shop.payments.remittance import new_remittance_code
@@ -184,6 +184,8 @@ def note_read(session: Session, payment_id: UUID, truth: ProviderPayment, *, at:
     session.flush()
     import_refunds(session, payment, truth, at=at)
     if payment.last_read_at is None or payment.last_read_at <= at:
+        if truth.disputed_fen > payment.disputed_fen:
+            publish(session, PaymentDisputed(payment.code, payment.order_code, truth.disputed_fen, at), at=at)
         payment.last_read_at, payment.disputed_fen = at, truth.disputed_fen
     return payment
 

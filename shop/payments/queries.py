@@ -69,6 +69,14 @@ def sum_counted_refunds(session: Session, payment_id: UUID) -> int:
     return int(session.scalar(wanted) or 0)
 
 
+def sum_done_refunds(session: Session, payment_id: UUID) -> int:
+    """Fen of counted money that went back, as ``PaymentRefunded`` told of it: what a bank sent back afterwards is still among it."""
+    query = select(func.coalesce(func.sum(Refund.amount_fen), 0))
+    return int(
+        session.scalar(query.where(Refund.payment_id == payment_id, Refund.unused.is_(False), Refund.done_at.is_not(None))) or 0
+    )
+
+
 def list_payments(
     session: Session, *, state: PaymentState | None = None, search: str = "", after: UUID | None = None, limit: int = 50
 ) -> Sequence[Payment]:

@@ -13,12 +13,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
+from catalog.parties.acting import tell_act
 from catalog.parties.models import Actor, Role
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.money import Money
 from kernel.outbox import publish
 from shop.payments.gateway import ProviderPayment, ProviderRefund, RefundStatus
-from shop.payments.models import Payment, PaymentRefunded, Provider, Refund
+from shop.payments.models import Payment, PaymentRefunded, Provider, Refund, RefundFailed
 from shop.payments.states import RefundState
 
 CLAIM_LASTS = timedelta(seconds=30)
@@ -148,13 +149,13 @@ def note_unanswered(session: Session, refund_id: UUID, error: str) -> None:
     session.get_one(Refund, refund_id).last_error = error[:200]
 
 
-def note_refused(session: Session, refund_id: UUID, code: str) -> None:
+def note_refused(session: Session, refund_id: UUID, code: str, *, at: datetime) -> None:
     """The provider refused and knows of no such refund: what it had reserved is free again, and a person must look."""
     refund = session.get_one(Refund, refund_id)
     payment = lock_payment(session, refund.payment_id)
     session.refresh(refund)
     if refund.state is RefundState.SENT and refund.provider_reference is None:
-        _fail(session, payment, refund, code)
+        _fail(session, payment, refund, code, at)
 
 
 def import_refunds(session: Session, payment: Payment, truth: ProviderPayment, *, at: datetime) -> None:
@@ -178,7 +179,7 @@ def _import(session: Session, payment: Payment, made: ProviderRefund, at: dateti
     for rival in session.scalars(rivals.order_by(Refund.id.desc())):
         if made.amount_fen <= payment.refundable_fen:
             break
-        _fail(session, payment, rival, "refunded_at_provider")
+        _fail(session, payment, rival, "refunded_at_provider", at)
     _reserve(session, payment, made.amount_fen)
     refund = Refund(
         payment_id=payment.id, amount_fen=made.amount_fen, reason="", request_key=f"provider:{made.reference}", unused=False,
@@ -194,7 +195,7 @@ def _settle(session: Session, payment: Payment, refund: Refund, made: ProviderRe
         return
     refund.provider_reference, refund.last_error = made.reference, None
     if made.status is RefundStatus.failed:
-        _fail(session, payment, refund, "failed_at_provider")
+        _fail(session, payment, refund, "failed_at_provider", at)
     elif made.status is RefundStatus.succeeded and refund.state is not RefundState.DONE:
         _finish(session, payment, refund, at)
     elif refund.state is RefundState.REQUESTED:
@@ -210,10 +211,11 @@ def _finish(session: Session, payment: Payment, refund: Refund, at: datetime) ->
         publish(session, event, at=at)
 
 
-def _fail(session: Session, payment: Payment, refund: Refund, code: str) -> None:
+def _fail(session: Session, payment: Payment, refund: Refund, code: str, at: datetime) -> None:
     refund.move(RefundState.FAILED)
     refund.last_error = code[:200]
     _count(session, payment, -refund.amount_fen)
+    publish(session, RefundFailed(refund.id, payment.code, payment.order_code, refund.amount_fen, code[:200], at), at=at)
 
 
 def send_again(session: Session, actor: Actor, refund_id: UUID, *, at: datetime) -> Refund:
@@ -224,9 +226,12 @@ def send_again(session: Session, actor: Actor, refund_id: UUID, *, at: datetime)
         raise NotFound("没有这笔退款。")
     payment = lock_payment(session, refund.payment_id)
     session.refresh(refund)
+    before = {"state": refund.state.value, "code": refund.last_error, "refunded_fen": payment.refunded_fen}
     refund.move(RefundState.REQUESTED)
     _reserve(session, payment, refund.amount_fen)
     refund.attempt += 1
+    after = {"state": refund.state.value, "attempt": refund.attempt, "refunded_fen": payment.refunded_fen}
+    tell_act(session, actor, "refund.sent_again", payment.code, before, after, at=at)
     refund.tries, refund.provider_reference, refund.last_error, refund.not_before = 0, None, None, at
     return refund
 
@@ -254,5 +259,7 @@ def note_paid_back(session: Session, actor: Actor, refund_id: UUID, bank_referen
     if refund.state is not RefundState.REQUESTED:
         raise Conflict("这笔退款已经办过了，请刷新页面查看。")
     refund.provider_reference = f"bank:{reference}"
+    before, after = {"state": refund.state.value}, {"state": "done", "amount_fen": refund.amount_fen, "reference": reference}
+    tell_act(session, actor, "refund.paid_back", payment.code, before, after, at=at)
     _finish(session, payment, refund, at)
     return refund

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from catalog.parties.models import SYSTEM, Actor, Role
 from kernel.clock import today_shanghai
@@ -19,11 +19,12 @@ from kernel.errors import Conflict
 from kernel.ids import new_code
 from kernel.money import Money
 from shop.invoices.models import InvoiceRequest, TitleKind
-from shop.invoices.requesting import InvoiceDraft, request_invoice
+from shop.invoices.requesting import InvoiceDraft, Item, request_invoice
 from shop.orders.models import Order, SubOrder
 from shop.orders.settling import settle_capture
 from shop.payments.models import Payment, PaymentCaptured, Provider
 from shop.payments.paying import start_payment
+from shop.payments.queries import list_payments_of, sum_counted_refunds
 from shop.procurement.guarding import lock_request, note_act
 from shop.procurement.models.requests import PurchaseRequest
 from shop.procurement.models.settlements import Settlement, SettlementPart
@@ -64,24 +65,56 @@ def open_settlements(session: Session, request: PurchaseRequest, orders: Sequenc
 
 
 def ask_invoice(
-    session: Session, actor: Actor, code: str, *, title: str, tax_number: str, email: str = "", note: str = "", at: datetime
+    session: Session,
+    actor: Actor,
+    code: str,
+    *,
+    title: str,
+    tax_number: str,
+    email: str = "",
+    note: str = "",
+    special: bool = False,
+    at: datetime,
 ) -> InvoiceRequest:
     """Ask the seller of a settlement for an invoice over it; its requester or a finance officer may. Raises NotFound, Invalid, Conflict."""
     settlement, request = _lock(session, actor, code)
     draft = InvoiceDraft(
         subject_code=settlement.code,
         seller_id=settlement.seller_id,
-        amount=Money(settlement.amount_fen),
+        amount=Money(sum_owed(session, settlement)),
         title_kind=TitleKind.ORGANIZATION,
         title=title,
         tax_number=tax_number,
         email=email,
         note=note,
+        special=special,
+        items=_list_items(session, settlement),
         buyer_organization_id=request.organization_id,
     )
     invoice = request_invoice(session, actor, draft, at=at)
     note_act(session, request, "invoice_asked", actor, at=at, note=invoice.code)
     return invoice
+
+
+def sum_owed(session: Session, settlement: Settlement) -> int:
+    """Fen the settlement is over: what was accepted, less what was given back of its payments."""
+    payments = list_payments_of(session, [settlement.code])
+    return settlement.amount_fen - sum(sum_counted_refunds(session, payment.id) for payment in payments)
+
+
+def _list_items(session: Session, settlement: Settlement) -> list[Item]:
+    """What was accepted, product by product over all orders, and the freight."""
+    codes = [part.sub_order_code for part in settlement.parts]
+    parts = session.scalars(select(SubOrder).where(SubOrder.code.in_(codes)).options(selectinload(SubOrder.lines))).all()
+    goods: dict[str, tuple[int, int]] = {}
+    for line in (line for part in parts for line in part.lines):
+        boxes = line.quantity if line.accepted_boxes is None else line.accepted_boxes
+        name = f"{line.name} {line.net_content}".strip()
+        count, amount_fen = goods.get(name, (0, 0))
+        goods[name] = (count + boxes, amount_fen + line.amount_fen * boxes // line.quantity)
+    items = [Item(name, count, "盒", amount_fen) for name, (count, amount_fen) in sorted(goods.items()) if count]
+    freight_fen = sum(part.freight_fen for part in parts)
+    return [*items, Item("运费", len(parts), "次", freight_fen)] if freight_fen else items
 
 
 def start_transfer(session: Session, actor: Actor, code: str, *, at: datetime) -> Payment:

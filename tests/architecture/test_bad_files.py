@@ -20,11 +20,12 @@ UPLOADS = {
     "cooperative_lots.mix": "photo",
     "documents.record": "scan",
     "imports.upload": "file",
+    "invoices.document": "document",
     "payments.import_statement": "file",
     "procurement_requests.upload": "file",
     "products.picture": "picture",
 }
-TAKEN_FROM = {"shop/cases/views.py", "catalog/documents/forms.py", "shop/payments/views/office.py",
+TAKEN_FROM = {"shop/cases/views.py", "shop/invoices/views.py", "catalog/documents/forms.py", "shop/payments/views/office.py",
     "shop/procurement/views/requests.py", "shop/cooperative/views/imports.py", "shop/cooperative/views/photos.py", "catalog/products/views.py"}  # fmt: skip
 MB = 1024 * 1024
 BOUNDS = {"cooperative.add_delivery": 32, "cooperative_lots.mix": 32}

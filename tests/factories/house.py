@@ -226,6 +226,7 @@ class House:
         found: dict[str, object] = {
             "addresses.address_id": self.address.id,
             "areas.code": "640323",
+            "backoffice.code": self.case.code,
             "backoffice.review_id": self.review.id,
             "backoffice.row_id": self.parked.id,
             "backoffice_orders.code": self.order.code,
@@ -268,6 +269,7 @@ class House:
             "events.event_id": self.event.id if self.event else nobody,
             "found.code": self.order.code,
             "freight.code": self.cooperative.code,
+            "found.invoice_code": self.invoice.code,
             "passkeys.passkey_id": nobody,
             "households.household_id": self.household.id if self.household else nobody,
             "imports.import_id": nobody,

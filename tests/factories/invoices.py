@@ -34,3 +34,25 @@ def make_invoice_request(
     if "buyer_organization_id" not in over and "buyer_person_id" not in over:
         values["buyer_person_id"] = make_person(session, at=at).id
     return request_invoice(session, actor, InvoiceDraft(**(values | over)), at=at)
+
+
+def make_document(invoice: InvoiceRequest, *, head: str = "", **over: str) -> bytes:
+    """The XML of the 数电发票 that answers ``invoice``, as the tax system lets one download it."""
+    said = {
+        "number": "26112000000012345678",
+        "label": "01" if invoice.special else "02",
+        "seller": "",
+        "buyer": invoice.title,
+        "buyer_tax": invoice.tax_number or "",
+        "amount": f"{invoice.amount_fen / 100:.2f}",
+        "time": "2026-11-22 10:11:12",
+    } | over
+    return f"""<?xml version="1.0" encoding="UTF-8"?>{head}
+<EInvoice><Header><EIid>{said["number"]}</EIid><InherentLabel><GeneralOrSpecialVAT><LabelCode>{said["label"]}</LabelCode>
+</GeneralOrSpecialVAT></InherentLabel></Header><EInvoiceData>
+<SellerInformation><SellerIdNum>{said["seller"]}</SellerIdNum><SellerName>示例合作社</SellerName></SellerInformation>
+<BuyerInformation><BuyerIdNum>{said["buyer_tax"]}</BuyerIdNum><BuyerName>{said["buyer"]}</BuyerName></BuyerInformation>
+<BasicInformation><TotalAmWithoutTax>117.43</TotalAmWithoutTax><TotalTax-includedAmount>{said["amount"]}</TotalTax-includedAmount></BasicInformation>
+<IssuItemInformation><ItemName>*水果*示例</ItemName><TotaltaxIncludedAmount>1.00</TotaltaxIncludedAmount></IssuItemInformation>
+</EInvoiceData><TaxSupervisionInfo><InvoiceNumber>{said["number"]}</InvoiceNumber><IssueTime>{said["time"]}</IssueTime>
+</TaxSupervisionInfo></EInvoice>""".encode()

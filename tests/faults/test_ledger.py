@@ -48,6 +48,7 @@ from shop import wiring
 from shop.app import create_app
 from shop.assistance.models import SaleCredit
 from shop.basket.models import Coupon, CouponUse
+from shop.orders import settling
 from shop.orders.cancelling import cancel_order, expire_orders
 from shop.orders.models import Order, Receipt, SubOrder
 from shop.orders.states import OrderState
@@ -433,6 +434,18 @@ def drop_all(story: Dealings) -> None:
     story.all_agree()
 
 
+def refund_first(story: Dealings) -> None:
+    """A refund made at the provider is heard of before the capture it belongs to."""
+    payment_id = story.buy(0, "card", heard=False)
+    story.give_back_there(payment_id, 50)
+    tasks.catch_up()
+    with work() as session:
+        rows = session.scalars(select(outbox.OutboxRow).where(outbox.OutboxRow.state == outbox.Delivery.PENDING)).all()
+    for row in sorted(rows, key=lambda row: row.event, reverse=True):
+        assert outbox.deliver_one(row.id)
+    story.all_agree()
+
+
 def without_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     with work() as session:
         session.execute(text("ALTER TABLE payments_payment DROP CONSTRAINT ck_payments_payment_refund_within_captured"))
@@ -447,6 +460,10 @@ def without_event_ids_and_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paying, "newly_captured", credulous)
 
 
+def without_counting_earlier_refunds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "sum_done_refunds", lambda *_: 0)
+
+
 def without_reconciling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciling, "list_unknown", lambda *_: set())
 
@@ -457,8 +474,9 @@ def without_reconciling(monkeypatch: pytest.MonkeyPatch) -> None:
         (refund_twice, without_the_cap),
         (hear_twice, without_event_ids_and_comparison),
         (drop_all, without_reconciling),
+        (refund_first, without_counting_earlier_refunds),
     ],
-    ids=["the cap", "event ids and comparison", "reconciling"],
+    ids=["the cap", "event ids and comparison", "reconciling", "earlier refunds"],
 )
 def test_with_a_guard_off_the_books_differ(
     world: World, monkeypatch: pytest.MonkeyPatch, story: Callable[[Dealings], None], off: Callable[[pytest.MonkeyPatch], None]

@@ -192,6 +192,11 @@ def find_tally(session: Session, code: str) -> Tally | None:
     return Tally(*row) if row else None
 
 
+def list_tallies(session: Session, codes: Collection[str]) -> Sequence[ScanTally]:
+    """How often each of these boxes was looked at; those nobody looked at are left out."""
+    return session.scalars(select(ScanTally).where(ScanTally.subject.in_(codes)).order_by(ScanTally.subject)).all()
+
+
 def _find_lineage(session: Session, lot: Lot) -> Lineage:
     start = select(Lot.id).where(Lot.id == lot.id).cte("reached", recursive=True)
     reached = start.union(select(LotEdge.from_lot_id).join(start, LotEdge.to_lot_id == start.c.id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -19,6 +20,7 @@ from kernel.web import once
 from shop.backoffice import tending
 from shop.backoffice.queries import HIT_LABELS, list_audit, list_waiting_proposals, overview, search
 from shop.backoffice.timeline import WHAT_LABELS
+from shop.cases.views import OPENED
 from shop.reviews.models import ReviewState
 from shop.reviews.queries import list_all_reviews
 
@@ -101,13 +103,24 @@ def show_review(session: Session, review_id: UUID) -> ResponseReturnValue:
     return redirect(url_for(".reviews"))
 
 
+@bp.post("/cases/<code>/contact")
+@require(Role.operator)
+@once
+def case_contact(session: Session, code: str) -> ResponseReturnValue:
+    """Look at how the reporter of a case is reached for five minutes (form: reason); recorded."""
+    now = clock.now()
+    tending.open_case_contact(session, current_actor(), code, request.form.get("reason", ""), at=now)
+    cookie[OPENED] = {code: now.timestamp()}
+    return redirect(url_for("cases.show", code=code))
+
+
 @bp.get("/audit")
 @require(*STAFF)
 def audit() -> ResponseReturnValue:
     """Who did what; ``?subject=`` one thing's record."""
     after, subject = request.args.get("after", type=UUID), request.args.get("subject", "").strip()[:80]
     with reading() as session:
-        rows = list_audit(session, subject=subject or None, after=after, limit=PAGE + 1)
+        rows = list_audit(session, subjects=[subject] if subject else None, after=after, limit=PAGE + 1)
         people = session.scalars(select(Person).where(Person.id.in_({row.person_id for row in rows if row.person_id})))
         names = {person.id: person.name for person in people}
     more = url_for(".audit", subject=subject or None, after=rows[PAGE - 1].id) if len(rows) > PAGE else None

@@ -40,6 +40,7 @@ from shop.orders.queries import get_order, list_orders
 from shop.orders.states import STATES, OrderState
 from shop.payments.queries import list_payments_of, list_refunds_of
 from shop.payments.states import PAYMENT_STATES, REFUND_STATES
+from traceability.scan.queries import list_tallies
 
 bp = Blueprint("backoffice_orders", __name__, url_prefix="/backoffice/orders", template_folder="../templates")
 PAGE = 50
@@ -108,10 +109,14 @@ def _everything(session: Session, order: Order) -> dict[str, Any]:
     tracking = get_tracking(session, order.code)
     notices = [(row, words_of(row.kind, row.params, _)[0]) for row in list_notices_of_order(session, order.code)]
     codes = [order.code, *parts, *(line.code for line in order.lines), *(payment.code for payment in payments)]
+    codes += [parcel.shipment_code for parcel in tracking] + [box.serial for parcel in tracking for box in parcel.boxes]
     cases = list_cases_about(session, codes)
-    audit = list_audit(session, subject=order.code)
+    invoices = list_invoices_of(session, parts)
+    named = [order.code, *(row.code for row in payments), *(row.code for row in cases), *(row.code for row in invoices)]
+    audit = list_audit(session, subjects=named, limit=200)
+    scans = list_tallies(session, [box.serial for parcel in tracking for box in parcel.boxes])
     kept = session.scalars(select(Allocation).where(Allocation.order_code == order.code)).all()
-    trail = Trail(order, payments, refunds, kept, tracking, notices, cases, audit)
+    trail = Trail(order, payments, refunds, kept, tracking, notices, cases, audit, invoices, scans)
     organization = order.buyer_organization_id
     return {
         "order": order,
@@ -125,7 +130,7 @@ def _everything(session: Session, order: Order) -> dict[str, Any]:
         "tracking": tracking,
         "notices": notices,
         "cases": cases,
-        "invoices": list_invoices_of(session, parts),
+        "invoices": invoices,
         "proposals": list_proposals(session, order.code),
         "timeline": tell_all(trail, _),
         "payment_labels": PAYMENT_STATES.labels,

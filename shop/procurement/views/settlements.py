@@ -15,6 +15,7 @@ from catalog.parties.queries import get_organization, map_organizations
 from kernel import clock
 from kernel.db import reading
 from kernel.web import kept, once
+from shop.invoices.models import KIND_LABELS
 from shop.invoices.queries import find_live, list_invoices_of
 from shop.invoices.states import STATES as INVOICE_STATES
 from shop.payments.queries import find_account, list_payments_of
@@ -68,6 +69,7 @@ def _page(code: str, errors: Mapping[str, str]) -> str:
             account=find_account(session, settlement.seller_id),
             invoice=find_live(session, code),
             invoice_label=INVOICE_STATES.label,
+            invoice_kinds=[(key, _(label)) for key, label in KIND_LABELS.items()],
             payments=payments,
             open_payment=next((payment for payment in payments if payment.waiting), None),
             show_code=show_remittance_code,
@@ -95,6 +97,7 @@ def _ask_invoice(session: Session, code: str) -> ResponseReturnValue:
         tax_number=form.get("tax_number", "")[:60],
         email=form.get("email", "")[:300],
         note=form.get("note", ""),
+        special=form.get("kind") == "special",
         at=clock.now(),
     )
     flash(_("已向销售方申请开票，开票申请号 %(code)s。", code=invoice.code), "ok")

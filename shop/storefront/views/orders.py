@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -21,18 +21,21 @@ from kernel.web import kept, language, once
 from logistics.shipments.queries import Tracking, get_tracking
 from logistics.shipments.states import SHIPMENT_FLOW
 from logistics.stock.queries import find_harvested_at
-from shop.invoices.models import TITLE_LABELS, TitleKind
+from shop.invoices.models import KIND_LABELS, TITLE_LABELS, TitleKind
 from shop.invoices.queries import LIVE, list_invoices_of
 from shop.invoices.states import STATES as INVOICE_STATES
 from shop.notices.queries import list_notices_of_order
 from shop.notices.wording import words_of
 from shop.orders.cancelling import may_cancel
-from shop.orders.collecting import waits_for_money
-from shop.orders.models import Order
+from shop.orders.collecting import is_being_counted, waits_for_money
+from shop.orders.models import Order, SubOrder
 from shop.orders.queries import get_order, list_orders_of
 from shop.orders.states import STATES, OrderState
-from shop.payments.queries import takes_online
-from shop.storefront.invoicing import Title, ask_invoice, get_invoiceable
+from shop.payments.links import return_path
+from shop.payments.models import Provider
+from shop.payments.queries import list_payments_of, takes_online
+from shop.payments.states import PaymentState
+from shop.storefront.invoicing import Title, ask_invoice, get_invoiceable, is_own, may_invoice
 from shop.storefront.timeline import tell_order
 from traceability.scan.digital_link import build
 
@@ -77,18 +80,25 @@ def show(code: str) -> ResponseReturnValue:
             links=_scan_links(session, order, tracking),
             told=told,
             payable=payable,
+            counting={part.code for part in payable if is_being_counted(session, part)},
+            opened=_opened(session, payable),
             online=takes_online(session, [part.seller_id for part in payable]),
             may_cancel=order.state in CANCELLABLE and not any(line.shipped for line in order.lines) and may_cancel(order, actor),
             may_receive=order.state is OrderState.DELIVERED and not order.on_terms,
-            may_invoice=order.paid_at is not None
-            and order.buyer_organization_id is None
-            and order.buyer_person_id == actor.person_id
-            and not actor.guest,
+            may_invoice=may_invoice(order) and is_own(order, actor),
             invoices={row.subject_code: row for row in list_invoices_of(session, [part.code for part in order.sub_orders])},
             invoice_label=INVOICE_STATES.label,
             live=LIVE,
             now=clock.now(),
         )
+
+
+def _opened(session: Session, payable: Sequence[SubOrder]) -> dict[str, str]:
+    """For each part whose page is open at the provider: where to say 我已付款, which asks there."""
+    secret = current_app.config["SHANHAI"].secret_key
+    payments = list_payments_of(session, [part.code for part in payable])
+    there = [payment for payment in payments if payment.provider is Provider.STRIPE and payment.state is PaymentState.OPEN]
+    return {payment.order_code: return_path(secret, payment.code) for payment in there if payment.waiting}
 
 
 @bp.get("/orders/<code>/invoice")
@@ -107,10 +117,20 @@ def _invoice_page(code: str, form: object, errors: object) -> str:
             part=part,
             amount=amount,
             seller=get_organization(session, part.seller_id),
-            title_kinds=[(kind.value, _(label)) for kind, label in TITLE_LABELS.items()],
+            **invoice_words(),
             form=form,
             errors=errors,
+            action=url_for(".invoice", code=code),
+            back=url_for(".show", code=code),
         )
+
+
+def invoice_words() -> dict[str, list[tuple[str, str]]]:
+    """What one may choose on the form of an invoice."""
+    return {
+        "title_kinds": [(kind.value, _(label)) for kind, label in TITLE_LABELS.items()],
+        "kinds": [(key, _(label)) for key, label in KIND_LABELS.items()],
+    }
 
 
 @bp.post("/orders/<code>/invoice")
@@ -122,12 +142,17 @@ def invoice(code: str) -> ResponseReturnValue:
 
 @once
 def _invoice(open_session: Session, code: str) -> ResponseReturnValue:
-    form = request.form
-    kind = TitleKind.ORGANIZATION if form.get("title_kind") == TitleKind.ORGANIZATION else TitleKind.PERSONAL
-    title = Title(kind, form.get("title", "")[:200], form.get("tax_number", "")[:40], form.get("email", "")[:300])
-    asked = ask_invoice(open_session, current_actor(), code, form.get("part", "")[:40], title, at=clock.now())
+    asked = ask_invoice(open_session, current_actor(), code, request.form.get("part", "")[:40], read_title(), at=clock.now())
     flash(_("已向销售方申请开票，申请号 %(code)s。", code=asked.code), "ok")
     return redirect(url_for(".show", code=code))
+
+
+def read_title() -> Title:
+    """What was typed about an invoice (form: title_kind, title, tax_number, email, kind)."""
+    form = request.form
+    kind = TitleKind.ORGANIZATION if form.get("title_kind") == TitleKind.ORGANIZATION else TitleKind.PERSONAL
+    texts = form.get("title", "")[:200], form.get("tax_number", "")[:40], form.get("email", "")[:300]
+    return Title(kind, *texts, special=form.get("kind") == "special")
 
 
 def _scan_links(session: Session, order: Order, tracking: Sequence[Tracking]) -> list[tuple[str, str, str]]:

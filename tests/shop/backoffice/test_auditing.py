@@ -17,7 +17,7 @@ from tests.factories.catalog import AT, make_actor
 def test_what_was_recorded_stays(session: Session, harm: object) -> None:
     actor = make_actor(session)
     auditing.note(session, actor, "refund.proposed", "ORD-1", {"a": 1}, {"a": 2}, AT)
-    assert [(row.actor, row.before, row.after) for row in list_audit(session, subject="ORD-1")] == [
+    assert [(row.actor, row.before, row.after) for row in list_audit(session, subjects=["ORD-1"])] == [
         (actor.label, {"a": 1}, {"a": 2})
     ]
     with pytest.raises(IntegrityError, match="append-only"), session.begin_nested():

@@ -5,16 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import ANONYMOUS, Actor, Role
+from kernel import outbox
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from shop import wiring
+from shop.backoffice.models import AuditEntry
 from shop.cases import handling
 from shop.cases.models import Case, CaseMessage, Side
 from shop.cases.queries import count_due, list_cases_about, list_messages, list_subjects
 from shop.cases.states import CaseKind, CaseState
+from shop.notices.models import Notice
 from tests.factories.catalog import AT, make_actor
 
 
@@ -49,7 +53,7 @@ def test_strangers_take_no_part(session: Session, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(NotFound):
             handling.reply(session, stranger, case.code, "让我看看", at=AT)
     with pytest.raises(Forbidden):
-        handling.take_case(session, make_actor(session), case.code)
+        handling.take_case(session, make_actor(session), case.code, at=AT)
     monkeypatch.setattr(handling, "side_of", lambda *_: Side.REPORTER)
     handling.reply(session, make_actor(session), case.code, "进来了", at=AT)
 
@@ -59,7 +63,7 @@ def test_a_case_without_account_belongs_to_nobody_but_staff(session: Session) ->
     assert (case.opened_by, case.contact) == (None, "139 0000 0000")
     with pytest.raises(NotFound):
         handling.reply(session, ANONYMOUS, case.code, "我的", at=AT)
-    handling.take_case(session, make_actor(session, Role.operator), case.code)
+    handling.take_case(session, make_actor(session, Role.operator), case.code, at=AT)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "长" * 1001])
@@ -81,3 +85,23 @@ def test_what_was_said_stays_said(session: Session) -> None:
         session.execute(rewrite)
     session.connection().exec_driver_sql("ALTER TABLE cases_message DISABLE TRIGGER cases_message_append_only")
     session.execute(rewrite)
+
+
+def test_what_staff_do_is_told_to_the_record_and_the_answer_to_the_reporter(session: Session) -> None:
+    wiring.register()
+    buyer, operator = make_actor(session), make_actor(session, Role.operator)
+    case = open_case(session, buyer)
+    handling.take_case(session, operator, case.code, at=AT)
+    handling.take_case(session, operator, case.code, at=AT)
+    handling.reply(session, operator, case.code, "已联系快递。", at=AT)
+    handling.reply(session, buyer, case.code, "谢谢。", at=AT)
+    handling.close_case(session, operator, case.code, "已补发。", at=AT)
+    session.flush()
+    outbox.deliver_all()
+    rows = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+    assert sorted((row.what, row.before["state"], row.after["state"]) for row in rows) == [
+        ("case.answered", "open", "waiting"), ("case.closed", "open", "closed"), ("case.taken", "open", "open"),
+    ]  # fmt: skip
+    assert {row.person_id for row in rows} == {operator.person_id}
+    told = session.scalars(select(Notice).where(Notice.kind == "case_answered")).all()
+    assert [(notice.person_id, notice.params["case"]) for notice in told] == [(buyer.person_id, case.code)] * 2

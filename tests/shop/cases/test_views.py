@@ -18,7 +18,8 @@ from catalog.parties.models import Role
 from kernel import clock
 from kernel.files import FileStore
 from kernel.web import limiter
-from shop.cases import claiming, tasks
+from shop.backoffice.models import AuditEntry
+from shop.cases import claiming, tasks, views
 from shop.cases.models import Case
 from shop.config import Config
 from shop.orders.models import Order
@@ -174,3 +175,36 @@ def test_claims_and_replies_are_limited_for_each_person(session: Session, app: F
         assert answers[-1] == 429
         act_as(app, second)
         assert post() == 404
+
+
+def test_staff_see_whose_it_is_what_is_late_and_a_masked_contact(session: Session, app: Flask, client: FlaskClient) -> None:
+    client.post("/cases/report", data=report(contact="13800138000"))
+    case, operator = session.scalars(select(Case)).one(), make_actor(session, Role.operator)
+    case.due_at = clock.now() - timedelta(hours=1)
+    session.flush()
+    act_as(app, operator)
+    assert case.code in client.get("/cases/?late=1").text
+    assert case.code not in client.get("/cases/?mine=1").text
+    client.post(f"/cases/{case.code}/take", data=form())
+    mine = client.get("/cases/?mine=1").text
+    assert case.code in mine
+    assert operator.name in mine
+    assert "ABCD1234" in mine, "what it is about"
+    page = client.get(f"/cases/{case.code}").text
+    assert "138****8000" in page
+    assert "13800138000" not in page
+    assert client.post(f"/backoffice/cases/{case.code}/contact", data=form(reason="")).status_code == 422
+    assert client.post(f"/backoffice/cases/{case.code}/contact", data=form(reason="要回电")).status_code == 302
+    assert "13800138000" in client.get(f"/cases/{case.code}").text
+    entry = session.scalars(select(AuditEntry)).one()
+    assert (entry.what, entry.subject, entry.after) == ("contact.opened", case.code, {"reason": "要回电"})
+    act_as(app, make_actor(session, Role.auditor))
+    assert "13800138000" not in client.get(f"/cases/{case.code}").text, "the auditor never sees it, whatever the cookie says"
+
+
+def test_without_the_mask_it_stands_there(session: Session, app: Flask, client: FlaskClient, monkeypatch: Any) -> None:
+    """The guard switched off."""
+    client.post("/cases/report", data=report(contact="13800138000"))
+    monkeypatch.setattr(views, "_masked", lambda contact: contact)
+    act_as(app, make_actor(session, Role.auditor))
+    assert "13800138000" in client.get(f"/cases/{session.scalars(select(Case.code)).one()}").text

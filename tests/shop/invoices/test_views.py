@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from catalog.parties.models import SYSTEM, Actor, Role
 from shop.invoices import queries
 from shop.invoices.models import InvoiceRequest
 from shop.invoices.states import InvoiceState
 from tests.factories.catalog import act_as, form, make_actor, make_organization
-from tests.factories.invoices import USCC, make_invoice_request
+from tests.factories.invoices import USCC, make_document, make_invoice_request
 
 NUMBER = "26112000000012345678"
 
@@ -108,3 +110,26 @@ def test_a_wrong_day_is_named(
     act_as(app, clerk)
     for bad in ({"issued_on": "soon"}, {"amount": "lots"}, {"amount": "-1"}, {"invoice_number": ""}):
         assert client.post(f"/invoices/{invoice.code}/issued", data=issued(**bad)).status_code == 422
+
+
+def test_the_sellers_software_and_the_invoices_own_file(
+    app: Flask, client: FlaskClient, session: Session, clerk_and_invoice: tuple[Actor, InvoiceRequest]
+) -> None:
+    clerk, invoice = clerk_and_invoice
+    session.commit()
+    act_as(app, clerk)
+    said = client.get(f"/invoices/{invoice.code}.json").get_json()
+    assert (said["request"], said["amount_fen"], said["buyer"]["tax_number"]) == (invoice.code, 12_800, USCC)
+    path = f"/invoices/{invoice.code}/document"
+
+    def upload(content: bytes) -> TestResponse:
+        return client.post(path, data=form(document=(BytesIO(content), "发票.xml")), content_type="multipart/form-data")
+
+    assert "读不出数电发票" in upload(b"%PDF-1.7").text
+    assert "127.99" in upload(make_document(invoice, amount="127.99")).text
+    assert again(session, invoice).state is InvoiceState.REQUESTED
+    assert upload(make_document(invoice)).status_code == 302
+    assert upload(make_document(invoice, number=NUMBER[::-1], amount="-128.00")).status_code == 302
+    assert (again(session, invoice).state, again(session, invoice).red_number) == (InvoiceState.RED, NUMBER[::-1])
+    act_as(app, make_actor(session))
+    assert client.get(f"/invoices/{invoice.code}.json").status_code in (403, 404)

@@ -20,8 +20,8 @@ from shop.orders.cancelling import cancel_order, expire_orders
 from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded
 from shop.orders.settling import settle_capture, settle_refund
 from shop.orders.states import OrderState
-from shop.payments.models import PaymentCaptured, PaymentRefunded
-from shop.payments.states import PaymentState
+from shop.payments.models import PaymentCaptured, PaymentRefunded, Refund
+from shop.payments.states import PaymentState, RefundState
 from tests.factories.catalog import AT
 from tests.factories.payments import make_payment
 from tests.factories.shop import make_goods, make_order
@@ -170,7 +170,13 @@ def test_money_of_a_cancelled_order_goes_back(session: Session) -> None:
 
 
 def refund(session: Session, order: Order, payment_id: UUID, amount: int, *, unused: bool = False) -> None:
-    settle_refund(session, PaymentRefunded(uuid7(), payment_id, order.sub_orders[0].code, amount, unused, AT))
+    done = Refund(
+        payment_id=payment_id, amount_fen=amount, reason="", request_key=f"test-{uuid7()}", unused=unused, state=RefundState.DONE,
+        asked_by="test", created_at=AT, done_at=AT, not_before=AT,
+    )  # fmt: skip
+    session.add(done)
+    session.flush()
+    settle_refund(session, PaymentRefunded(done.id, payment_id, order.sub_orders[0].code, amount, unused, AT))
 
 
 def test_refunds_are_noted_up_to_what_was_counted(session: Session) -> None:

@@ -125,7 +125,7 @@ def test_a_refusal_frees_the_cap_and_waits_for_a_person(session: Session) -> Non
     payment = make_captured(session)
     refund = ask(session, payment, 6_000)
     claim_refund(session, refund.id, at=AT)
-    note_refused(session, refund.id, "charge_disputed")
+    note_refused(session, refund.id, "charge_disputed", at=AT)
     assert (refund.state, refund.last_error, payment.refunded_fen, told(session)) == (RefundState.FAILED, "charge_disputed", 0, [])
     operator = make_actor(session, Role.operator)
     with pytest.raises(Forbidden):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from catalog.parties.erasing import SubjectKind, erase_person
@@ -20,14 +21,17 @@ from shop.accounts.confirming import enter_account
 from shop.accounts.models import Address, Agreement, Guest
 from shop.accounts.signing import STAYS
 from shop.backoffice.tracing import find_subject
+from shop.invoices.models import InvoiceRequest
+from shop.invoices.states import InvoiceState
 from shop.orders.models import Order
 from shop.orders.states import OrderState
+from shop.reviews.models import Review
 from shop.storefront import rationing
 from shop.storefront.forgetting import forget_idle_guests
 from shop.storefront.views import found
 from tests.factories.catalog import form, make_person
 from tests.factories.logistics import make_allocations
-from tests.factories.shop import SHANGHAI, make_goods, make_order, pay
+from tests.factories.shop import SHANGHAI, deliver, make_goods, make_order, pay
 from tests.shop.storefront.test_checkout import read_form
 
 
@@ -324,10 +328,66 @@ def test_guests_who_bought_nothing_are_forgotten(app: Flask, session: Session) -
     assert session.scalar(select(func.count()).select_from(Address)) == 1
 
 
-def test_a_guest_asks_for_an_invoice_after_signing_in(client: FlaskClient, session: Session) -> None:
+def ask_invoice(client: FlaskClient, path: str, part: str, **over: str) -> Any:
+    values = {"part": part, "title_kind": "personal", "title": "个人", "tax_number": "", "email": ""}
+    return client.post(path, data=form(**(values | over)))
+
+
+def test_a_guest_asks_for_an_invoice_in_the_browser_that_bought(client: FlaskClient, session: Session) -> None:
     buy(client, make_goods(session).sku)
     order = pay(session, newest(session), at=clock.now())
-    assert "申请发票" not in client.get(f"/orders/{order.code}").text
-    answer = client.get(f"/orders/{order.code}/invoice?part={order.sub_orders[0].code}")
-    assert answer.status_code == 403
-    assert "请先用下单的手机号登录" in answer.text
+    assert "申请发票" in client.get(f"/orders/{order.code}").text
+    assert ask_invoice(client, f"/orders/{order.code}/invoice", f"{order.code}-1").status_code == 302
+    assert session.scalars(select(InvoiceRequest.buyer_person_id)).all() == [order.buyer_person_id]
+
+
+def test_a_guest_asks_for_an_invoice_where_the_order_was_found(
+    app: Flask, client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buy(client, make_goods(session).sku)
+    order = pay(session, newest(session), at=clock.now())
+    other, path, part = app.test_client(), f"/find-order/{newest(session).code}/invoice", f"{newest(session).code}-1"
+    assert other.get(f"{path}?part={part}").status_code == ask_invoice(other, path, part).status_code == 404, "found first"
+    look_up(other, order.code, SHANGHAI["phone"][-4:])
+    assert "申请发票" in other.get(f"/find-order/{order.code}").text
+    assert "价税合计" in other.get(f"{path}?part={part}").text
+    missing = ask_invoice(other, path, part, title_kind="organization", title="示例单位")
+    assert missing.status_code == 422
+    assert "请填写统一社会信用代码" in missing.text
+    assert "示例单位" in missing.text, "what was typed stays"
+    assert ask_invoice(other, path, part).status_code == 302
+    asked = session.scalars(select(InvoiceRequest)).one()
+    assert asked.code in other.get(f"/find-order/{order.code}").text
+    assert ask_invoice(other, path, part).status_code == 409
+    stranger = app.test_client()
+    assert stranger.post(f"{path}/{asked.code}/withdraw", data=form()).status_code == 404
+    with monkeypatch.context() as off:
+        off.setattr(found, "_was_found", lambda _code: True)
+        assert stranger.get(f"{path}?part={part}").status_code == 200, "the guard switched off"
+    assert other.post(f"{path}/{asked.code}/withdraw", data=form()).status_code == 302
+    session.expire_all()
+    assert session.scalars(select(InvoiceRequest.state)).all() == [InvoiceState.WITHDRAWN]
+
+
+def test_invoice_and_review_follow_the_order_into_the_account(
+    app: Flask, client: FlaskClient, session: Session, sign_in: Any
+) -> None:
+    wiring.register()
+    buy(client, make_goods(session).sku)
+    order = deliver(session, newest(session), at=clock.now())
+    line = order.lines[0]
+    ask_invoice(client, f"/orders/{order.code}/invoice", f"{order.code}-1")
+    assert client.post(f"/reviews/{line.code}", data=form(stars="5", text="很甜。")).status_code == 302
+    person = enter_account(session, SHANGHAI["phone"], at=clock.now())
+    session.flush()
+    outbox.deliver_all()
+    session.expire_all()
+    assert (
+        session.scalars(select(Review.person_id)).all()
+        == session.scalars(select(InvoiceRequest.buyer_person_id)).all()
+        == [person.id]
+    )
+    member = sign_in(app.test_client(), person)
+    assert session.scalars(select(InvoiceRequest.code)).one() in member.get("/invoices/").text
+    with pytest.raises(DBAPIError, match="not rewritten"):
+        session.execute(update(Review).values(person_id=order.buyer_person_id, text="改过"))

@@ -10,17 +10,24 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Actor
+from catalog.parties.models import SYSTEM, Actor, Role
+from catalog.parties.queries import get_organization
+from kernel.clock import today_shanghai
 from kernel.money import Money
-from shop.invoices.models import InvoiceRequest, TitleKind
+from shop.cases.following import close_corrected
+from shop.cases.models import Case
+from shop.cases.queries import list_subjects
+from shop.cases.states import ANSWER_WITHIN, CaseKind, CaseState
+from shop.invoices.issuing import RED_WITHIN, record_issued, record_red
+from shop.invoices.models import InvoiceCorrected, InvoiceRequest, TitleKind
 from shop.invoices.states import InvoiceState
 from shop.orders.cancelling import cancel_order
 from shop.orders.models import Order, OrderRefunded, Receipt
 from shop.payments.paying import request_refund
 from shop.storefront import invoicing
-from shop.storefront.invoicing import withdraw_outdated
+from shop.storefront.invoicing import follow_refund
 from tests.factories.catalog import AT, act_as, form, make_actor
-from tests.factories.shop import make_order, pay
+from tests.factories.shop import make_goods, make_order, pay
 
 USCC = "91110000600037341L"
 
@@ -75,7 +82,7 @@ def test_not_once_it_was_cancelled(client: FlaskClient, session: Session, buyer:
 def test_a_request_nobody_answered_is_withdrawn_when_money_goes_back(client: FlaskClient, session: Session, order: Order) -> None:
     ask(client, order)
     give_back(session, 5_000)
-    withdraw_outdated(session, OrderRefunded(order.code, uuid4(), 5_000, AT))
+    follow_refund(session, OrderRefunded(order.code, uuid4(), 5_000, AT))
     assert session.scalars(select(InvoiceRequest.state)).one() is InvoiceState.WITHDRAWN
     assert ask(client, order)[0] == 302
     assert set(session.scalars(select(InvoiceRequest.amount_fen))) == {order.total_fen, order.total_fen - 5_000}
@@ -124,3 +131,49 @@ def test_with_that_guard_off_the_operator_would(
 
 def test_a_part_of_another_order(client: FlaskClient, session: Session, order: Order) -> None:
     assert ask(client, order, part="ORD-0000-0000-00-1")[0] == 404
+
+
+def issue(session: Session, asked: InvoiceRequest) -> InvoiceRequest:
+    return record_issued(
+        session, SYSTEM, asked.code, invoice_number="示例-FP-000001", amount=Money(asked.amount_fen), buyer_tax_number="",
+        issued_on=today_shanghai(AT), at=AT,
+    )  # fmt: skip
+
+
+def test_an_issued_invoice_whose_money_goes_back_needs_a_red_one(
+    client: FlaskClient, session: Session, app: Flask, order: Order
+) -> None:
+    ask(client, order)
+    asked = issue(session, session.scalars(select(InvoiceRequest)).one())
+    part = order.sub_orders[0]
+    give_back(session, 5_000)
+    for _ in range(2):
+        follow_refund(session, OrderRefunded(order.code, uuid4(), 5_000, AT))
+    assert (asked.awaits_red, asked.red_due_at) == (True, AT + RED_WITHIN)
+    case = session.scalars(select(Case)).one()
+    assert (case.kind, case.due_at) == (CaseKind.INVOICE, AT + ANSWER_WITHIN[CaseKind.INVOICE])
+    assert set(list_subjects(session, case.id)) == {asked.code, order.code}
+    act_as(app, make_actor(session, Role.clerk, get_organization(session, part.seller_id)))
+    assert asked.code in client.get("/invoices/?state=red_due").text
+    assert "税务系统开红字发票" in client.get(f"/invoices/{asked.code}").text
+    record_red(session, SYSTEM, asked.code, red_number="示例-FP-000002", red_on=today_shanghai(AT), reason="退款", at=AT)
+    close_corrected(session, InvoiceCorrected(asked.code, "示例-FP-000002", AT))
+    assert case.state is CaseState.CLOSED
+    assert asked.code not in client.get("/invoices/?state=red_due").text
+
+
+@pytest.mark.parametrize("compared", [True, False], ids=["compared", "guard off"])
+def test_another_sellers_invoice_of_the_order_stays(
+    session: Session, buyer: Actor, monkeypatch: pytest.MonkeyPatch, compared: bool
+) -> None:
+    goods = [make_goods(session, price=price) for price in (1_000, 2_500)]
+    order = pay(session, make_order(session, {each.sku: 1 for each in goods}, buyer))
+    title = invoicing.Title(TitleKind.PERSONAL, "个人", "", "")
+    asked = [invoicing.ask_invoice(session, buyer, order.code, part.code, title, at=AT) for part in order.sub_orders]
+    receipts = {receipt.sub_order_id: receipt.payment_id for receipt in session.scalars(select(Receipt))}
+    request_refund(session, "person:x", receipts[order.sub_orders[0].id], Money(100), "坏了", "one", at=AT)
+    if not compared:
+        monkeypatch.setattr(invoicing, "sum_kept", lambda *_: 0)
+    follow_refund(session, OrderRefunded(order.code, uuid4(), 100, AT))
+    other = InvoiceState.REQUESTED if compared else InvoiceState.WITHDRAWN
+    assert [invoice.state for invoice in asked] == [InvoiceState.WITHDRAWN, other]

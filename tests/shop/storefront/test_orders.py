@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM, Actor, Role
+from kernel import clock
 from logistics.shipments.models import PackingTask, Shipment
 from logistics.shipments.packing import close_shipment
 from logistics.shipments.queries import Tracking
@@ -22,9 +23,13 @@ from shop.orders import queries as order_queries
 from shop.orders.cancelling import cancel_order
 from shop.orders.forwarding import forward_order
 from shop.orders.models import Order
+from shop.orders.settling import settle_capture
+from shop.payments.models import PaymentCaptured
+from shop.payments.paying import note_read
 from shop.storefront.timeline import tell_order
 from tests.factories.catalog import act_as, make_actor, make_organization
 from tests.factories.logistics import fill_shipment
+from tests.factories.payments import make_open, truth_of
 from tests.factories.shop import make_goods, make_order, pay
 
 
@@ -54,6 +59,27 @@ def test_the_page_of_an_unpaid_order(client: FlaskClient, session: Session, buye
     for text in (order.code, "待付款", "¥256.00", "去付款", "取消订单", "139****0000", "示例路 1 号"):
         assert text in page, text
     assert "13900000000" not in page, "the phone is masked"
+
+
+def test_the_page_says_what_to_do_while_money_is_on_its_way(client: FlaskClient, session: Session, buyer: Actor) -> None:
+    order = make_order(session, None, buyer)
+    part, url = order.sub_orders[0], f"/orders/{order.code}"
+    opened = make_open(session, part.payable_fen, order_code=part.code, seller_id=part.seller_id, at=clock.now())
+    session.flush()
+    page = client.get(url).text
+    assert "去付款" in page
+    assert f"/pay/{opened.code}/return?t=" in page, "who has paid there asks from here"
+    note_read(session, opened.id, truth_of(opened, captured=part.payable_fen), at=clock.now())
+    session.flush()
+    page = client.get(url).text
+    assert "正在入账" in page
+    assert "去付款" not in page, "nobody is asked to pay what has come"
+    settle_capture(session, PaymentCaptured(opened.id, part.code, part.payable_fen, clock.now()))
+    session.flush()
+    assert "正在入账" not in client.get(url).text
+    cancel_order(session, buyer, order.code, reason="", at=clock.now())
+    session.flush()
+    assert "正在原路退回" in client.get(url).text
 
 
 def test_the_page_offers_what_each_seller_takes(client: FlaskClient, session: Session, buyer: Actor) -> None:

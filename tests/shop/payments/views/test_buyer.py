@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from kernel import clock
 from shop.config import Config
-from shop.payments import links, paying
+from shop.payments import links, paying, stripe_gateway
 from shop.payments.models import Payment, Provider
 from shop.payments.remittance import show_remittance_code
 from shop.payments.states import PaymentState
@@ -143,6 +143,39 @@ def test_a_silent_provider_is_said_kindly(client: FlaskClient, config: Config, p
     back = client.get(links.return_path(config.secret_key, payment.code))
     assert back.status_code == 200
     assert "不会重复扣款" in back.text
+
+
+@pytest.mark.parametrize("mode", ["down", "error", "garbage", "lost", "slow"])
+def test_whatever_ails_the_provider_the_buyer_is_told_and_charged_once(
+    client: FlaskClient,
+    config: Config,
+    payment: Payment,
+    twin: TwinProcess,
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+) -> None:
+    """Opening fails, and coming back fails, whichever way; then all is well, and there is one page and one charge."""
+    if mode == "slow":  # 30 seconds; how long we wait at most is tried in test_cashier
+        monkeypatch.setattr(stripe_gateway, "TIMEOUT", (0.3, 0.3))
+    trouble = {"mode": mode, "seconds": 30, "path": "/v1/"}
+    twin.control("fault", trouble)
+    refused = client.post(f"/pay/{payment.code}/stripe", data={"t": token(config, payment)})
+    assert refused.status_code == 503
+    for said in ("还没有扣款", "去付款", f'href="/orders/{payment.order_code.removesuffix("-1")}"'):
+        assert said in refused.text
+    twin.control("fault", {"mode": None})
+    monkeypatch.undo()
+    back = go_and_pay(client, config, payment)
+    twin.control("fault", trouble | {"mode": "error"})
+    assert "不会重复扣款" in client.get(back).text
+    twin.control("fault", {"mode": None})
+    assert "付款成功" in client.get(back).text
+    assert client.post(f"/pay/{payment.code}/stripe", data={"t": token(config, payment)}).location == link(config, payment)
+    made = twin.client.v1.checkout.sessions.list({"limit": 100}).data
+    assert [each.payment_status for each in made if each.client_reference_id == payment.order_code] == ["paid"]
+    session.expire_all()
+    assert payment.captured_fen == 12_800
 
 
 def test_a_closed_payment_cannot_be_paid(

@@ -225,7 +225,7 @@ def test_refunds_to_tend(client: FlaskClient, app: Flask, session: Session, sell
     card = make_captured(session)
     failed = request_refund(session, "tester", card.id, Money(5_000), "cancelled", "a", AT)
     claim_refund(session, failed.id, at=AT)
-    note_refused(session, failed.id, "charge_disputed")
+    note_refused(session, failed.id, "charge_disputed", at=AT)
     count_capture(session, payment, 10_000, method="bank_transfer", at=AT)
     back = request_refund(session, "tester", payment.id, Money(5_000), "paid_twice", "b", AT)
     session.flush()

@@ -25,7 +25,9 @@ from logistics.stock.forecasting import hold_harvest, measure_forecast
 from logistics.stock.models import Presale, PresaleStep
 from logistics.stock.states import PRESALE_FLOW, PresaleState
 
-LONGEST_WAIT, LONGEST_SINCE = timedelta(days=366), timedelta(days=30)
+LONGEST_WAIT = timedelta(days=80)
+"""Between announcing and shipping. All money must be able to go back the way it came, and a wallet may take refunds for 90 days only."""
+LONGEST_SINCE = timedelta(days=30)
 MOST_PER_PERSON = 100
 LONGEST = 200  # characters of a reason
 OVER = "期限已到"
@@ -165,7 +167,9 @@ def _check(draft: PresaleDraft, today: date) -> None:
     if draft.ship_by < draft.harvest_until:
         errors.append(FieldError("ship_by", "发货期限不能早于采收结束。"))
     if draft.ship_by > today + LONGEST_WAIT:
-        errors.append(FieldError("ship_by", "发货期限最多在一年以内。"))
+        errors.append(
+            FieldError("ship_by", "发货期限最多在 %(days)s 天以内：再久，钱就不能原路退了。", {"days": LONGEST_WAIT.days})
+        )
     if not today <= draft.closes_on <= draft.ship_by:
         errors.append(FieldError("closes_on", "截止预订的日子要在今天到发货期限之间。"))
     if draft.boxes < 1:

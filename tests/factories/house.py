@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import uuid4
 
@@ -19,6 +19,7 @@ from catalog.parties.models import SYSTEM, Actor, ConsentScope, Household, Organ
 from catalog.parties.queries import get_actor
 from catalog.parties.surveying import claim_capacity
 from catalog.products.models import Product
+from kernel import clock
 from kernel.money import Money
 from kernel.outbox import Delivery, OutboxRow
 from kernel.quantity import Quantity
@@ -120,8 +121,7 @@ class House:
         own = {"event_id": made, "household_id": self.household.id, "at": at}
         photographing.keep_photo(session, SYSTEM, photographing.Photo("0" * 64, False), **own)
         self.photo = session.scalars(select(ActPhoto)).one()
-        far = {"closes_on": at.date() + timedelta(days=350), "ship_by": at.date() + timedelta(days=360)}
-        self.presale = make_presale(session, self.goods, at=at, **far)
+        self.presale = make_presale(session, self.goods, at=clock.now())
         self.logger, self.logger_token = make_logger(session, at=at)
         make_carrier(session)
         self.unprinted = make_pack_lot(session, self.goods, boxes=3, activated=False, at=at)

@@ -18,6 +18,7 @@ from shop.demo import loader
 from shop.demo.catalogue import list_samples
 from shop.demo.loader import fill_shelves, in_season, load_demo
 from shop.demo.peopling import YANCHI
+from shop.demo.preselling import find_next
 from traceability.lots.models import Lot
 from traceability.lots.queries import list_capacity_requests, list_step_requests
 
@@ -27,7 +28,10 @@ QUIET = lambda _line: None  # noqa: E731
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handful of products instead of 80: one of meat, fruit, oil and grain each."""
-    wanted = {"P001", "P002", "P003", "P021", "P045"} | {s.sku for s in list_samples() if s.county == "静宁县"}
+    next_month = (clock.today_shanghai(clock.now()).replace(day=1) + timedelta(days=32)).replace(day=1)
+    ahead = find_next(list_samples(), next_month)
+    assert ahead is not None
+    wanted = {"P001", "P002", "P003", "P021", "P045", ahead.sku} | {s.sku for s in list_samples() if s.county == "静宁县"}
     samples = tuple(sample for sample in list_samples() if sample.sku in wanted)
     monkeypatch.setattr(loader, "list_samples", lambda: samples)
 

@@ -22,6 +22,7 @@ BEAT = {
     "old-guests": {"task": "storefront.forget_guests", "schedule": 86_400.0},
     "old-scans": {"task": "scan.forget", "schedule": 86_400.0},
     "orders": {"task": "orders.expire", "schedule": 30.0},
+    "quiet-orders": {"task": "storefront.complete_orders", "schedule": 3600.0, "options": {"expires": 600}},
     "refunds": {"task": "payments.send_refunds", "schedule": 5.0, "options": {"expires": 30}},
     "payments": {"task": "payments.read_unsettled", "schedule": 20.0, "options": {"expires": 30}},
     "provider": {"task": "payments.catch_up", "schedule": 60.0, "options": {"expires": 60}},

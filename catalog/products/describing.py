@@ -17,6 +17,7 @@ from catalog.documents.models import DocumentKind
 from catalog.parties.models import Actor, OrganizationKind, Role
 from catalog.parties.queries import get_organization
 from catalog.products.models import Product, ProductState, ReturnClass, Temperature
+from catalog.products.synonyms import also_called
 from catalog.products.tokens import vector
 from catalog.products.wording import find_claims, find_forbidden
 from kernel import gs1
@@ -24,6 +25,8 @@ from kernel.errors import Conflict, FieldError, Invalid
 from kernel.quantity import Unit
 
 MOST_MATERIALS = 10
+LONGEST_ALIASES = 120
+STORED_AS = {Temperature.AMBIENT: "常温 ambient", Temperature.CHILLED: "冷藏 保鲜 chilled", Temperature.FROZEN: "冷冻 速冻 frozen"}
 FRESH = frozenset({"水果", "蔬菜", "肉类", "水产", "蛋类"})
 
 
@@ -48,6 +51,7 @@ class ProductDraft:
     materials: Sequence[str] = ()
     gtin: str | None = None
     name_en: str = ""
+    aliases: str = ""
     gross_grams: int | None = None
     storage: str = ""
     needs: Sequence[DocumentKind] = ()
@@ -82,6 +86,7 @@ def create_product(session: Session, actor: Actor, draft: ProductDraft, at: date
         gtin=gtin,
         name=draft.name.strip(),
         name_en=draft.name_en.strip(),
+        aliases=draft.aliases.strip(),
         category=draft.category.strip(),
         materials=_materials(draft),
         county_code=draft.county_code,
@@ -137,11 +142,21 @@ def set_picture(session: Session, actor: Actor, product: Product, digest: str) -
 
 
 def write_search(session: Session, product: Product) -> None:
-    """Write the words the product is found by: name, then place and kind, then description."""
+    """Write the words the product is found by: name, then other names, place, kind and storage, then description."""
     cooperative = get_organization(session, product.cooperative_id)
     texts = {
         "A": f"{product.name} {product.name_en} {product.sku}",
-        "B": f"{product.category} {cooperative.name} {' '.join(name_path(session, product.county_code))}",
+        "B": " ".join(
+            [
+                product.aliases,
+                also_called(f"{product.name} {product.aliases}"),
+                product.category,
+                STORED_AS[product.temperature],
+                product.storage,
+                cooperative.name,
+                *name_path(session, product.county_code),
+            ]
+        ),
         "C": f"{product.description} {product.description_en} {product.season_note}",
     }
     product.search = cast(literal(vector(texts)), TSVECTOR)
@@ -176,7 +191,9 @@ def check_draft(draft: ProductDraft) -> None:
         errors.append(FieldError("season_months", "月份要在 1 到 12 之间。"))
     if len(_materials(draft)) > MOST_MATERIALS or any(len(each) > 80 for each in draft.materials):
         errors.append(FieldError("materials", "原料最多 %(most)s 种，每种最多 80 个字。", {"most": MOST_MATERIALS}))
-    texts = {"name": draft.name, "description": draft.description, "season_note": draft.season_note}
+    if len(draft.aliases) > LONGEST_ALIASES:
+        errors.append(FieldError("aliases", "别名最多 %(most)s 个字。", {"most": LONGEST_ALIASES}))
+    texts = {"name": draft.name, "aliases": draft.aliases, "description": draft.description, "season_note": draft.season_note}
     errors += _wording_errors(texts, [kind.value for kind in draft.needs])
     if errors:
         raise Invalid("请先改正标出的内容。", errors=errors)

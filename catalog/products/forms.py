@@ -37,6 +37,7 @@ def read_product_form(cooperative_id: UUID, county_code: str, *, demo: bool) -> 
         sku=form.get("sku", "")[:40].strip() or new_code("SKU"),
         name=form.get("name", "")[:80],
         name_en=form.get("name_en", "")[:120],
+        aliases=form.get("aliases", "")[:200],
         category=form.get("category", "")[:20],
         materials=re.split("[、,，;；\n]", form.get("materials", "")[:900]),
         county_code=county_code,

@@ -47,8 +47,9 @@ class Product(Base):
     """One sellable pack of one product of one county.
 
     ``seller_id`` is the seller of record (销售方); ``processor_id`` holds the production or slaughter licence (default: the cooperative).
-    ``materials`` is what households bring for it (原料), the main one first: nothing else is made into it. ``needs`` lists
-    ``DocumentKind`` values; ``search`` is written by ``search.py`` whenever a text changes.
+    ``materials`` is what households bring for it (原料), the main one first: nothing else is made into it. ``aliases`` are other names
+    people look for it by (别名), never shown. ``needs`` lists ``DocumentKind`` values; ``search`` is written by
+    ``describing.write_search`` whenever a text changes.
     """
 
     __tablename__ = "products_product"
@@ -70,6 +71,7 @@ class Product(Base):
     gtin: Mapped[str | None] = mapped_column(unique=True)
     name: Mapped[str]
     name_en: Mapped[str] = mapped_column(default="")
+    aliases: Mapped[str] = mapped_column(default="")
     category: Mapped[str]
     materials: Mapped[list[Any]]
     county_code: Mapped[str] = mapped_column(ForeignKey("areas_area.code"))

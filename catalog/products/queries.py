@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Float, and_, case, cast, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Float, and_, case, cast, exists, false, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import REAL, TSQUERY
 from sqlalchemy.orm import Session, aliased
 
@@ -112,12 +112,14 @@ def search_products(
     county: str | None = None,
     province: str | None = None,
     category: str | None = None,
+    where: Sequence[ColumnElement[bool]] = (),
     after: str | None = None,
     limit: int = 24,
 ) -> Found:
     """Products that may be sold on that day and match all that was typed, the best first.
 
     ``after`` is what the page before gave; one that was tampered with starts again. Nothing searchable in ``text`` finds nothing.
+    ``where``: what upper floors narrow it by.
     """
     asked = tsquery_of(text)
     if asked is None:
@@ -125,13 +127,19 @@ def search_products(
     match = cast(literal(asked), TSQUERY)
     rank = cast(func.ts_rank(Product.search, match), REAL)
     query = select(Product, cast(rank, Float)).where(
-        Product.search.op("@@")(match), sellable_on(on), *_filters(county, province, category)
+        Product.search.op("@@")(match), sellable_on(on), *_filters(county, province, category), *where
     )
     if (cursor := _cursor(after)) is not None:
         query = query.where(tuple_(-rank, Product.sku) > tuple_(cast(literal(-cursor[0]), REAL), literal(cursor[1])))
     rows = session.execute(query.order_by(-rank, Product.sku).limit(limit + 1)).all()
     more = f"{rows[limit - 1][1]!r}~{rows[limit - 1][0].sku}" if len(rows) > limit else None
     return Found([product for product, _ in rows[:limit]], more)
+
+
+def matching(text: str) -> ColumnElement[bool]:
+    """SQL condition: all that was typed is found in the product; nothing searchable finds nothing."""
+    asked = tsquery_of(text)
+    return Product.search.op("@@")(cast(literal(asked), TSQUERY)) if asked is not None else false()
 
 
 def _cursor(after: str | None) -> tuple[float, str] | None:

@@ -54,6 +54,7 @@ class Order(Base):
         Index("ix_orders_order_organization", "buyer_organization_id", "id"),
         Index("ix_orders_order_expiring", "expires_at", postgresql_where="state = 'placed'"),
         Index("ix_orders_order_state", "state", "id"),
+        Index("ix_orders_order_delivered", "delivered_at", postgresql_where="state = 'delivered'"),
         Index("ix_orders_order_presale", "presale_code", "id", postgresql_where="presale_code IS NOT NULL"),
         Index("ix_orders_order_placed_at", "placed_at"),
         Index("ix_orders_order_reference", "reference", postgresql_where="reference <> ''"),

@@ -1,4 +1,8 @@
-"""The life of an order (订单状态)."""
+"""The life of an order (订单状态).
+
+Delivered, a consumer's order completes when the buyer says so, or by the clock: ``storefront/completing.py``, ten days after the
+signature, unless a case about it is open. An organisation's is accepted first, and completes when it is paid.
+"""
 
 from __future__ import annotations
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from catalog.areas.codes import province_of
@@ -20,7 +21,7 @@ from catalog.parties.models import Organization
 from catalog.prices.models import RETAIL, Price, PriceList
 from catalog.prices.queries import find_prices
 from catalog.products.models import Product, ProductState, Temperature
-from catalog.products.queries import map_products, sellable_on
+from catalog.products.queries import map_products, matching, search_products, sellable_on
 from kernel.clock import today_shanghai
 from kernel.money import Money
 from kernel.periods import valid_on
@@ -57,6 +58,7 @@ class Filters:
     most_fen: int | None = None
     in_stock: bool = False
     cooperative_id: UUID | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def list_shelf(
         .where(Price.price_list_id == retail.scalar_subquery(), Price.min_quantity == 1, valid_on(Price, on))
         .where(sellable_on(on), *_conditions(filters, at))
     )
+    if filters.most_fen is not None:
+        query = query.where(Price.fen <= filters.most_fen)
     cursor = _cursor(after, priced=bool(sort))
     query = _after(query, sort, cursor) if cursor is not None else query
     rows = session.execute(query.order_by(*_ORDER[sort]).limit(limit + 1)).all()
@@ -119,6 +123,35 @@ def list_shelf(
     shown = show_products(session, products if sort else spread(products, looks), at)
     last = rows[limit - 1] if len(rows) > limit else None
     return Shelf(shown, (f"{last[1]}~{last[0].id}" if sort else f"~{last[0].sku}") if last else None)
+
+
+def list_found(
+    session: Session, filters: Filters, *, sort: str = "", after: str | None = None, at: datetime, limit: int = 24
+) -> Shelf:
+    """The same for what matches ``filters.words``, the best match first unless sorted by price."""
+    if sort:
+        return list_shelf(session, filters, sort=sort, after=after, at=at, limit=limit)
+    narrowed = [*_conditions(replace(filters, words=""), at), _priced(filters, at)]
+    found = search_products(session, filters.words, on=today_shanghai(at), where=narrowed, after=after, limit=limit)
+    return Shelf(show_products(session, found.products, at), found.after)
+
+
+def count_found(session: Session, filters: Filters, at: datetime, *, most: int = 100) -> int:
+    """How many products match; counted to one more than ``most``."""
+    rows = (
+        select(Product.id).where(sellable_on(today_shanghai(at)), *_conditions(filters, at), _priced(filters, at)).limit(most + 1)
+    )
+    return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+
+
+def _priced(filters: Filters, at: datetime) -> ColumnElement[bool]:
+    """Whether a product has a retail price today, and none above what the shopper wants to pay."""
+    on = today_shanghai(at)
+    retail = select(PriceList.id).where(PriceList.code == RETAIL, valid_on(PriceList, on)).limit(1).scalar_subquery()
+    price = exists().where(
+        Price.product_id == Product.id, Price.price_list_id == retail, Price.min_quantity == 1, valid_on(Price, on)
+    )
+    return price.where(Price.fen <= filters.most_fen) if filters.most_fen is not None else price
 
 
 # Prices that many products share are told apart by the key: an index has both, and reads no further than the page.
@@ -163,8 +196,8 @@ def _conditions(filters: Filters, at: datetime) -> list[ColumnElement[bool]]:
         found.append(Product.needs.contains([filters.certificate.value]))
     if filters.month is not None:
         found.append(Product.season_months.contains([filters.month]))
-    if filters.most_fen is not None:
-        found.append(Price.fen <= filters.most_fen)
+    if filters.words:
+        found.append(matching(filters.words))
     if filters.cooperative_id is not None:
         found.append(Product.cooperative_id == filters.cooperative_id)
     if filters.in_stock:
@@ -195,21 +228,19 @@ def list_ahead(session: Session, at: datetime, *, limit: int = 6) -> list[Shown]
 
 
 def list_later(session: Session, at: datetime, *, limit: int = 24) -> list[tuple[int, list[Product]]]:
-    """Products on the shelf without boxes, by the month in which their season next begins: (month, products)."""
+    """Products that may be sold today, without boxes, by the month in which their season next begins: (month, products)."""
     month = today_shanghai(at).month
     stocked = exists().where(StockLot.product_id == Product.id, StockLot.on_hand > 0)
-    rows = session.scalars(
-        select(Product).where(Product.state == ProductState.ON_SALE, ~stocked).order_by(Product.sku).limit(200)
-    ).all()
+    rows = session.scalars(select(Product).where(sellable_on(today_shanghai(at)), ~stocked).order_by(Product.sku).limit(200)).all()
     by_wait: dict[int, list[Product]] = {}
     for product in sorted(rows, key=lambda product: (months_until(product.season_months, month), product.sku))[:limit]:
         by_wait.setdefault(months_until(product.season_months, month), []).append(product)
     return [((month + wait - 1) % 12 + 1 if wait < 12 else 0, products) for wait, products in by_wait.items()]
 
 
-def list_calendar(session: Session, *, limit: int = 400) -> Sequence[Product]:
-    """Products on the shelf with the months of their season, by kind and name."""
-    query = select(Product).where(Product.state == ProductState.ON_SALE).order_by(Product.category, Product.sku)
+def list_calendar(session: Session, at: datetime, *, limit: int = 400) -> Sequence[Product]:
+    """Products that may be sold today with the months of their season, by kind and name."""
+    query = select(Product).where(sellable_on(today_shanghai(at))).order_by(Product.category, Product.sku)
     return session.scalars(query.limit(limit)).all()
 
 
@@ -251,10 +282,21 @@ def find_page(session: Session, slug: str) -> Page | None:
     return session.scalar(select(Page).where(Page.slug == slug).order_by(Page.version.desc()).limit(1))
 
 
-def list_sitemap(session: Session, *, start: str, limit: int) -> Sequence[str]:
-    """SKUs on the shelf from ``start`` on, for search engines."""
-    query = select(Product.sku).where(Product.state == ProductState.ON_SALE, Product.sku >= start)
-    return session.scalars(query.order_by(Product.sku).limit(limit)).all()
+def list_pages(session: Session) -> Sequence[Page]:
+    """The newest version of each of the operator's pages."""
+    return session.scalars(select(Page).ext(distinct_on(Page.slug)).order_by(Page.slug, Page.version.desc())).all()
+
+
+def list_cooperatives(session: Session) -> Sequence[str]:
+    """Codes of the cooperatives that have something on the shelf."""
+    with_goods = select(Product.cooperative_id).where(Product.state == ProductState.ON_SALE)
+    return session.scalars(select(Organization.code).where(Organization.id.in_(with_goods)).order_by(Organization.code)).all()
+
+
+def list_sitemap(session: Session, *, start: str, limit: int, on: date) -> Sequence[str]:
+    """SKUs that may be sold on that day, of the ``limit`` on the shelf from ``start`` on: for search engines."""
+    part = select(Product.id).where(Product.state == ProductState.ON_SALE, Product.sku >= start).order_by(Product.sku).limit(limit)
+    return session.scalars(select(Product.sku).where(Product.id.in_(part), sellable_on(on)).order_by(Product.sku)).all()
 
 
 def list_sitemap_starts(session: Session, *, each: int) -> Sequence[str]:

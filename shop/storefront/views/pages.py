@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -82,7 +85,7 @@ def robots() -> ResponseReturnValue:
         lines += [
             f"Disallow: {path}" for path in ("/basket", "/checkout", "/orders", "/account", "/sign-in", "/find-order", "/pay")
         ]
-        lines.append(f"Sitemap: {url_for('.sitemap', _external=True)}")
+        lines.append(f"Sitemap: {_address('.sitemap')}")
     return Response("\n".join(lines) + "\n", mimetype="text/plain")
 
 
@@ -92,19 +95,23 @@ def sitemap() -> ResponseReturnValue:
     """The index: one part for fixed pages and counties, one for each 20,000 products (sitemaps.org allows 50,000)."""
     with reading() as session:
         starts = queries.list_sitemap_starts(session, each=SITEMAP_PART)
-    parts = [url_for(".sitemap_places", _external=True)]
-    parts += [url_for(".sitemap_products", start=start, _external=True) for start in starts]
+    parts = [_address(".sitemap_places"), *(_address(".sitemap_products", start=start) for start in starts)]
     return _xml("storefront/sitemap_index.xml", addresses=parts)
 
 
 @bp.get("/sitemap/places.xml")
 @everyone
 def sitemap_places() -> ResponseReturnValue:
+    """Fixed pages, counties and cooperatives with goods, and the operator's pages with the day each was written."""
     with reading() as session:
-        counties = [county for _province, counties in queries.list_counties(session) for county in counties]
-    fixed = [url_for(name, _external=True) for name in ("storefront.home", "storefront.products", "storefront.season")]
+        counties = [county.code for _province, counties in queries.list_counties(session) for county in counties]
+        cooperatives, pages = queries.list_cooperatives(session), queries.list_pages(session)
+    fixed = ("storefront.home", "storefront.products", "storefront.season", "storefront.counties")
     return _xml("storefront/sitemap.xml", addresses=[
-        *fixed, *(url_for("storefront.county", code=county.code, _external=True) for county in counties)
+        *((_address(name), None) for name in fixed),
+        *((_address("storefront.county", code=code), None) for code in counties),
+        *((_address("storefront.cooperative", code=code), None) for code in cooperatives),
+        *((_address("pages.show", slug=page.slug), page.saved_at) for page in pages),
     ])  # fmt: skip
 
 
@@ -113,11 +120,13 @@ def sitemap_places() -> ResponseReturnValue:
 def sitemap_products() -> ResponseReturnValue:
     start = request.args.get("start", "")[:40]
     with reading() as session:
-        skus = queries.list_sitemap(session, start=start, limit=SITEMAP_PART)
-    return _xml("storefront/sitemap.xml", addresses=[
-        url_for("storefront_product.show", sku=sku, _external=True) for sku in skus
-    ])  # fmt: skip
+        skus = queries.list_sitemap(session, start=start, limit=SITEMAP_PART, on=clock.today_shanghai(clock.now()))
+    return _xml("storefront/sitemap.xml", addresses=[(_address("storefront_product.show", sku=sku), None) for sku in skus])
 
 
-def _xml(template: str, *, addresses: list[str]) -> Response:
+def _address(endpoint: str, **values: Any) -> str:
+    return str(current_app.config["SHANHAI"].public_url) + url_for(endpoint, **values)
+
+
+def _xml(template: str, *, addresses: Sequence[object]) -> Response:
     return Response(render_template(template, addresses=addresses), mimetype="application/xml")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from babel.dates import format_skeleton, get_month_names
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale, pgettext
 from flask_babel import gettext as _
@@ -32,7 +34,6 @@ from catalog.parties.models import OrganizationKind
 from catalog.parties.queries import count_households, get_organization_by_code
 from catalog.products.models import Product, Temperature
 from catalog.products.needs import PRODUCT_KINDS
-from catalog.products.queries import search_products
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import NotFound
@@ -41,7 +42,7 @@ from logistics.stock.queries import find_presales
 from shop.storefront import queries
 from shop.storefront.arrangement import season_runs
 from shop.storefront.keeping import Listed, look_at_list
-from shop.storefront.queries import SORTS, Filters, Shown
+from shop.storefront.queries import SORTS, Filters
 from shop.storefront.views.reader import seen_by_reader
 from shop.storefront.wording import PAGE_LABELS, STORAGE_LABELS, container_of, say_net_content
 
@@ -52,6 +53,16 @@ TODAY = 10
 PRICES = (50, 100, 200)
 CERTIFICATES = sorted(PRODUCT_KINDS - {DocumentKind.TEST_REPORT})
 T = TypeVar("T")
+MOST_COUNTED = 100
+COUNTIES_FOR = 60.0  # seconds; 300 counties in a list that nearly never changes
+
+
+class Choice(NamedTuple):
+    """A county one can choose."""
+
+    code: str
+    name: str
+    name_en: str
 
 
 @bp.app_template_filter()
@@ -154,7 +165,7 @@ def _draw_products(at: datetime) -> tuple[str, Listed]:
             sort=sort,
             kinds=queries.list_kinds(session),
             place=find_area(session, filters.county or filters.province or ""),
-            options=_options(),
+            options=_options(session),
             more=_with(after=shelf.after) if shelf.after else None,
             first=_with(after=None) if request.args.get("after") else None,
             narrow=_with,
@@ -166,16 +177,25 @@ def _draw_products(at: datetime) -> tuple[str, Listed]:
 @limiter.limit("300 per minute", key_func=asking)
 @everyone
 def search() -> ResponseReturnValue:
-    """Products by words, pinyin or initials."""
+    """Products by words, pinyin or initials, narrowed and sorted as lists are."""
     at, text = clock.now(), request.args.get("q", "").strip()[:60]
+    filters, sort = replace(_read_filters(), words=text), _pick(request.args.get("sort", ""), SORTS) or ""
     with reading() as session:
-        found = search_products(session, text, on=clock.today_shanghai(at), after=request.args.get("after"), limit=PAGE)
+        shelf = (
+            queries.list_found(session, filters, sort=sort, after=request.args.get("after"), at=at, limit=PAGE) if text else None
+        )
+        count = queries.count_found(session, filters, at, most=MOST_COUNTED) if text else 0
         return render_template(
             "storefront/search.html",
             text=text,
-            rows=_priced(queries.show_products(session, found.products, at)),
-            kinds=queries.list_kinds(session) if not found.products else [],
-            more=_with(after=found.after) if found.after else None,
+            shelf=shelf,
+            count=min(count, MOST_COUNTED),
+            uncounted=count > MOST_COUNTED,
+            filters=filters,
+            sort=sort,
+            options=_options(session),
+            kinds=queries.list_kinds(session) if not count else [],
+            more=_with(after=shelf.after) if shelf and shelf.after else None,
             first=_with(after=None) if request.args.get("after") else None,
         )
 
@@ -185,9 +205,9 @@ def search() -> ResponseReturnValue:
 def season() -> ResponseReturnValue:
     """The months of every product on the shelf."""
     with reading() as session:
-        rows = queries.list_calendar(session)
-        areas = list_areas(session, [product.county_code for product in rows])
         at = clock.now()
+        rows = queries.list_calendar(session, at)
+        areas = list_areas(session, [product.county_code for product in rows])
         presales = find_presales(session, [product.id for product in rows], at)
         month = clock.today_shanghai(at).month
         return render_template("storefront/season.html", rows=rows, areas=areas, month=month, runs=season_runs, presales=presales)
@@ -271,10 +291,6 @@ def _lists(session: Session, code: str, on: date) -> list[SupportedList]:
     return [row for row in list_supported_lists(session) if row.name in named_by]
 
 
-def _priced(rows: Sequence[Shown]) -> list[Shown]:
-    return [row for row in rows if row.price is not None]
-
-
 def _read_filters() -> Filters:
     """Filters from the address; values nobody offered are passed over."""
     args = request.args
@@ -292,15 +308,32 @@ def _read_filters() -> Filters:
     )
 
 
-def _options() -> dict[str, list[tuple[object, str]]]:
+def _options(session: Session) -> dict[str, list[tuple[object, str]]]:
     """The choices of each filter, in the reader's language; the first is: all."""
     every: tuple[object, str] = ("", _("不限"))
+    english = language() == "en"
+    counties = [(row.code, (row.name_en if english else "") or row.name) for row in _known_counties(session)]
     return {
+        "county": [every, *counties],
         "storage": [every, *((key, _(label)) for key, label in STORAGE_LABELS.items())],
         "certificate": [every, *((kind, _(KIND_LABELS[kind])) for kind in CERTIFICATES)],
         "month": [every, *((number, month(number)) for number in range(1, 13))],
         "price": [every, *((yuan, _("%(yuan)s 元以内", yuan=yuan)) for yuan in PRICES)],
     }
+
+
+def _known_counties(session: Session) -> Sequence[Choice]:
+    """Counties with something on the shelf, province by province; looked up anew after ``COUNTIES_FOR``."""
+    kept: tuple[float, Sequence[Choice]] = current_app.extensions.get("counties", (0.0, ()))
+    now = time.monotonic()
+    if now >= kept[0]:
+        found = [
+            Choice(county.code, f"{province.name} {county.name}", f"{county.name_en}, {province.name_en}" if county.name_en else "")
+            for province, counties in queries.list_counties(session)
+            for county in counties
+        ]
+        kept = current_app.extensions["counties"] = (now + COUNTIES_FOR, found)
+    return kept[1]
 
 
 def _pick(text: str, offered: Sequence[T]) -> T | None:

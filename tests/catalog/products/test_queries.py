@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from catalog.products import queries
-from catalog.products.models import Product
+from catalog.products import describing, queries
+from catalog.products.models import Product, Temperature
 from kernel.errors import NotFound
 from tests.factories.catalog import JINGNING, make_draft, make_organization, make_product
 
@@ -45,6 +45,24 @@ def names(session: Session, typed: str, **over: str) -> list[str]:
 @pytest.mark.parametrize("typed", ["滩羊", "羊肉", "yanchi 滩羊", "tanyang", "盐池羊肉", "yctyr", "宁夏 滩羊", "P001", "吴忠羊肉"])
 def test_lamb_is_found_by_name_place_pinyin_and_initials(session: Session, typed: str) -> None:
     assert names(session, typed) == ["盐池滩羊肉（羊腿切块）"]
+
+
+@pytest.mark.parametrize(
+    "typed", ["滩羊", "羊肉", "yanchi", "tanyang", "yangrou", "灘羊", "tányáng", "盐池滩羊肉", "滩羊 冷冻", "frozen", "dengxinrou"]
+)
+def test_a_product_named_exactly_so_is_found_by_what_people_type(session: Session, typed: str) -> None:
+    make_product(session, sku="P001", name="盐池滩羊", aliases="等心肉", temperature=Temperature.FROZEN)
+    jingning = {"county_code": JINGNING, "temperature": Temperature.AMBIENT}
+    make_product(
+        session, make_organization(session, county_code=JINGNING), sku="P017", name="静宁苹果", category="水果", **jingning
+    )
+    assert names(session, typed) == ["盐池滩羊"]
+
+
+def test_without_the_table_of_names_it_is_not_found_by_its_kind(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(describing, "also_called", lambda _text: "")
+    make_product(session, sku="P001", name="盐池滩羊")
+    assert names(session, "羊肉") == names(session, "yangrou") == []
 
 
 @pytest.mark.usefixtures("shelf")

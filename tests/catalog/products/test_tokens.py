@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.products.synonyms import ALSO, FOLDED, also_called
 from catalog.products.tokens import fold, lexemes, query, vector
 
 NAME = "盐池滩羊肉（羊腿切块）"
@@ -27,7 +28,23 @@ def found(text: str, typed: str) -> bool:
 
 @pytest.mark.parametrize(
     "typed",
-    ["滩羊", "羊肉", "盐池滩羊", "盐池羊肉", "羊腿", "yanchi", "tanyang", "YanChi TanYang", "yctyr", "tyr", "羊", "ｙａｎｃｈｉ"],
+    [
+        "滩羊",
+        "羊肉",
+        "盐池滩羊",
+        "盐池羊肉",
+        "羊腿",
+        "yanchi",
+        "tanyang",
+        "YanChi TanYang",
+        "yctyr",
+        "tyr",
+        "羊",
+        "ｙａｎｃｈｉ",
+        "灘羊",
+        "鹽池",
+        "tányáng",
+    ],
 )
 def test_a_product_is_found_by_any_stretch_of_its_name(typed: str) -> None:
     assert found(NAME, typed)
@@ -66,3 +83,17 @@ def test_no_text_breaks_out_of_the_literals(text: str) -> None:
 @given(st.text("盐池滩羊肉静宁苹果花椒", min_size=2, max_size=8))
 def test_a_name_is_found_by_itself(name: str) -> None:
     assert found(name, name)
+
+
+def test_a_kind_of_food_is_also_called_what_it_is_a_kind_of() -> None:
+    assert also_called("盐池滩羊") == "羊肉"
+    assert also_called("西吉马铃薯").split() == ["土豆", "洋芋"]
+    assert also_called("盐池甘草") == ""
+    assert all(word and also for word, also in ALSO.items())
+    assert all(len(new) == 1 and chr(old) != new for old, new in FOLDED.items())
+
+
+def test_a_name_is_read_as_it_is_written() -> None:
+    assert "qianxian" in lexemes("乾县")
+    assert found("乾县苹果", "乾县")
+    assert found("Yanchi Tan lamb", "lambs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,14 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import SYSTEM, Actor, Role
+from catalog.parties.models import SYSTEM, Actor, Organization, Role
+from catalog.products.models import Product
 from kernel.errors import Forbidden, Invalid, NotFound
 from shop.storefront.editing import save_page
 from shop.storefront.models import Page
 from shop.storefront.queries import find_page, list_sitemap, list_sitemap_starts
 from shop.storefront.views import pages
 from tests.conftest import make_config
-from tests.factories.catalog import act_as, form, make_actor, make_product
+from tests.factories.catalog import AT, END, act_as, form, make_actor, make_product
 
 
 def test_every_save_is_a_version_and_equal_text_is_none(session: Session, at: datetime) -> None:
@@ -89,16 +90,22 @@ def test_a_shop_is_found_but_not_what_is_personal(app: Flask, client: FlaskClien
     assert "Disallow: /\n" not in text
     for path in ("/orders", "/account", "/checkout", "/pay"):
         assert f"Disallow: {path}\n" in text
-    assert "Sitemap: http://localhost/sitemap.xml" in text
+    assert "Sitemap: http://127.0.0.1:8000/sitemap.xml" in text
 
 
 def test_the_sitemap_names_every_product_once(client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "SITEMAP_PART", 2)
     skus = sorted(make_product(session).sku for _ in range(5))
     assert list(list_sitemap_starts(session, each=2)) == [skus[0], skus[2], skus[4]]
-    assert list(list_sitemap(session, start=skus[2], limit=2)) == skus[2:4]
+    assert list(list_sitemap(session, start=skus[2], limit=2, on=AT.date())) == skus[2:4]
+    assert list(list_sitemap(session, start=skus[2], limit=2, on=END + timedelta(days=1))) == [], "their papers have expired"
     index = client.get("/sitemap.xml").text
     assert index.count("<loc>") == 4
     named = "".join(client.get(f"/sitemap/products.xml?start={sku}").text for sku in (skus[0], skus[2], skus[4]))
     assert [named.count(f"/products/{sku}<") for sku in skus] == [1] * 5
-    assert "/counties/640323<" in client.get("/sitemap/places.xml").text
+    save_page(session, SYSTEM, "privacy", body="正文。", at=AT)
+    session.flush()
+    places = client.get("/sitemap/places.xml").text
+    code = session.scalars(select(Organization.code).join(Product, Product.cooperative_id == Organization.id).limit(1)).one()
+    for address in ("/counties/640323<", f"/cooperatives/{code}<", "/pages/privacy</loc><lastmod>2026-11-22<"):
+        assert address in places

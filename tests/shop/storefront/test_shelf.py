@@ -17,6 +17,7 @@ from catalog.parties.models import SYSTEM
 from catalog.products.listing import take_off_sale
 from catalog.products.models import Temperature
 from kernel.pages import Pages
+from kernel.web import limiter
 from shop.storefront import queries
 from shop.storefront.queries import Filters, list_later, list_shelf, list_today
 from tests.factories.catalog import JINGNING, make_document, make_organization, make_price, make_product
@@ -56,8 +57,10 @@ def test_what_comes_later_is_told_by_month(session: Session, at: datetime) -> No
 def test_a_product_whose_papers_expired_is_on_no_page(client: FlaskClient, session: Session, at: datetime) -> None:
     product = make_product(session, needs=[DocumentKind.BUSINESS_LICENCE])
     assert skus(client.get("/products").text) == [product.sku]
-    shelf = list_shelf(session, Filters(), at=at + timedelta(days=800))
-    assert shelf.rows == []
+    later = at + timedelta(days=800)
+    assert list_shelf(session, Filters(), at=later).rows == []
+    assert (list_later(session, later), list(queries.list_calendar(session, later))) == ([], [])
+    assert [row.sku for row in queries.list_calendar(session, at)] == [product.sku]
 
 
 def test_a_made_up_kind_is_shown_as_typed(client: FlaskClient) -> None:
@@ -131,6 +134,31 @@ def test_search_finds_by_words_and_pinyin(client: FlaskClient, session: Session)
     assert "<script>alert" not in nasty.text
 
 
+def test_search_is_narrowed_sorted_and_counted(client: FlaskClient, session: Session) -> None:
+    dear = make_goods(session, price=14_000)
+    cheap = make_product(session, name="静宁羊肉", county_code=JINGNING, price=9_000)
+    make_product(session, name="羊肉卷", price=None)
+    page = client.get("/search?q=羊肉").text
+    assert "共 2 种" in page, "what has no price is not for sale"
+    assert [skus(client.get(f"/search?q=羊肉&sort={sort}").text) for sort in ("cheap", "dear")] == [
+        [cheap.sku, dear.sku], [dear.sku, cheap.sku],
+    ]  # fmt: skip
+    assert skus(client.get("/search?q=羊肉&county=640323").text) == [dear.sku]
+    assert skus(client.get("/search?q=羊肉&most=100").text) == [cheap.sku]
+    assert skus(client.get("/search?q=羊肉&stock=1").text) == [dear.sku]
+    none = client.get("/search?q=羊肉&storage=ambient").text
+    assert (skus(none), 'name="storage"' in none) == ([], True), "what narrowed it can be taken back"
+    assert 'value="620826"' in client.get("/products").text, "counties can be chosen"
+    assert skus(client.get("/products?county=620826").text) == [cheap.sku]
+
+
+def test_searching_is_limited(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter.reset()
+    assert [client.get("/search").status_code for _ in range(301)][-2:] == [200, 429]
+    monkeypatch.setattr(limiter, "enabled", False)
+    assert client.get("/search").status_code == 200
+
+
 def test_a_county_and_a_cooperative_show_who_and_what(client: FlaskClient, session: Session) -> None:
     product = make_product(session)
     county = client.get("/counties/640323").text
@@ -171,6 +199,7 @@ def test_drawing_a_page_asks_a_fixed_number_of_questions(
             make_goods(session, cooperative=cooperative)
         session.expunge_all()
         app.extensions["pages"] = Pages()
+        app.extensions.pop("counties", None)
         with count_queries() as statements:
             assert client.get(path).status_code == 200
         counts.append(len(statements))

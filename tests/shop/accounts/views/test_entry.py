@@ -6,14 +6,16 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Person
+from kernel import clock
 from kernel.web import limiter
 from shop.accounts import confirming, signing
 from shop.accounts.models import Agreement, SignInCode, SignInSession
@@ -259,3 +261,46 @@ def test_a_code_is_of_no_use_in_another_browser(app: Flask, client: FlaskClient,
     assert ask(other).status_code == 429
     assert type_in(other, sent(app, session)).status_code == 422
     assert type_in(client, sent(app, session)).status_code == 302
+
+
+def plant(app: Flask, session: Session, attacker: Person, at: datetime) -> tuple[FlaskClient, FlaskClient, str]:
+    """A browser of the attacker's, one of the victim's with the very same cookie planted in it, and the token in that cookie."""
+    theirs, victim = app.test_client(), app.test_client()
+    token = signing.open_session(session, attacker.id, at=at)
+    session.flush()
+    for browser in (theirs, victim):
+        with browser.session_transaction() as cookie:
+            cookie[COOKIE_KEY] = token
+    assert theirs.get_cookie("session").value == victim.get_cookie("session").value  # type: ignore[union-attr]
+    return theirs, victim, token
+
+
+def test_a_planted_cookie_is_worth_nothing_after_signing_in(app: Flask, person: Person, session: Session) -> None:
+    attacker = make_person(session, name="张冠")
+    theirs, victim, _token = plant(app, session, attacker, clock.now())
+    assert theirs.get("/account/addresses").status_code == 200
+    assert sign_in(victim).status_code == 302
+    with victim.session_transaction() as cookie:
+        mine = cookie[COOKIE_KEY]
+    owners = {row.token_hash: row.person_id for row in session.scalars(select(SignInSession))}
+    assert owners == {signing.hash_token(mine): person.id}, "the victim has a fresh session, and the planted one has ended"
+    assert theirs.get("/account/addresses").status_code == 302, "who planted it is not the victim, and nobody any more"
+
+
+def test_with_the_session_kept_the_planted_cookie_would_open_the_account(
+    app: Flask, person: Person, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard switched off: signing in keeps the session the browser came with, as careless shops do."""
+    attacker = make_person(session, name="张冠")
+    theirs, victim, token = plant(app, session, attacker, clock.now())
+
+    def keep(open_session: Session, person_id: UUID, *, at: datetime) -> str:
+        kept = update(SignInSession).where(SignInSession.token_hash == signing.hash_token(token))
+        open_session.execute(kept.values(person_id=person_id))
+        return token
+
+    monkeypatch.setattr(signing, "open_session", keep)
+    monkeypatch.setattr(signing, "sign_out", lambda *_: None)
+    assert sign_in(victim).status_code == 302
+    assert theirs.get("/account/addresses").status_code == 200
+    assert session.scalars(select(SignInSession.person_id)).all() == [person.id], "both browsers are the victim now"

@@ -1,4 +1,4 @@
-"""An uploaded table is a job with a state: tried first, recorded in slices."""
+"""An uploaded table is a job with a state: tried first, recorded in slices. Cases are listed by who closed them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,12 @@ def upgrade() -> None:
     op.create_check_constraint(op.f('ck_cooperative_day_sheet_done_without_file'), TABLE, "(state = 'done') = (digest IS NULL)")
     under_way = sa.text("state IN ('waiting', 'checking', 'recording')")
     op.create_index('ix_cooperative_day_sheet_under_way', TABLE, ['id'], postgresql_where=under_way)
+    standing = sa.text('opened_at IS NULL AND left_at IS NULL')
+    op.create_index('ix_pallets_container_closed', 'pallets_container', ['organization_id', 'id'], postgresql_where=standing)
 
 
 def downgrade() -> None:
+    op.drop_index('ix_pallets_container_closed', table_name='pallets_container')
     op.drop_index('ix_cooperative_day_sheet_under_way', table_name=TABLE)
     op.drop_constraint(op.f('ck_cooperative_day_sheet_done_without_file'), TABLE)
     op.drop_constraint(op.f('ck_cooperative_day_sheet_progress'), TABLE)

@@ -26,6 +26,7 @@ class Container(Base):
         CheckConstraint("(opened_at IS NULL) = (opened_by IS NULL)", name="opened"),
         Index("ix_pallets_container_place", "place_id", "id"),
         Index("ix_pallets_container_standing", "place_id", "id", postgresql_where="opened_at IS NULL AND left_at IS NULL"),
+        Index("ix_pallets_container_closed", "organization_id", "id", postgresql_where="opened_at IS NULL AND left_at IS NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

@@ -16,9 +16,11 @@ from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import ItemState, RecallState
 from traceability.pallets.models import Container, Content
 
-Shown = Literal["standing", "opened", "gone"]
+Shown = Literal["standing", "elsewhere", "opened", "gone"]
+_STANDING = Container.opened_at.is_(None) & Container.left_at.is_(None)
 _SHOWN: dict[Shown, ColumnElement[bool]] = {
-    "standing": Container.opened_at.is_(None) & Container.left_at.is_(None),
+    "standing": _STANDING,
+    "elsewhere": _STANDING,
     "opened": Container.opened_at.is_not(None),
     "gone": Container.left_at.is_not(None),
 }
@@ -26,10 +28,11 @@ _SHOWN: dict[Shown, ColumnElement[bool]] = {
 
 @dataclass(frozen=True)
 class Listed:
-    """A container with how many things are in it, or were when it was opened."""
+    """A container with how many things are in it, or were when it was opened, and the place where it lies or lay."""
 
     container: Container
     things: int
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -82,18 +85,27 @@ def list_containers(
     after: UUID | None = None,
     limit: int = 50,
 ) -> list[Listed]:
-    """Cases and pallets at places of these organisations (None: of all), newest first, before the one with key ``after``."""
+    """Cases and pallets at places of these organisations (None: of all), newest first, before the one with key ``after``.
+
+    Those ``elsewhere`` they closed themselves, and by now they lie with others.
+    """
     things = (
         select(func.count()).where(Content.parent_id == Container.id, _inside(Container)).correlate(Container).scalar_subquery()
     )
-    query = select(Container, things).where(_SHOWN[shown]).order_by(Container.id.desc()).limit(limit)
+    query = select(Container, things, Place).join(Place, Place.id == Container.place_id).where(_SHOWN[shown])
+    query = query.order_by(Container.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(Container.id < after)
+    parts = [query]
     if organization_ids is not None:
         # Places first: given their keys, the index by place is used, and the table is not read along its own key.
         places = session.scalars(select(Place.id).where(Place.organization_id.in_(organization_ids))).all()
-        query = query.where(Container.place_id.in_(places))
-    if after is not None:
-        query = query.where(Container.id < after)
-    return [Listed(container, int(count)) for container, count in session.execute(query)]
+        parts = [query.where(Container.place_id.in_(places))]
+        if shown == "elsewhere":  # a seek for each who closed them
+            away = query.where(Container.place_id.not_in(places))
+            parts = [away.where(Container.organization_id == key) for key in organization_ids]
+    found = [Listed(container, int(count), place) for part in parts for container, count, place in session.execute(part)]
+    return sorted(found, key=lambda each: each.container.id, reverse=True)[:limit]
 
 
 def map_materials(session: Session, container_ids: Collection[UUID]) -> dict[UUID, list[str]]:

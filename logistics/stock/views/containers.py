@@ -38,17 +38,27 @@ SHOWN: tuple[queries.Shown, ...] = get_args(queries.Shown)
 @bp.get("/")
 @require(*WORKERS)
 def index() -> ResponseReturnValue:
-    """Cases and pallets of the reader's organisations, newest first: those that stand here, were opened, or have left."""
+    """Cases and pallets of the reader's organisations, newest first: those that stand here, lie elsewhere, were opened, or have left."""
     shown = next((each for each in SHOWN if each == request.args.get("show", "standing")), None)
     if shown is None:
         raise Invalid("这个列表不存在，请从打包首页重新进入。")
     after = parse_id(request.args.get("after"), "after")
+    mine = organizations_of(current_actor())
     with reading() as session:
-        rows = queries.list_containers(session, organizations_of(current_actor()), shown, after=after, limit=PAGE + 1)
+        rows = queries.list_containers(session, mine, shown, after=after, limit=PAGE + 1)
+        away = not rows and shown == "standing" and bool(queries.list_containers(session, mine, "elsewhere", limit=1))
         materials = queries.map_materials(session, [row.container.id for row in rows])
     more = url_for(".index", show=shown, after=rows[PAGE - 1].container.id) if len(rows) > PAGE else None
     return render_template(
-        "stock/containers.html", rows=rows[:PAGE], materials=materials, shown=shown, more=more, after=after, kinds=KIND_LABELS
+        "stock/containers.html",
+        rows=rows[:PAGE],
+        materials=materials,
+        shown=shown,
+        more=more,
+        after=after,
+        away=away,
+        own=mine is not None,
+        kinds=KIND_LABELS,
     )
 
 

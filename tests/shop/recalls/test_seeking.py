@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event, select, text
 from sqlalchemy.orm import Session
 
 from benchmarks import history
-from catalog.parties.models import SYSTEM, Place
+from catalog.parties.models import SYSTEM, Organization, Place
 from shop.recalls.queries import list_reached_orders, trace_reach
 from tests.factories.catalog import AT
 from tests.shop.recalls.test_deciding import Sold
@@ -106,6 +106,9 @@ SEEKS: dict[str, Callable[[Session, Lot], Any]] = {
     ),
     "a page of cases": lambda session, _: list_containers(
         session, session.scalars(select(Place.organization_id)).all(), "standing"
+    ),
+    "a page of cases elsewhere": lambda session, _: list_containers(
+        session, session.scalars(select(Organization.id).limit(2)).all(), "elsewhere"
     ),
     "orders": lambda session, lot: list_reached_orders(session, [lot.id]),
 }

@@ -153,6 +153,35 @@ def test_a_case_that_was_brought_is_handled_by_who_has_it(session: Session, app:
     assert client.post(f"{case}/openings", data=form()).status_code == 403
 
 
+def test_a_cooperative_sees_where_its_cases_went(
+    session: Session, app: Flask, client: FlaskClient, hub: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containers, "PAGE", 2)
+    chain = make_chain(session, boxes=4)
+    home = make_place(session, chain.cooperative)
+    act_as(app, chain.clerk)
+    cases = [close(client, home, chain.serials[number]) for number in range(4)]
+    assert client.get("/containers/?show=elsewhere").text.count("现在在") == 0
+    receive_pack_lot(session, SYSTEM, chain.pack.id, hub.id, 4, AT)
+    here = client.get("/containers/").text
+    assert [case in here for case in cases] == [False] * 4
+    assert "箱子随货到了别处" in here
+    away = client.get("/containers/?show=elsewhere").text
+    assert ([case in away for case in cases], away.count(f"现在在{hub.name}")) == ([False, False, True, True], 2)
+    older = session.scalars(select(Container).order_by(Container.id.desc()).offset(1).limit(1)).one()
+    assert f"show=elsewhere&amp;after={older.id}" in away
+    assert [case in client.get(f"/containers/?show=elsewhere&after={older.id}").text for case in cases] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    act_as(app, make_packer(session, hub))
+    assert "现在在" not in client.get("/containers/?show=elsewhere").text, "they lie with who keeps them"
+    act_as(app, make_actor(session, Role.operator))
+    assert "在别处" not in client.get("/containers/").text
+
+
 def test_a_place_without_numbers_labels_by_code(session: Session, app: Flask, client: FlaskClient) -> None:
     plain = make_hub(session)
     act_as(app, make_packer(session, plain))

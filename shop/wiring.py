@@ -6,11 +6,13 @@ from sqlalchemy import Engine
 
 from catalog.parties.acting import StaffActed
 from catalog.parties.erasing import SubjectErased
+from catalog.prices.models import FreightChanged
 from kernel import db, outbox, tasks
 from logistics.coldchain.recording import TemperatureChanged
 from logistics.shipments.events import ItemsDispatched, ShipmentDelivered, ShipmentDispatched, ShipmentReturned, ShipmentTroubled
 from logistics.shipments.moving import mark_received
 from logistics.shipments.telling import tell_temperature
+from logistics.stock.dating import redate_stock
 from logistics.stock.events import PresaleFailed, PromiseBroken, PromiseServed
 from shop.accounts.claiming import GuestClaimed
 from shop.accounts.confirming import CodeAsked
@@ -68,6 +70,7 @@ REACTIONS: tuple[tuple[type[outbox.Event], object], ...] = (
     (DocumentReceived, store_document),
     (PartnerEventsStored, follow_partner),
     (TemperatureChanged, tell_temperature),
+    (FreightChanged, redate_stock),
     (ShipmentDelivered, mark_received),
     (PaymentCaptured, settle_capture),
     (PaymentRefunded, settle_refund),

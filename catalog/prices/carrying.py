@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -17,9 +17,10 @@ from catalog.areas.codes import province_of
 from catalog.areas.queries import get_area
 from catalog.parties.models import Actor, Organization, Role
 from catalog.parties.queries import get_organization
-from catalog.prices.models import FreightTemplate
+from catalog.prices.models import FreightChanged, FreightTemplate
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.money import Money
+from kernel.outbox import publish
 
 ANYWHERE = None
 """In place of a province: wherever no rule of its own holds."""
@@ -55,6 +56,7 @@ def set_freight(
     provinces: Collection[str | None],
     terms: FreightTerms,
     valid_from: date,
+    at: datetime,
 ) -> list[FreightTemplate]:
     """Let a seller charge and promise ``terms`` to each of ``provinces`` (``ANYWHERE``: where no other rule holds) from a day on.
 
@@ -84,10 +86,13 @@ def set_freight(
         )
     session.add_all(written)
     session.flush()
+    publish(session, FreightChanged(seller.id, at), at=at)
     return written
 
 
-def end_freight(session: Session, actor: Actor, *, seller_id: UUID, provinces: Collection[str], last_day: date) -> int:
+def end_freight(
+    session: Session, actor: Actor, *, seller_id: UUID, provinces: Collection[str], last_day: date, at: datetime
+) -> int:
     """End the own rules of these provinces with ``last_day``; afterwards the rule for anywhere else holds there. Returns how many ended.
 
     Raises Forbidden, Invalid (none named), Conflict when one begins after that day.
@@ -101,6 +106,8 @@ def end_freight(session: Session, actor: Actor, *, seller_id: UUID, provinces: C
             raise Conflict("这条规则从 %(day)s 才开始，到那天以后再停用。", params={"day": f"{row.valid_from}"})
         row.valid_to, row.ended_by = last_day, actor.label
     session.flush()
+    if rows:
+        publish(session, FreightChanged(seller.id, at), at=at)
     return len(rows)
 
 

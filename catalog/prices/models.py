@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
@@ -9,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base
 from kernel.ids import uuid7
+from kernel.outbox import Event
 from kernel.periods import Period, no_overlap
 
 RETAIL = "retail"
@@ -82,3 +85,11 @@ class FreightTemplate(Period, Base):
 
 
 no_overlap(FreightTemplate.__table__, ["seller_id", "coalesce(province_code, '')"])
+
+
+@dataclass(frozen=True)
+class FreightChanged(Event):
+    """A seller charges or promises something else for carrying, from some day on."""
+
+    seller_id: UUID
+    at: datetime

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from catalog.areas.codes import province_of
 from catalog.parties.models import Organization
 from catalog.prices.models import RETAIL, FreightTemplate, Price, PriceList
-from catalog.prices.quoting import FreightRule
+from catalog.prices.quoting import FreightRule, find_rule
 from kernel.errors import NotFound
 from kernel.money import Money
 from kernel.periods import valid_on
@@ -111,6 +111,12 @@ def list_freight(session: Session, seller_ids: Iterable[UUID], province_code: st
     ]
 
 
+def find_rule_of(session: Session, seller_id: UUID, province_code: str, on: date) -> FreightRule | None:
+    """The rule by which one seller carries to a province on that day, or None."""
+    rules = list_freight(session, [seller_id], province_code, on)
+    return find_rule(rules[0].seller_code, rules, province_of(province_code)) if rules else None
+
+
 def list_freight_templates(session: Session, seller_ids: Iterable[UUID], on: date) -> Sequence[FreightTemplate]:
     """The rules of these sellers that hold on that day or begin later: first day, then anywhere else, then by province."""
     held = or_(FreightTemplate.valid_to.is_(None), FreightTemplate.valid_to >= on)
@@ -118,6 +124,13 @@ def list_freight_templates(session: Session, seller_ids: Iterable[UUID], on: dat
     return session.scalars(
         query.order_by(FreightTemplate.valid_from, FreightTemplate.province_code.nulls_first(), FreightTemplate.id)
     ).all()
+
+
+def find_fewest_days(session: Session, seller_id: UUID, on: date) -> int | None:
+    """Days from payment to arrival at the latest, where a seller is quickest on that day or later; None when it has not said."""
+    held = or_(FreightTemplate.valid_to.is_(None), FreightTemplate.valid_to >= on)
+    days = select(func.min(FreightTemplate.handling_days + FreightTemplate.days_to))
+    return session.scalar(days.where(FreightTemplate.seller_id == seller_id, FreightTemplate.deliverable, held))
 
 
 def list_freight_history(

@@ -1,6 +1,7 @@
-"""What a basket costs, pure: every fen is accounted for and explained.
+"""What a basket costs and when it arrives, pure: every fen is accounted for and explained.
 
-Items, then discounts shared out over the lines by largest remainder, then one parcel's freight for each seller. Nothing here looks at a
+Items, then discounts shared out over the lines by largest remainder, then the freight of each parcel: one for each seller, place it leaves
+from and temperature, as shipments are opened for it. Nothing here looks at a
 database or a clock; the same lines always give the same quote.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from itertools import groupby
 
 from kernel.errors import Conflict, Gettext, Invalid, fill
@@ -23,6 +25,7 @@ REASON_TEXTS = {
     "weight": "运费 %(kg)s 千克：首重 %(first)s，续重 %(steps)s × %(step)s",
 }
 MOST_BOXES = 100_000
+AMBIENT = "ambient"
 
 
 class NotDeliverable(Conflict):
@@ -33,7 +36,8 @@ class NotDeliverable(Conflict):
 class QuoteLine:
     """``quantity`` boxes of one product at ``unit_price`` from ``seller_code``.
 
-    ``grams`` is the gross weight of one box; ``cold`` says that it travels chilled or frozen.
+    ``grams`` is the gross weight of one box; what does not travel at ``AMBIENT`` temperature travels cold. ``places`` says how many boxes
+    leave from which place, as far as it is known: boxes not spoken of leave with the first.
     """
 
     sku: str
@@ -42,7 +46,8 @@ class QuoteLine:
     unit_price: Money
     seller_code: str
     grams: int = 1000
-    cold: bool = False
+    temperature: str = AMBIENT
+    places: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,22 @@ class FreightRule:
     handling_days: int | None = None
     days_from: int | None = None
     days_to: int | None = None
+
+    def expect(self, on: date) -> Arrival | None:
+        """When what is paid for on that day leaves and arrives; None when the seller has not said."""
+        if self.handling_days is None or self.days_from is None or self.days_to is None:
+            return None
+        ship_by = on + timedelta(days=self.handling_days)
+        return Arrival(ship_by, ship_by + timedelta(days=self.days_from), ship_by + timedelta(days=self.days_to))
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The last day on which a parcel is handed over, and the days between which it arrives (预计送达)."""
+
+    ship_by: date
+    first: date
+    last: date
 
 
 @dataclass(frozen=True)
@@ -101,15 +122,55 @@ class QuotedLine:
         """What is paid for the goods of this line."""
         return self.amount - self.discount
 
+    @property
+    def reason(self) -> Reason:
+        """Boxes times price."""
+        params = {"name": self.line.name, "price": str(self.line.unit_price), "quantity": self.line.quantity}
+        return Reason(REASON_TEXTS["goods"], params, self.amount)
+
+
+@dataclass(frozen=True)
+class ParcelQuote:
+    """What leaves one place at one temperature: ``boxes`` by SKU, its weight and its freight, explained."""
+
+    place: str
+    temperature: str
+    boxes: tuple[tuple[str, int], ...]
+    grams: int
+    reasons: tuple[Reason, ...]
+
+    @property
+    def freight(self) -> Money:
+        """What carrying it costs."""
+        return total(reason.amount for reason in self.reasons)
+
+    @property
+    def count(self) -> int:
+        """How many boxes are in it."""
+        return sum(boxes for _sku, boxes in self.boxes)
+
 
 @dataclass(frozen=True)
 class SellerQuote:
-    """What one seller gets: goods, discount, freight, each explained. The unit of sub-order, payee and invoice."""
+    """What one seller gets: goods, discount, freight of each parcel, each explained. The unit of sub-order, payee and invoice.
+
+    There are no parcels while it is not known where to. ``arrival`` is what the seller promises there, if it does.
+    """
 
     seller_code: str
     lines: tuple[QuotedLine, ...]
-    freight: Money
-    reasons: tuple[Reason, ...]
+    parcels: tuple[ParcelQuote, ...]
+    arrival: Arrival | None = None
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Every amount of this seller: goods line by line, then freight parcel by parcel."""
+        return tuple(item.reason for item in self.lines) + tuple(reason for parcel in self.parcels for reason in parcel.reasons)
+
+    @property
+    def freight(self) -> Money:
+        """What carrying all its parcels costs."""
+        return total(parcel.freight for parcel in self.parcels)
 
     @property
     def items(self) -> Money:
@@ -170,8 +231,9 @@ def quote(
     *,
     province_code: str | None = None,
     discounts: Sequence[Discount] = (),
+    on: date | None = None,
 ) -> Quote:
-    """The price of ``lines`` carried to ``province_code`` (None: freight is left out until the address is known).
+    """The price of ``lines`` carried to ``province_code`` (None: freight is left out until the address is known), paid for ``on`` that day.
 
     A seller without any freight rule carries at its own cost. Raises Invalid (empty, or a quantity out of range), NotDeliverable.
     """
@@ -184,16 +246,10 @@ def quote(
     sellers = []
     for seller_code, group in groupby(quoted, key=lambda item: item.line.seller_code):
         own = tuple(group)
-        cost, why = _carry(seller_code, own, freight, province_code)
-        goods = tuple(
-            Reason(
-                REASON_TEXTS["goods"],
-                {"name": item.line.name, "price": str(item.line.unit_price), "quantity": item.line.quantity},
-                item.amount,
-            )
-            for item in own
-        )
-        sellers.append(SellerQuote(seller_code, own, cost, goods + why))
+        rule = find_rule(seller_code, freight, province_code)
+        parcels = _carry(own, rule) if province_code is not None else ()
+        arrival = rule.expect(on) if rule and on and province_code is not None else None
+        sellers.append(SellerQuote(seller_code, own, parcels, arrival))
     return Quote(tuple(sellers), reasons)
 
 
@@ -236,22 +292,41 @@ def _share_discounts(
     return off, tuple(reasons)
 
 
-def _carry(
-    seller_code: str, lines: Sequence[QuotedLine], rules: Sequence[FreightRule], province_code: str | None
-) -> tuple[Money, tuple[Reason, ...]]:
-    rule = _find_rule(seller_code, rules, province_code)
-    if province_code is None:
-        return ZERO, ()
-    if rule is None:
-        return ZERO, (Reason(REASON_TEXTS["carried_by_seller"], {}, ZERO),)
-    if not rule.deliverable:
+def _carry(lines: Sequence[QuotedLine], rule: FreightRule | None) -> tuple[ParcelQuote, ...]:
+    """The parcels of one seller, each weighed and charged by itself; whether its freight is free is asked of all its goods."""
+    if rule is not None and not rule.deliverable:
         raise NotDeliverable("“%(name)s”不送到这个省份，请换地址或移出购物车。", params={"name": lines[0].line.name})
-    grams = sum(item.line.grams * item.line.quantity for item in lines)
     goods = total(item.payable for item in lines)
-    reasons = [_weight_reason(rule, grams, goods)]
-    if rule.cold_fen and any(item.line.cold for item in lines):
-        reasons.append(Reason(REASON_TEXTS["cold"], {}, Money(rule.cold_fen)))
-    return total(reason.amount for reason in reasons), tuple(reasons)
+    inside: dict[tuple[str, str], dict[str, int]] = {}
+    grams: dict[tuple[str, str], int] = {}
+    for line in (item.line for item in lines):
+        for place, boxes in _boxes_by_place(line):
+            key = (place, line.temperature)
+            content = inside.setdefault(key, {})
+            content[line.sku] = content.get(line.sku, 0) + boxes
+            grams[key] = grams.get(key, 0) + line.grams * boxes
+    return tuple(
+        ParcelQuote(place, temperature, tuple(content.items()), weight, _charge(rule, weight, goods, temperature != AMBIENT))
+        for ((place, temperature), content), weight in zip(inside.items(), grams.values(), strict=True)
+    )
+
+
+def _boxes_by_place(line: QuoteLine) -> list[tuple[str, int]]:
+    """Every box of a line at a place: those that are not spoken of with the first."""
+    known = [(place, boxes) for place, boxes in line.places if boxes > 0]
+    rest = line.quantity - sum(boxes for _place, boxes in known)
+    if rest < 0:
+        raise ValueError(f"{line.sku}: more boxes at places than wanted")
+    if not known:
+        return [("", line.quantity)]
+    return [(place, boxes + (rest if number == 0 else 0)) for number, (place, boxes) in enumerate(known)]
+
+
+def _charge(rule: FreightRule | None, grams: int, goods: Money, cold: bool) -> tuple[Reason, ...]:
+    if rule is None:
+        return (Reason(REASON_TEXTS["carried_by_seller"], {}, ZERO),)
+    surcharge = (Reason(REASON_TEXTS["cold"], {}, Money(rule.cold_fen)),) if cold and rule.cold_fen else ()
+    return (_weight_reason(rule, grams, goods), *surcharge)
 
 
 def _weight_reason(rule: FreightRule, grams: int, goods: Money) -> Reason:
@@ -268,7 +343,7 @@ def _weight_reason(rule: FreightRule, grams: int, goods: Money) -> Reason:
     return Reason(REASON_TEXTS["weight"], params, Money(rule.first_fen + steps * rule.step_fen))
 
 
-def _find_rule(seller_code: str, rules: Sequence[FreightRule], province_code: str | None) -> FreightRule | None:
+def find_rule(seller_code: str, rules: Sequence[FreightRule], province_code: str | None) -> FreightRule | None:
     """The seller's rule for the province, else its rule for anywhere else."""
     own = {rule.province_code: rule for rule in rules if rule.seller_code == seller_code}
     return own.get(province_code) or own.get(None)

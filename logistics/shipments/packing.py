@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Place, Role
 from catalog.products.models import Product
+from kernel.clock import today_shanghai
 from kernel.errors import Conflict
 from kernel.ids import new_code, uuid7
 from kernel.outbox import publish
 from logistics.shipments.describing import say_of_parcels
 from logistics.shipments.events import ItemsDispatched
 from logistics.shipments.models import PackingTask, Parcel, ParcelItem, Shipment
-from logistics.shipments.queries import list_boxes, list_progress
+from logistics.shipments.queries import list_boxes, list_progress, list_stale_lots
 from logistics.shipments.scanning import lock_shipment, must_be_open
 from logistics.shipments.states import SHIPMENT_FLOW, ShipmentState
 from logistics.shipments.telling import tell_dispatch
@@ -152,7 +153,8 @@ def add_parcel(session: Session, actor: Actor, shipment_code: str) -> Parcel:
 def close_shipment(session: Session, actor: Actor, shipment_code: str, at: datetime) -> Shipment:
     """The parcels are sealed: the boxes leave stock and lot, and the story of each box gets hub and destination province.
 
-    Raises Conflict when boxes are missing, a lot was stopped meanwhile, or a document it needs is not valid today.
+    Raises Conflict when boxes are missing, would no longer arrive fresh, a lot was stopped meanwhile, or a document it needs is not valid
+    today.
     """
     shipment = lock_shipment(session, actor, shipment_code)
     must_be_open(shipment)
@@ -165,6 +167,7 @@ def close_shipment(session: Session, actor: Actor, shipment_code: str, at: datet
                 "names": "、".join(sorted({row.product_name for row in missing})),
             },
         )
+    must_arrive_fresh(session, shipment, at)
     boxes = list_boxes(session, shipment.id)
     serials_by_line: dict[str, list[str]] = defaultdict(list)
     for box in boxes:
@@ -177,6 +180,15 @@ def close_shipment(session: Session, actor: Actor, shipment_code: str, at: datet
     tell_dispatch(session, shipment, [box.serial for box in boxes], at)
     session.flush()
     return shipment
+
+
+def must_arrive_fresh(session: Session, shipment: Shipment, at: datetime) -> None:
+    """Fresh when they were sold, boxes may have waited since: for money, for a packer. Raises Conflict for those that waited too long."""
+    for stale in list_stale_lots(session, shipment, today_shanghai(at)):
+        raise Conflict(
+            "批次 %(lot)s 的“%(name)s”送到时保质期只剩 %(left)s 天，至少要 %(least)s 天，不能发。请放回货架，告诉销售方给买家退款或换货。",
+            params={"lot": stale.lot_code, "name": stale.product_name, "left": max(stale.left, 0), "least": stale.least},
+        )
 
 
 def cancel_shipments(session: Session, order_code: str) -> int:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Place
+from catalog.prices.queries import find_rule_of
 from catalog.products.models import Product
 from kernel.errors import NotFound
 from logistics.shipments.events import PackedBox
 from logistics.shipments.models import CarrierAccount, CarrierRequest, Movement, PackingTask, Parcel, ParcelItem, Shipment
 from logistics.shipments.states import MovementState, ShipmentState
+from logistics.stock.freshness import TRANSIT_DAYS, days_left_promised, keeps_until
 from logistics.stock.models import StockLot
 from traceability.lots.models import Lot, TradeItem
 from traceability.lots.states import RecallState
@@ -121,6 +123,35 @@ def list_progress(session: Session, shipment_id: UUID) -> list[Progress]:
         .order_by(PackingTask.id)
     )
     return [Progress(*row) for row in session.execute(query)]
+
+
+@dataclass(frozen=True)
+class StaleLot:
+    """A lot of a shipment that would arrive with fewer days of shelf life than are due: ``left`` instead of ``least``."""
+
+    lot_code: str
+    product_name: str
+    left: int
+    least: int
+
+
+def list_stale_lots(session: Session, shipment: Shipment, on: date) -> list[StaleLot]:
+    """The lots of a shipment that would not arrive fresh if they left on that day, by the slowest way the seller tells for its province."""
+    rule = find_rule_of(session, shipment.seller_id, shipment.province_code, on)
+    arrives = on + timedelta(days=TRANSIT_DAYS if rule is None or rule.days_to is None else rule.days_to)
+    rows = session.execute(
+        select(Lot.code, Lot.expires_on, Product.name, Product.shelf_life_days)
+        .join(PackingTask, PackingTask.lot_id == Lot.id)
+        .join(Product, Product.id == PackingTask.product_id)
+        .where(PackingTask.shipment_id == shipment.id, Lot.expires_on.is_not(None))
+        .distinct()
+        .order_by(Lot.code)
+    )
+    return [
+        StaleLot(code, name, (expires_on - arrives).days, days_left_promised(life))
+        for code, expires_on, name, life in rows
+        if expires_on is not None and expires_on < keeps_until(arrives, life)
+    ]
 
 
 def list_parcels(session: Session, shipment_id: UUID) -> Sequence[Parcel]:

@@ -20,7 +20,7 @@ from kernel.web import once
 from logistics.coldchain.queries import find_summary
 from logistics.shipments import queries, scanning, tasks
 from logistics.shipments.carriers import looks_odd
-from logistics.shipments.models import CarrierRequest
+from logistics.shipments.models import CarrierRequest, Shipment
 from logistics.shipments.packing import add_parcel
 from logistics.shipments.requesting import retry_request, send_off
 from logistics.shipments.states import REQUEST_FLOW, SHIPMENT_FLOW, ShipmentState
@@ -68,6 +68,7 @@ def shipment(code: str) -> ResponseReturnValue:
             "carrier_request": queries.find_request(session, row.id),
             "movements": queries.list_movements(session, row),
             "stopped": queries.list_stopped_lots(session, row.id),
+            "stale": _stale(session, row),
             "temperatures": find_summary(session, row.code),
         }
     return render_template(
@@ -81,6 +82,13 @@ def shipment(code: str) -> ResponseReturnValue:
         request_labels=REQUEST_FLOW.labels,
         complete=all(line.scanned >= line.task.quantity for line in progress),
     )
+
+
+def _stale(session: Session, row: Shipment) -> list[queries.StaleLot]:
+    """What is still to be packed and would no longer arrive fresh."""
+    if row.state is not ShipmentState.PACKING:
+        return []
+    return queries.list_stale_lots(session, row, clock.today_shanghai(clock.now()))
 
 
 @bp.post("/<code>/scans")

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from kernel.db import Base, append_only, choice
 from kernel.ids import uuid7
@@ -89,6 +89,8 @@ class Allocation(Base):
     quantity: Mapped[int]
     dispatched: Mapped[int] = mapped_column(default=0)
     allocated_at: Mapped[datetime]
+
+    stock_lot: Mapped[StockLot] = relationship()
 
     @property
     def open(self) -> int:

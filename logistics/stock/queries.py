@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,9 +21,11 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    column,
     func,
     or_,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
@@ -132,12 +134,21 @@ def _sellable_on(today: date | BindParameter[date]) -> ColumnElement[bool]:
 
 _AT, _ON = bindparam("at", type_=DateTime(timezone=True)), bindparam("on", type_=Date)
 _FREE = _free(_AT)
+_KEEP = (
+    func.unnest(bindparam("kept", type_=ARRAY(Uuid)), bindparam("until", type_=ARRAY(Date)))
+    .table_valued(column("product_id", Uuid), column("day", Date))
+    .render_derived(name="keep")
+)
+_KEEPS = func.coalesce(
+    StockLot.expires_on >= select(_KEEP.c.day).where(_KEEP.c.product_id == StockLot.product_id).scalar_subquery(), true()
+)  # boxes do not expire before the day named for their product, or none is named
 _AVAILABLE = (
     select(StockLot.product_id, func.sum(_FREE))
     .join(Lot, Lot.id == StockLot.lot_id)
     .where(StockLot.product_id == func.any(bindparam("products", type_=ARRAY(Uuid))), _sellable_on(_ON))
     .group_by(StockLot.product_id)
 )
+_AVAILABLE_FRESH = _AVAILABLE.where(_KEEPS)
 _NEXT_LOT = (
     select(Lot.id, Lot.code, Lot.produced_on, StockLot.expires_on, _FREE)
     .join(Lot, Lot.id == StockLot.lot_id)
@@ -145,13 +156,45 @@ _NEXT_LOT = (
     .order_by(StockLot.expires_on.nulls_last(), StockLot.id)
     .limit(1)
 )
+_NEXT_LOT_FRESH = _NEXT_LOT.where(_KEEPS)
+_SHELVES = (
+    select(StockLot.product_id, StockLot.place_id, _FREE)
+    .join(Lot, Lot.id == StockLot.lot_id)
+    .where(StockLot.product_id == func.any(bindparam("products", type_=ARRAY(Uuid))), _sellable_on(_ON), _FREE > 0, _KEEPS)
+    .order_by(StockLot.expires_on.nulls_last(), StockLot.id)
+)
 
 
-def available(session: Session, product_ids: Collection[UUID], at: datetime) -> dict[UUID, int]:
-    """Boxes of each product that can be bought at ``at``; 0 for those without any."""
-    rows = session.execute(_AVAILABLE, {"products": list(product_ids), "at": at, "on": today_shanghai(at)})
+def available(
+    session: Session, product_ids: Collection[UUID], at: datetime, *, keeping: Mapping[UUID, date] | None = None
+) -> dict[UUID, int]:
+    """Boxes of each product that can be bought at ``at``; 0 for those without any. Of products in ``keeping`` only those that do not expire
+    before the day named there.
+    """
+    asked = {"products": list(product_ids), "at": at, "on": today_shanghai(at)}
+    rows = session.execute(_AVAILABLE_FRESH, asked | _kept(keeping)) if keeping else session.execute(_AVAILABLE, asked)
     found = {product_id: int(boxes) for product_id, boxes in rows}
     return {product_id: found.get(product_id, 0) for product_id in product_ids}
+
+
+def _kept(keeping: Mapping[UUID, date]) -> dict[str, object]:
+    """What ``_KEEPS`` binds."""
+    return {"kept": list(keeping), "until": list(keeping.values())}
+
+
+def peek(session: Session, wants: Mapping[UUID, int], at: datetime, *, keeping: Mapping[UUID, date]) -> dict[UUID, dict[UUID, int]]:
+    """From which places the boxes of ``wants`` (product → boxes) would leave if they were promised now: product → place → boxes.
+
+    A look without locks, first expired first out, as ``reserving.allocate`` would take them; fewer boxes when there are no more.
+    """
+    rows = session.execute(_SHELVES, {"products": list(wants), "at": at, "on": today_shanghai(at)} | _kept(keeping))
+    found: dict[UUID, dict[UUID, int]] = {product_id: {} for product_id in wants}
+    for product_id, place_id, boxes in rows:
+        places = found[product_id]
+        share = min(wants[product_id] - sum(places.values()), int(boxes))
+        if share > 0:
+            places[place_id] = places.get(place_id, 0) + share
+    return found
 
 
 def boxes_left(product_id: ColumnExpressionArgument[UUID]) -> ScalarSelect[int | None]:
@@ -221,9 +264,13 @@ def find_harvested_at(session: Session, order_code: str) -> datetime | None:
     return session.scalar(served.where(Promise.served == Promise.boxes))
 
 
-def find_next_lot(session: Session, product_id: UUID, at: datetime) -> NextLot | None:
-    """The lot on offer by FEFO: its dates are what the product page shows. None when nothing is free."""
-    row = session.execute(_NEXT_LOT, {"product": product_id, "at": at, "on": today_shanghai(at)}).first()
+def find_next_lot(
+    session: Session, product_id: UUID, at: datetime, *, keeping: Mapping[UUID, date] | None = None
+) -> NextLot | None:
+    """The lot on offer by FEFO (``keeping`` as for ``available``): its dates are what the product page shows. None when nothing is free."""
+    asked = {"product": product_id, "at": at, "on": today_shanghai(at)}
+    found = session.execute(_NEXT_LOT_FRESH, asked | _kept(keeping)) if keeping else session.execute(_NEXT_LOT, asked)
+    row = found.first()
     return NextLot(row[0], row[1], row[2], row[3], int(row[4])) if row else None
 
 

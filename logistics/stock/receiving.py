@@ -20,6 +20,7 @@ from kernel.ids import uuid7
 from kernel.quantity import Quantity, Unit
 from logistics.stock import preselling
 from logistics.stock.casing import bring_cases
+from logistics.stock.dating import days_on_way
 from logistics.stock.freshness import sell_until
 from logistics.stock.guarding import change, lock_stock
 from logistics.stock.models import MoveKind, StockLot, StockMove
@@ -96,7 +97,7 @@ def _shelf_of(session: Session, lot: Lot, product: Product, place_id: UUID, at: 
         "allocated": 0,
         "dispatched": 0,
         "expires_on": lot.expires_on,
-        "sell_until": sell_until(lot.expires_on, product.shelf_life_days),
+        "sell_until": sell_until(lot.expires_on, product.shelf_life_days, days_on_way(session, product.seller_id, at)),
         "received_at": at,
     }
     session.execute(insert(StockLot).values(row).on_conflict_do_nothing(index_elements=["lot_id", "place_id"]))

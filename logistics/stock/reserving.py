@@ -34,7 +34,14 @@ class Shelf:
     """
 
     def __init__(
-        self, session: Session, product_ids: set[UUID], at: datetime, *, also_held_by: str | None = None, only: UUID | None = None
+        self,
+        session: Session,
+        product_ids: set[UUID],
+        at: datetime,
+        *,
+        also_held_by: str | None = None,
+        only: UUID | None = None,
+        keeping: Mapping[UUID, date] | None = None,
     ) -> None:
         self.session = session
         these = (StockLot.product_id.in_(product_ids)) & (StockLot.on_hand > 0)
@@ -43,10 +50,15 @@ class Shelf:
         given_back = drop_holds(session, Hold.stock_lot_id.in_([row.id for row in rows]), (Hold.until <= at) | mine)
         movable = list_movable(session, {row.lot_id for row in rows})
         today = today_shanghai(at)
-        self.rows = sorted(
+        sellable = sorted(
             (row for row in rows if row.lot_id in movable and (row.sell_until is None or row.sell_until >= today)),
             key=lambda row: (row.expires_on or date.max, row.id),
         )
+        until = keeping or {}
+        self.rows, self.stale = list[StockLot](), list[StockLot]()
+        for row in sellable:
+            fresh = (row.expires_on or date.max) >= until.get(row.product_id, date.min)
+            (self.rows if fresh else self.stale).append(row)
         self.free: dict[UUID, int] = {}
         stopped = count_stopped(session, movable)
         for row in rows:
@@ -62,6 +74,10 @@ class Shelf:
     def left(self, product_id: UUID) -> int:
         """Boxes of a product that nobody has a claim on."""
         return sum(self.free[row.id] for row in self.rows if row.product_id == product_id)
+
+    def left_stale(self, product_id: UUID) -> int:
+        """Boxes of a product that nobody has a claim on and that would arrive too close to their end."""
+        return sum(self.free[row.id] for row in self.stale if row.product_id == product_id)
 
     def take(self, product_id: UUID, quantity: int, *, counter: str) -> dict[UUID, int]:
         """Claim boxes lot by lot; returns how many of which stock row. Fewer than asked when there are no more."""
@@ -79,26 +95,34 @@ class Shelf:
 
 
 def allocate(
-    session: Session, order_code: str, lines: Sequence[Line], at: datetime, from_holder: str | None = None
+    session: Session,
+    order_code: str,
+    lines: Sequence[Line],
+    at: datetime,
+    from_holder: str | None = None,
+    *,
+    keeping: Mapping[UUID, date] | None = None,
 ) -> list[Allocation]:
     """Promise boxes to the lines ``(line_code, product_id, boxes)`` of an order: all of them or none.
 
-    Lots that are recalled, held back or too close to their end are passed over. What ``from_holder`` holds of these products is used
-    first or given back. Give all lines of the transaction in one call (see ``lock_stock``). Raises OutOfStock naming each short line.
+    Lots that are recalled, held back or too close to their end are passed over, and of products in ``keeping`` those that expire before the
+    day named there, since they would not arrive fresh. What ``from_holder`` holds of these products is used first or given back. Give all
+    lines of the transaction in one call (see ``lock_stock``). Raises OutOfStock naming each short line.
     """
     for line_code, _, quantity in lines:
         if quantity <= 0:
             raise ValueError(f"line {line_code}: {quantity} boxes")
-    shelf = Shelf(session, {product_id for _, product_id, _ in lines}, at, also_held_by=from_holder)
+    shelf = Shelf(session, {product_id for _, product_id, _ in lines}, at, also_held_by=from_holder, keeping=keeping)
+    row_of = {row.id: row for row in shelf.rows}
     allocations, short = [], []
     for line in lines:
         line_code, product_id, quantity = line
         left = shelf.left(product_id)
         taken = shelf.take(product_id, quantity, counter="allocated")
         if sum(taken.values()) < quantity:
-            short.append((line, left))
+            short.append((line, left, shelf.left_stale(product_id)))
         allocations += [
-            Allocation(order_code=order_code, line_code=line_code, stock_lot_id=row_id, quantity=boxes, allocated_at=at)
+            Allocation(order_code=order_code, line_code=line_code, stock_lot=row_of[row_id], quantity=boxes, allocated_at=at)
             for row_id, boxes in taken.items()
         ]
     if short:
@@ -108,21 +132,27 @@ def allocate(
     return allocations
 
 
-def _out_of_stock(session: Session, short: Sequence[tuple[Line, int]]) -> OutOfStock:
+def _out_of_stock(session: Session, short: Sequence[tuple[Line, int, int]]) -> OutOfStock:
     names = dict(
         session.execute(
-            select(Product.id, Product.name).where(Product.id.in_([product_id for (_, product_id, _), _ in short]))
+            select(Product.id, Product.name).where(Product.id.in_([product_id for (_, product_id, _), _, _ in short]))
         ).all()
     )
     errors = []
-    for (line_code, product_id, quantity), left in short:
+    for (line_code, product_id, quantity), left, stale in short:
         params: dict[str, object] = {"name": names.get(product_id, ""), "left": left, "wanted": quantity}
-        if left:
+        if left + stale >= quantity:
+            errors.append(
+                FieldError(
+                    line_code, "“%(name)s”送到您那里时保质期剩得不多了，能保证新鲜的只有 %(left)s 盒，请减少数量或换一种。", params
+                )
+            )
+        elif left:
             errors.append(FieldError(line_code, "“%(name)s”现在只剩 %(left)s 盒，您要了 %(wanted)s 盒，请减少数量。", params))
         else:
             errors.append(FieldError(line_code, "“%(name)s”刚刚卖完了，请换一种或改天再来。", params))
     problem = OutOfStock(errors[0].message, params=errors[0].params, errors=errors)
-    problem.left = {product_id: left for (_, product_id, _), left in short}
+    problem.left = {product_id: left for (_, product_id, _), left, _ in short}
     return problem
 
 

@@ -114,6 +114,7 @@ class BasketView:
     """The basket as its page shows it. ``priced`` is None when nothing in it can be bought; ``trouble`` says why freight is not known.
 
     ``ahead`` is what it holds of coming harvests; with ``presale`` the rows are that one alone, as its checkout shows it.
+    Of ``stale`` products too few boxes would arrive fresh at that province.
     """
 
     rows: Sequence[Row]
@@ -122,6 +123,7 @@ class BasketView:
     trouble: str | None = None
     ahead: Sequence[Ahead] = ()
     presale: Presale | None = None
+    stale: Sequence[Product] = ()
 
     @property
     def quote(self) -> Quote | None:
@@ -136,6 +138,16 @@ class BasketView:
         return [(part, [rows[item.line.sku] for item in part.lines]) for part in sellers]
 
     @property
+    def parcels(self) -> int:
+        """How many parcels it comes in, as far as it is known."""
+        return sum(len(part.parcels) for part in self.priced.quote.sellers) if self.priced else 0
+
+    def parcels_before(self, part: SellerQuote) -> int:
+        """How many parcels come before those of this seller: they are numbered through."""
+        sellers = self.priced.quote.sellers if self.priced else ()
+        return sum(len(other.parcels) for other in sellers[: sellers.index(part)])
+
+    @property
     def wants(self) -> dict[str, int]:
         """SKU → boxes of what can be bought."""
         return {row.product.sku: row.quantity for row in self.rows}
@@ -143,7 +155,7 @@ class BasketView:
     @property
     def ready(self) -> bool:
         """Whether an order can be placed for the rows as they are."""
-        return self.priced is not None and self.trouble is None and not any(row.short for row in self.rows)
+        return self.priced is not None and self.trouble is None and not self.stale and not any(row.short for row in self.rows)
 
 
 def view_basket(
@@ -175,8 +187,11 @@ def view_basket(
             rows.append(Row(product, quantity, left[product.id]))
     if not rows:
         return BasketView(rows, apart, None, ahead=ahead)
-    priced, trouble = _price(session, {row.product.sku: row.quantity for row in rows}, province_code, at, gettext)
-    return BasketView(rows, apart, priced, trouble, ahead, chosen)
+    priced, trouble = _price(
+        session, {row.product.sku: row.quantity for row in rows}, province_code, at, gettext, from_stock=chosen is None
+    )
+    stale = [row.product for row in rows if row.product.sku in priced.stale and not row.short]
+    return BasketView(rows, apart, priced, trouble, ahead, chosen, stale)
 
 
 def _look_ahead(session: Session, lines: Sequence[tuple[Product, int, Presale]], at: datetime) -> list[Ahead]:
@@ -196,7 +211,10 @@ def with_coupon(
         return view
     discount = find_discount(session, actor, code, view.priced.quote, view.priced.sellers, at=at)
     where = None if view.trouble else province_code
-    return replace(view, priced=price_lines(session, view.wants, province_code=where, at=at, discounts=[discount]))
+    return replace(
+        view,
+        priced=price_lines(session, view.wants, province_code=where, at=at, discounts=[discount], from_stock=view.presale is None),
+    )
 
 
 def _why_not(
@@ -212,11 +230,11 @@ def _why_not(
 
 
 def _price(
-    session: Session, wants: Mapping[str, int], province_code: str | None, at: datetime, gettext: Gettext
+    session: Session, wants: Mapping[str, int], province_code: str | None, at: datetime, gettext: Gettext, *, from_stock: bool
 ) -> tuple[PricedOrder, str | None]:
     """Priced with freight; without it, and with the reason, when somebody does not carry there."""
     try:
-        return price_lines(session, wants, province_code=province_code, at=at), None
+        return price_lines(session, wants, province_code=province_code, at=at, from_stock=from_stock), None
     except NotDeliverable as problem:
         return price_lines(session, wants, province_code=None, at=at), problem.text(gettext)
 

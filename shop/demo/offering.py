@@ -124,4 +124,4 @@ def make_freight(session: Session, *, at: datetime) -> None:
     )  # fmt: skip
     far = FreightTerms(first_fen=1800, step_fen=900, cold_fen=1000, handling_days=1, days_from=3, days_to=5)
     for provinces, terms in (([ANYWHERE], near), (FAR_PROVINCES, far)):
-        carrying.set_freight(session, SYSTEM, seller_id=seller_id, provinces=provinces, terms=terms, valid_from=begin)
+        carrying.set_freight(session, SYSTEM, seller_id=seller_id, provinces=provinces, terms=terms, valid_from=begin, at=at)

@@ -13,9 +13,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from catalog.products.models import ReturnClass, Temperature
 from kernel.db import Base, choice
 from kernel.ids import uuid7
 from kernel.outbox import Event
@@ -122,6 +123,36 @@ class SubOrder(Base):
 
     order: Mapped[Order] = relationship(back_populates="sub_orders")
     lines: Mapped[list[OrderLine]] = relationship(back_populates="sub_order", order_by="OrderLine.code")
+    parcels: Mapped[list[OrderParcel]] = relationship(back_populates="sub_order", order_by="OrderParcel.number")
+
+
+class OrderParcel(Base):
+    """What of a sub-order leaves one place at one temperature, as it was charged and promised: a shipment is opened for it once it is paid.
+
+    ``ship_by`` is the last day on which it is handed over, ``arrive_from`` to ``arrive_by`` the days on which it arrives, all counted from
+    the day of payment and None where the seller has not said. ``place_id`` is None while nobody knows where the boxes will lie (预售).
+    """
+
+    __tablename__ = "orders_parcel"
+    __table_args__ = (
+        UniqueConstraint("sub_order_id", "number"),
+        CheckConstraint("boxes > 0 AND grams >= 0 AND freight_fen >= 0", name="amounts"),
+        CheckConstraint("ship_by <= arrive_from AND arrive_from <= arrive_by", name="days_in_order"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    sub_order_id: Mapped[UUID] = mapped_column(ForeignKey("orders_sub_order.id"))
+    number: Mapped[int]
+    place_id: Mapped[UUID | None] = mapped_column(ForeignKey("parties_place.id"))
+    temperature: Mapped[Temperature] = mapped_column(choice(Temperature))
+    boxes: Mapped[int]
+    grams: Mapped[int]
+    freight_fen: Mapped[int]
+    ship_by: Mapped[date | None]
+    arrive_from: Mapped[date | None]
+    arrive_by: Mapped[date | None]
+
+    sub_order: Mapped[SubOrder] = relationship(back_populates="parcels")
 
 
 class Receipt(Base):
@@ -140,7 +171,10 @@ class Receipt(Base):
 
 
 class OrderLine(Base):
-    """One product of an order, in boxes, with everything copied that the buyer agreed to."""
+    """One product of an order, in boxes, with everything copied that the buyer agreed to.
+
+    ``fresh_days`` of its ``shelf_life_days`` are left on the last promised day of arrival; None when no day is promised or nothing expires.
+    """
 
     __tablename__ = "orders_line"
     __table_args__ = (
@@ -163,6 +197,11 @@ class OrderLine(Base):
     county_code: Mapped[str]
     net_content: Mapped[str]
     picture: Mapped[str]
+    return_class: Mapped[ReturnClass] = mapped_column(choice(ReturnClass))
+    temperature: Mapped[Temperature] = mapped_column(choice(Temperature))
+    storage: Mapped[str]
+    shelf_life_days: Mapped[int]
+    fresh_days: Mapped[int | None]
     quantity: Mapped[int]
     unit_price_fen: Mapped[int]
     discount_fen: Mapped[int] = mapped_column(default=0)

@@ -5,6 +5,7 @@
 3. Prices and freight are worked out afresh; a total other than the one shown to the buyer is refused, with the new one.
 4. Rows are written and boxes allocated in one transaction; short stock refuses the whole order. Of a coming harvest (预售) boxes are
    promised instead: that is an order of its own, so that it can wait, be cancelled and be paid back by itself.
+5. Freight is that of the parcels the allocated boxes make: where they are not those looked at in 3, the total is looked at again.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor
-from catalog.prices.quoting import Discount, QuotedLine
+from catalog.prices.quoting import Discount, Quote, QuotedLine
 from catalog.products.models import Product
+from kernel.clock import today_shanghai
 from kernel.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from kernel.ids import new_code
 from kernel.money import Money
 from kernel.outbox import publish
 from logistics.stock import preselling, reserving
-from logistics.stock.models import Presale
+from logistics.stock.models import Allocation, Presale
 from shop.orders.models import Order, OrderKind, OrderLine, OrderPlaced, Purpose, SubOrder
 from shop.orders.pricing import PricedOrder, price_lines
+from shop.orders.promising import places_of, promise_parcels
 from shop.payments.queries import takes_online
 
 PAY_WITHIN = timedelta(minutes=60)
@@ -84,17 +87,36 @@ def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: dateti
         at=at,
         organization_id=draft.buyer_organization_id,
         discounts=draft.discounts,
+        from_stock=draft.presale is None,
     )
-    if draft.expected_total is not None and draft.expected_total != priced.quote.total:
-        raise PriceChanged(priced.quote.total)
+    _must_be_expected(draft, priced.quote)
     order = _write(session, actor, draft, priced, at)
     if draft.presale is None:
-        lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
-        reserving.allocate(session, order.code, lines, at, from_holder=draft.holder)
+        priced, allocations = _allocate(session, order, draft, priced, at)
+        promise_parcels(order, priced.quote, allocations)
     else:
         promise_boxes(session, order, at=at)
+        promise_parcels(order, priced.quote, [], ship_by=order.ship_by)
+    session.flush()
     publish(session, OrderPlaced(order.code, at))
     return order
+
+
+def _allocate(
+    session: Session, order: Order, draft: OrderDraft, priced: PricedOrder, at: datetime
+) -> tuple[PricedOrder, list[Allocation]]:
+    """Promise boxes that arrive fresh, and price the parcels they make. Raises OutOfStock, PriceChanged."""
+    on = today_shanghai(at)
+    lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
+    allocations = reserving.allocate(session, order.code, lines, at, from_holder=draft.holder, keeping=priced.keeping(on))
+    allocated = priced.leaving(places_of(order, allocations), on)
+    _must_be_expected(draft, allocated.quote)
+    return allocated, allocations
+
+
+def _must_be_expected(draft: OrderDraft, quote: Quote) -> None:
+    if draft.expected_total is not None and draft.expected_total != quote.total:
+        raise PriceChanged(quote.total)
 
 
 def promise_boxes(session: Session, order: Order, *, at: datetime) -> None:
@@ -213,6 +235,10 @@ def _line(code: str, product: Product, item: QuotedLine) -> OrderLine:
         county_code=product.county_code,
         net_content=product.net_content,
         picture=product.picture,
+        return_class=product.return_class,
+        temperature=product.temperature,
+        storage=product.storage,
+        shelf_life_days=product.shelf_life_days,
         quantity=item.line.quantity,
         unit_price_fen=item.line.unit_price.minor,
         discount_fen=item.discount.minor,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,20 +13,53 @@ from sqlalchemy.orm import Session
 from catalog.parties.models import Organization
 from catalog.prices.models import RETAIL
 from catalog.prices.queries import NoPrice, find_price_list_for, find_prices, list_freight
-from catalog.prices.quoting import Discount, Quote, QuoteLine, quote
+from catalog.prices.quoting import Arrival, Discount, FreightRule, Quote, QuoteLine, find_rule, quote
 from catalog.products.listing import must_be_on_sale
-from catalog.products.models import Product, Temperature
+from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import NotFound
+from logistics.stock.freshness import TRANSIT_DAYS, keeps_until
+from logistics.stock.queries import peek
 
 
 @dataclass(frozen=True)
 class PricedOrder:
-    """A quote and the rows behind it: ``products`` by SKU, ``sellers`` by code."""
+    """A quote and the rows behind it: ``products`` by SKU, ``sellers`` by code, the ``rules`` of freight that hold at its province.
+
+    ``stale`` names the products of which there are too few boxes that would arrive there fresh.
+    """
 
     quote: Quote
     products: Mapping[str, Product]
     sellers: Mapping[str, UUID]
+    rules: Sequence[FreightRule] = ()
+    province_code: str | None = None
+    discounts: Sequence[Discount] = ()
+    stale: Sequence[str] = ()
+
+    def leaving(self, places: Mapping[str, Mapping[UUID, int]], on: date) -> PricedOrder:
+        """The same with the freight of these parcels: SKU → place → boxes."""
+        lines = [
+            replace(item.line, places=tuple((str(place), boxes) for place, boxes in places.get(item.line.sku, {}).items()))
+            for item in self.quote.lines
+        ]
+        again = quote(lines, self.rules, province_code=self.province_code, discounts=self.discounts, on=on)
+        return replace(self, quote=again)
+
+    def arrival(self, product: Product, on: date) -> Arrival | None:
+        """When this product arrives that is paid for on that day; None when the seller has not said."""
+        codes = {seller_id: code for code, seller_id in self.sellers.items()}
+        rule = find_rule(codes[product.seller_id], self.rules, self.province_code)
+        return rule.expect(on) if rule is not None else None
+
+    def keeping(self, on: date) -> dict[UUID, date]:
+        """The earliest day on which the boxes of each product may expire, so that they arrive fresh."""
+        found = {}
+        for product in self.products.values():
+            arrival = self.arrival(product, on)
+            last = arrival.last if arrival is not None else on + timedelta(days=TRANSIT_DAYS)
+            found[product.id] = keeps_until(last, product.shelf_life_days)
+        return found
 
 
 def price_lines(
@@ -37,10 +70,12 @@ def price_lines(
     at: datetime,
     organization_id: UUID | None = None,
     discounts: Sequence[Discount] = (),
+    from_stock: bool = True,
 ) -> PricedOrder:
     """Price ``wants`` (SKU → boxes) for a province (None: freight not known yet), less ``discounts``, in a fixed number of queries.
 
-    Raises NotFound (no such product), NotForSale (papers, with every reason), NoPrice, NotDeliverable.
+    Freight is that of the parcels the boxes would make if they were promised now; of boxes not ``from_stock`` (预售) nobody knows the
+    place yet, so they are one parcel. Raises NotFound (no such product), NotForSale (papers, with every reason), NoPrice, NotDeliverable.
     """
     on = today_shanghai(at)
     products = find_wanted(session, wants)
@@ -68,11 +103,23 @@ def price_lines(
                 unit_price=prices[product.id],
                 seller_code=codes[product.seller_id],
                 grams=product.gross_grams,
-                cold=product.temperature is not Temperature.AMBIENT,
+                temperature=product.temperature.value,
             )
         )
     rules = list_freight(session, sellers.values(), province_code, on) if province_code else []
-    return PricedOrder(quote(lines, rules, province_code=province_code, discounts=discounts), products, sellers)
+    plain = quote(lines, rules, province_code=province_code, discounts=discounts, on=on)
+    priced = PricedOrder(plain, products, sellers, rules, province_code, discounts)
+    return _peek(session, priced, wants, at) if province_code and from_stock else priced
+
+
+def _peek(session: Session, priced: PricedOrder, wants: Mapping[str, int], at: datetime) -> PricedOrder:
+    """With the parcels that the boxes would make now; what is sold out is looked at no further."""
+    on = today_shanghai(at)
+    boxes = {product.id: wants[sku] for sku, product in priced.products.items()}
+    found = peek(session, boxes, at, keeping=priced.keeping(on))
+    short = [sku for sku, product in priced.products.items() if sum(found[product.id].values()) < wants[sku]]
+    there = priced.leaving({sku: found[product.id] for sku, product in priced.products.items()}, on)
+    return replace(there, stale=short)
 
 
 def find_wanted(session: Session, wants: Mapping[str, int]) -> dict[str, Product]:

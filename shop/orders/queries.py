@@ -17,11 +17,12 @@ from shop.orders.models import Order, SubOrder
 from shop.orders.states import OrderState
 
 _WHOLE = selectinload(Order.sub_orders).selectinload(SubOrder.lines)
+_PARCELS = selectinload(Order.sub_orders).selectinload(SubOrder.parcels)
 
 
 def get_order(session: Session, code: str, actor: Actor | None = None) -> Order:
-    """The whole order in three queries; with ``actor`` only when it is theirs to see. Raises NotFound."""
-    order = session.scalar(select(Order).where(Order.code == code).options(_WHOLE))
+    """The whole order in four queries; with ``actor`` only when it is theirs to see. Raises NotFound."""
+    order = session.scalar(select(Order).where(Order.code == code).options(_WHOLE, _PARCELS))
     if order is None:
         raise NotFound("没有这张订单，请检查订单号。")
     if actor is not None:

@@ -18,6 +18,7 @@ from kernel.outbox import publish
 from logistics.stock import preselling, reserving
 from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded, Receipt, SubOrder
 from shop.orders.placing import promise_boxes
+from shop.orders.promising import promise_from
 from shop.orders.states import OrderState
 from shop.payments.models import PaymentCaptured, PaymentRefunded
 from shop.payments.queries import sum_done_refunds
@@ -98,6 +99,7 @@ def _all_paid(session: Session, order: Order, event: PaymentCaptured) -> None:
     if order.presale_code is not None:
         preselling.note_paid(session, order.code, event.at)
     if order.state in WAITING:
+        promise_from(order, event.at)
         order.move(OrderState.PAID)
         order.expires_at = None
     elif order.state is OrderState.ACCEPTED:

@@ -100,6 +100,7 @@ def set_freight(
         provinces=[province_code],
         terms=FreightTerms(**(values | over)),
         valid_from=valid_from,
+        at=AT,
     )
 
 

@@ -119,7 +119,9 @@ def _set_freight(session: Session, code: str) -> ResponseReturnValue:
         raise Invalid("请先改正标出的内容。", errors=errors)
     seller = get_organization_by_code(session, code)
     places = [ANYWHERE if place == ELSEWHERE else place for place in request.form.getlist("provinces")]
-    carrying.set_freight(session, current_actor(), seller_id=seller.id, provinces=places, terms=terms, valid_from=valid_from)
+    carrying.set_freight(
+        session, current_actor(), seller_id=seller.id, provinces=places, terms=terms, valid_from=valid_from, at=clock.now()
+    )
     flash(_("从 %(day)s 起，%(count)s 个地方按新的运费算。", day=valid_from, count=len(set(places))), "ok")
     return redirect(url_for(".show", code=code))
 
@@ -131,8 +133,8 @@ def end_freight(session: Session, code: str) -> ResponseReturnValue:
     """From tomorrow on the rule for anywhere else holds in these provinces too (form: provinces)."""
     seller = get_organization_by_code(session, code)
     places = [place for place in request.form.getlist("provinces") if place != ELSEWHERE]
-    today = clock.today_shanghai(clock.now())
-    carrying.end_freight(session, current_actor(), seller_id=seller.id, provinces=places, last_day=today)
+    at = clock.now()
+    carrying.end_freight(session, current_actor(), seller_id=seller.id, provinces=places, last_day=clock.today_shanghai(at), at=at)
     flash(_("从明天起，这些地方跟“其他地方”一样算。"), "ok")
     return redirect(url_for(".show", code=code))
 

@@ -41,6 +41,7 @@ from traceability.scan.digital_link import build
 
 bp = Blueprint("storefront_orders", __name__, template_folder="../templates")
 PAGE = 20
+PROMISED = (OrderState.PLACED, OrderState.PAID, OrderState.CONFIRMED, OrderState.SHIPPED)
 CANCELLABLE = (OrderState.PLACED, OrderState.PAID, OrderState.CONFIRMED)
 
 
@@ -82,6 +83,7 @@ def show(code: str) -> ResponseReturnValue:
             payable=payable,
             counting={part.code for part in payable if is_being_counted(session, part)},
             opened=_opened(session, payable),
+            promised=order.state in PROMISED,
             online=takes_online(session, [part.seller_id for part in payable]),
             may_cancel=order.state in CANCELLABLE and not any(line.shipped for line in order.lines) and may_cancel(order, actor),
             may_receive=order.state is OrderState.DELIVERED and not order.on_terms,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,16 +19,17 @@ from catalog.documents.queries import list_documents_of
 from catalog.parties.models import Organization
 from catalog.parties.queries import map_organizations
 from catalog.prices.queries import list_freight, list_tiers
-from catalog.prices.quoting import NotDeliverable, QuoteLine, SellerQuote, quote
+from catalog.prices.quoting import Arrival, FreightRule, NotDeliverable, QuoteLine, SellerQuote, find_rule, quote
 from catalog.products import listing
-from catalog.products.models import Product, ReturnClass, Temperature
+from catalog.products.models import Product, ReturnClass
 from catalog.products.queries import get_product
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import NotFound
 from kernel.files import FileStore, sniff
 from kernel.money import Money
-from kernel.web import everyone, kept_page
+from kernel.web import everyone, kept_page, named
+from logistics.stock.freshness import keeps_until
 from logistics.stock.models import Presale
 from logistics.stock.queries import NextLot, available, find_next_lot, find_presales
 from shop.assistance.sharing import find_shares
@@ -44,13 +46,24 @@ PROVINCE = "province"
 
 @dataclass(frozen=True)
 class Offer:
-    """What one box costs and how many there are; ``price`` is None when the product may not be sold today."""
+    """What one box costs, how many there are and when it arrives; ``price`` is None when the product may not be sold today.
+
+    Boxes and lot are those that arrive fresh in the reader's province, once it is known.
+    """
 
     price: Money | None
     tiers: list[tuple[int, Money]]
     boxes: int
     lot: NextLot | None
+    arrival: Arrival | None
     reasons: list[str]
+
+    @property
+    def fresh_days(self) -> int | None:
+        """Days of shelf life the lot on offer has left on the last day of arrival; None when no day is promised or it does not expire."""
+        if self.lot is None or self.lot.expires_on is None or self.arrival is None:
+            return None
+        return (self.lot.expires_on - self.arrival.last).days
 
     @property
     def open(self) -> bool:
@@ -75,13 +88,14 @@ def _draw(sku: str, wanted_province: str, at: datetime) -> tuple[str, OneProduct
     on = clock.today_shanghai(at)
     with reading() as open_session:
         product = get_product(open_session, sku)
-        offer = _offer(open_session, product, at)
         bodies = map_organizations(
             open_session, [i for i in (product.seller_id, product.cooperative_id, product.processor_id) if i is not None]
         )
         seller = bodies[product.seller_id]
         areas = list_areas(open_session, [product.county_code, province_of(product.county_code)])
         province = find_area(open_session, wanted_province) if wanted_province else None
+        rules = list_freight(open_session, [seller.id], province.code, on) if province else []
+        offer = _offer(open_session, product, at, _arrival(seller, rules, province, on))
         lots = _lots_of(open_session, offer.lot)
         presale = find_presales(open_session, [product.id], at).get(product.id) if offer.price and not offer.reasons else None
         html = render_template(
@@ -101,7 +115,7 @@ def _draw(sku: str, wanted_province: str, at: datetime) -> tuple[str, OneProduct
             check_labels=CHECK_LABELS,
             provinces=list_provinces(open_session),
             province=province,
-            freight=_freight(open_session, product, seller, offer.price, province, on),
+            freight=_freight(product, seller, offer.price, province, rules, on),
             shares=_shares(open_session, product, at),
             presale=presale,
             ahead=min(presale.left, presale.per_person) if presale else 0,
@@ -114,14 +128,22 @@ def _draw(sku: str, wanted_province: str, at: datetime) -> tuple[str, OneProduct
     return html, OneProduct(product.id, tuple(sorted(bodies)), tuple(sorted(papers_of)))
 
 
-def _offer(open_session: Session, product: Product, at: datetime) -> Offer:
+def _arrival(seller: Organization, rules: Sequence[FreightRule], province: Area | None, on: date) -> Arrival | None:
+    """When it arrives in the reader's province, if the seller has said."""
+    rule = find_rule(seller.code, rules, province.code) if province else None
+    return rule.expect(on) if rule is not None and rule.deliverable else None
+
+
+def _offer(open_session: Session, product: Product, at: datetime, arrival: Arrival | None) -> Offer:
     on = clock.today_shanghai(at)
+    keeping = {product.id: keeps_until(arrival.last, product.shelf_life_days)} if arrival else {}
     tiers = list_tiers(open_session, product.id, on)
     return Offer(
         price=tiers[0][1] if tiers else None,
         tiers=tiers,
-        boxes=available(open_session, [product.id], at)[product.id],
-        lot=find_next_lot(open_session, product.id, at),
+        boxes=available(open_session, [product.id], at, keeping=keeping)[product.id],
+        lot=find_next_lot(open_session, product.id, at, keeping=keeping),
+        arrival=arrival,
         reasons=listing.why_not_on_sale(open_session, product, on, _),
     )
 
@@ -150,19 +172,16 @@ def _wanted_province() -> str:
 
 
 def _freight(
-    open_session: Session, product: Product, seller: Organization, price: Money | None, province: Area | None, on: date
+    product: Product, seller: Organization, price: Money | None, province: Area | None, rules: Sequence[FreightRule], on: date
 ) -> SellerQuote | str | None:
-    """What carrying one box there costs and why, or the sentence that nobody carries it there."""
+    """What carrying one box there costs, why, and when it arrives, or the sentence that nobody carries it there."""
     if province is None or price is None:
         return None
-    line = QuoteLine(
-        product.sku, product.name, 1, price, seller.code, product.gross_grams, product.temperature is not Temperature.AMBIENT
-    )
-    rules = list_freight(open_session, [seller.id], province.code, on)
+    line = QuoteLine(product.sku, product.name, 1, price, seller.code, product.gross_grams, product.temperature.value)
     try:
-        return quote([line], rules, province_code=province.code).sellers[0]
+        return quote([line], rules, province_code=province.code, on=on).sellers[0]
     except NotDeliverable:
-        return str(_("这个商品不送到%(province)s。", province=province.name))
+        return str(_("这个商品不送到%(province)s。", province=named(province)))
 
 
 def _shares(open_session: Session, product: Product, at: datetime) -> list[tuple[str, int, str]]:

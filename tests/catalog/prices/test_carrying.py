@@ -16,7 +16,7 @@ from catalog.prices.models import FreightTemplate
 from catalog.prices.queries import list_freight, list_freight_history, list_freight_templates
 from catalog.prices.zones import GAP_LABELS, Coverage
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from tests.factories.catalog import make_actor, make_organization
+from tests.factories.catalog import AT, make_actor, make_organization
 
 TODAY, DECEMBER = date(2026, 11, 22), date(2026, 12, 1)
 TERMS = FreightTerms(first_fen=1000, step_fen=300, handling_days=1, days_from=2, days_to=4)
@@ -31,7 +31,9 @@ def seller(session: Session) -> Organization:
 def put(
     session: Session, seller: Organization, terms: FreightTerms = TERMS, *provinces: str | None, valid_from: date = TODAY
 ) -> list[FreightTemplate]:
-    return set_freight(session, SYSTEM, seller_id=seller.id, provinces=provinces or [ANYWHERE], terms=terms, valid_from=valid_from)
+    return set_freight(
+        session, SYSTEM, seller_id=seller.id, provinces=provinces or [ANYWHERE], terms=terms, valid_from=valid_from, at=AT
+    )
 
 
 def test_freight_follows_freight_zone_by_zone(session: Session, seller: Organization) -> None:
@@ -53,16 +55,16 @@ def test_an_ended_rule_leaves_the_rule_for_anywhere(session: Session, seller: Or
     put(session, seller)
     (own,) = put(session, seller, replace(TERMS, first_fen=9000), TIBET)
     clerk = make_actor(session, Role.clerk, seller)
-    assert end_freight(session, clerk, seller_id=seller.id, provinces=[TIBET], last_day=TODAY) == 1
-    assert end_freight(session, clerk, seller_id=seller.id, provinces=[TIBET], last_day=TODAY) == 0
+    assert end_freight(session, clerk, seller_id=seller.id, provinces=[TIBET], last_day=TODAY, at=AT) == 1
+    assert end_freight(session, clerk, seller_id=seller.id, provinces=[TIBET], last_day=TODAY, at=AT) == 0
     assert [rule.first_fen for rule in list_freight(session, [seller.id], TIBET, date(2026, 11, 23))] == [1000]
     assert (own.set_by, own.ended_by, own.valid_to) == (SYSTEM.label, clerk.label, TODAY)
     assert len(list_freight_history(session, seller.id)) == 2
     put(session, seller, TERMS, TIBET, valid_from=DECEMBER)
     with pytest.raises(Conflict):
-        end_freight(session, clerk, seller_id=seller.id, provinces=[TIBET], last_day=TODAY)
+        end_freight(session, clerk, seller_id=seller.id, provinces=[TIBET], last_day=TODAY, at=AT)
     with pytest.raises(Invalid):
-        end_freight(session, clerk, seller_id=seller.id, provinces=[], last_day=TODAY)
+        end_freight(session, clerk, seller_id=seller.id, provinces=[], last_day=TODAY, at=AT)
 
 
 def test_what_is_missing_is_told(session: Session, seller: Organization) -> None:
@@ -102,14 +104,20 @@ def test_who_may_and_where(session: Session, seller: Organization) -> None:
     with pytest.raises(Conflict):
         put(session, seller)
     with pytest.raises(Invalid):
-        set_freight(session, SYSTEM, seller_id=seller.id, provinces=[], terms=TERMS, valid_from=TODAY)
+        set_freight(session, SYSTEM, seller_id=seller.id, provinces=[], terms=TERMS, valid_from=TODAY, at=AT)
     with pytest.raises(Invalid):
         put(session, seller, TERMS, "310115")
     with pytest.raises(NotFound):
         put(session, seller, TERMS, "990000")
     with pytest.raises(Forbidden):
         set_freight(
-            session, make_actor(session, Role.clerk), seller_id=seller.id, provinces=[ANYWHERE], terms=TERMS, valid_from=DECEMBER
+            session,
+            make_actor(session, Role.clerk),
+            seller_id=seller.id,
+            provinces=[ANYWHERE],
+            terms=TERMS,
+            valid_from=DECEMBER,
+            at=AT,
         )
 
 

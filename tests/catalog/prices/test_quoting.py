@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.prices.quoting import Discount, FreightRule, NotDeliverable, Quote, QuoteLine, quote
+from catalog.prices.quoting import Arrival, Discount, FreightRule, NotDeliverable, Quote, QuoteLine, find_rule, quote
 from kernel.errors import Invalid
 from kernel.money import Money
 
-LAMB = QuoteLine("P001", "滩羊肉", 2, Money(12_800), "COOP-A", grams=1100, cold=True)
+LAMB = QuoteLine("P001", "滩羊肉", 2, Money(12_800), "COOP-A", grams=1100, temperature="frozen")
 GOJI = QuoteLine("P005", "枸杞", 1, Money(5_990), "COOP-A", grams=550)
 APPLES = QuoteLine("P017", "苹果", 3, Money(6_880), "COOP-B", grams=5500)
 RULE = FreightRule("COOP-A", None, True, first_grams=1000, first_fen=1000, step_grams=500, step_fen=300, cold_fen=800)
@@ -27,17 +29,48 @@ def test_a_plain_basket() -> None:
     assert result.for_seller("COOP-B").total == Money(20_640)
 
 
-def test_freight_by_weight_with_the_cold_surcharge() -> None:
+def test_freight_by_weight_parcel_by_parcel() -> None:
     result = quote([LAMB, GOJI], [RULE], province_code="310000")
-    # 2 × 1100 + 550 = 2750 g: first kilogram, then four steps of 500 g begun, and once for the cold.
-    assert result.freight == Money(1000 + 4 * 300 + 800)
+    # Frozen meat and dry berries travel apart: 2200 g are the first kilogram, three steps of 500 g and the cold; 550 g the first kilogram.
+    assert [parcel.freight for parcel in result.sellers[0].parcels] == [Money(1000 + 3 * 300 + 800), Money(1000)]
+    assert [(parcel.temperature, parcel.boxes, parcel.grams) for parcel in result.sellers[0].parcels] == [
+        ("frozen", (("P001", 2),), 2200),
+        ("ambient", (("P005", 1),), 550),
+    ]
     texts = [reason.text(str) for reason in result.sellers[0].reasons]
     assert texts == [
         "滩羊肉：¥128.00 × 2",
         "枸杞：¥59.90 × 1",
-        "运费 2.75 千克：首重 ¥10.00，续重 4 × ¥3.00",
+        "运费 2.2 千克：首重 ¥10.00，续重 3 × ¥3.00",
         "冷链包装和运输",
+        "运费 0.55 千克：首重 ¥10.00，续重 0 × ¥3.00",
     ]
+
+
+def test_boxes_at_two_places_are_two_parcels() -> None:
+    two = replace(GOJI, quantity=5, places=(("P1", 2), ("P2", 1)))
+    one = replace(GOJI, sku="P006", quantity=1, places=(("P2", 1),))
+    result = quote([two, one], [RULE], province_code="310000")
+    assert [(parcel.place, parcel.boxes) for parcel in result.sellers[0].parcels] == [
+        ("P1", (("P005", 4),)),  # two boxes nobody has spoken of leave with the first
+        ("P2", (("P005", 1), ("P006", 1))),
+    ]
+    assert result.freight == Money(1000 + 3 * 300 + 1000 + 300)
+    with pytest.raises(ValueError, match="P005"):
+        quote([replace(GOJI, places=(("P1", 2),))], [RULE], province_code="310000")
+
+
+def test_free_freight_is_asked_of_all_goods_of_the_seller() -> None:
+    rule = replace(RULE, free_over_fen=31_590)
+    assert quote([LAMB, GOJI], [rule], province_code="310000").freight == Money(800), "both parcels are free, the cold is paid"
+
+
+def test_when_it_arrives() -> None:
+    told = replace(RULE, handling_days=2, days_from=1, days_to=3)
+    (part,) = quote([GOJI], [told], province_code="310000", on=date(2026, 11, 30)).sellers
+    assert part.arrival == Arrival(date(2026, 12, 2), date(2026, 12, 3), date(2026, 12, 5))
+    for lines_asked, rules_given, province in (([GOJI], [RULE], "310000"), ([APPLES], [told], "310000"), ([GOJI], [told], None)):
+        assert quote(lines_asked, rules_given, province_code=province, on=date(2026, 11, 30)).sellers[0].arrival is None
 
 
 @pytest.mark.parametrize(("grams", "fen"), [(1, 1000), (1000, 1000), (1001, 1300), (1500, 1300), (1501, 1600)])
@@ -102,6 +135,15 @@ def test_an_empty_basket_has_no_price() -> None:
         quote([])
 
 
+def within(line: QuoteLine) -> QuoteLine:
+    """As many boxes at places as are wanted, at most."""
+    places, left = [], line.quantity
+    for place, boxes in line.places:
+        places.append((place, min(boxes, left)))
+        left -= min(boxes, left)
+    return replace(line, places=tuple(places))
+
+
 lines = st.lists(
     st.builds(
         QuoteLine,
@@ -111,8 +153,9 @@ lines = st.lists(
         unit_price=st.integers(1, 50_000).map(Money),
         seller_code=st.sampled_from(["S1", "S2", "S3"]),
         grams=st.integers(1, 9000),
-        cold=st.booleans(),
-    ),
+        temperature=st.sampled_from(["ambient", "chilled", "frozen"]),
+        places=st.lists(st.tuples(st.sampled_from(["P1", "P2", "P3"]), st.integers(0, 15)), max_size=2).map(tuple),
+    ).map(within),
     min_size=1,
     max_size=6,
 )
@@ -128,6 +171,9 @@ rules = st.lists(
         step_fen=st.integers(0, 900),
         cold_fen=st.integers(0, 2000),
         free_over_fen=st.none() | st.integers(0, 100_000),
+        handling_days=st.none() | st.integers(0, 9),
+        days_from=st.integers(0, 9),
+        days_to=st.integers(9, 20),
     ),
     max_size=4,
 )
@@ -158,3 +204,29 @@ def test_every_fen_is_explained_and_none_is_lost(basket: list[QuoteLine], freigh
         assert Money(0) <= line.discount <= line.amount
     assert result.discount <= sum((discount.amount for discount in off), Money(0))
     assert quote(basket, freight, province_code="310000", discounts=off) == result
+
+
+@given(lines, rules)
+def test_every_box_travels_in_one_parcel_and_each_is_charged_as_if_alone(
+    basket: list[QuoteLine], freight: list[FreightRule]
+) -> None:
+    result = quote(basket, freight, province_code="310000")
+    for seller in result.sellers:
+        wanted, carried = Counter[str](), Counter[str]()
+        for item in seller.lines:
+            wanted[item.line.sku] += item.line.quantity
+        for parcel in seller.parcels:
+            carried.update(dict(parcel.boxes))
+        assert carried == wanted
+        assert len({(parcel.place, parcel.temperature) for parcel in seller.parcels}) == len(seller.parcels)
+        assert sum(parcel.grams for parcel in seller.parcels) == sum(item.line.grams * item.line.quantity for item in seller.lines)
+        rule = find_rule(seller.seller_code, freight, "310000")
+        for parcel in seller.parcels:
+            charged = parcel.freight.minor
+            if rule is None:
+                assert charged == 0
+                continue
+            steps = max(0, -(-(parcel.grams - rule.first_grams) // rule.step_grams))
+            free = rule.free_over_fen is not None and sum(item.payable.minor for item in seller.lines) >= rule.free_over_fen
+            cold = rule.cold_fen if parcel.temperature != "ambient" else 0
+            assert charged == cold + (0 if free else rule.first_fen + steps * rule.step_fen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import SYSTEM, Actor, Place, Role
+from catalog.prices.carrying import FreightTerms, set_freight
 from catalog.products.models import Temperature
 from kernel.errors import Conflict, Forbidden
 from kernel.gs1 import make_gln, parse_sscc
@@ -17,7 +18,7 @@ from logistics.shipments import packing
 from logistics.shipments.events import ItemsDispatched
 from logistics.shipments.models import PackingTask, Parcel, ParcelItem
 from logistics.shipments.packing import add_parcel, cancel_shipments, close_shipment, open_shipments
-from logistics.shipments.queries import list_boxes, list_shipments, list_shipments_of_lots
+from logistics.shipments.queries import list_boxes, list_shipments, list_shipments_of_lots, list_stale_lots
 from logistics.shipments.scanning import scan
 from logistics.shipments.states import ShipmentState
 from logistics.stock.reserving import allocate
@@ -102,6 +103,27 @@ def test_a_recall_between_scanning_and_closing_stops_the_parcel(session: Session
     mark_lots(session, SYSTEM, lot_of(session, stock).code, "抽检不合格", at)
     with pytest.raises(Conflict, match="召回"):
         close_shipment(session, packer_of(session, stock.place_id), shipment.code, at)
+
+
+def test_boxes_that_waited_too_long_do_not_leave(session: Session, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sold fresh, paid late: on the day of packing they would arrive 临近保质期."""
+    product = make_product(session, shelf_life_days=30)
+    stock = make_stock(session, product, expires_on=at.date() + timedelta(days=13))
+    shipment = make_shipment(session, stock)
+    fill_shipment(session, shipment, stock)
+    packer, later = packer_of(session, stock.place_id), at + timedelta(days=2)
+    assert list_stale_lots(session, shipment, at.date()) == []
+    with pytest.raises(Conflict, match=r"保质期只剩 8 天，至少要 10 天"), session.begin_nested():
+        close_shipment(session, packer, shipment.code, later)
+    # A seller that says how quickly it carries there is believed.
+    terms = FreightTerms(handling_days=0, days_from=1, days_to=1)
+    set_freight(session, SYSTEM, seller_id=product.seller_id, provinces=[None], terms=terms, valid_from=at.date(), at=at)
+    assert list_stale_lots(session, shipment, later.date()) == []
+    last = later + timedelta(days=1)
+    assert [lot.left for lot in list_stale_lots(session, shipment, last.date())] == [9]
+    # The guard switched off: they leave all the same.
+    monkeypatch.setattr(packing, "must_arrive_fresh", lambda *_: None)
+    assert close_shipment(session, packer, shipment.code, last).state is ShipmentState.PACKED
 
 
 def test_closing_twice(session: Session, at: datetime) -> None:

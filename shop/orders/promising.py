@@ -1,0 +1,78 @@
+"""What becomes a parcel: its freight and its days, written when the order is placed, and counted anew from the day it is paid."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from catalog.prices.quoting import Arrival, Quote
+from catalog.products.models import Temperature
+from kernel.clock import today_shanghai
+from logistics.stock.models import Allocation
+from shop.orders.models import Order, OrderParcel, SubOrder
+
+
+def places_of(order: Order, allocations: Sequence[Allocation]) -> dict[str, dict[UUID, int]]:
+    """From which places the boxes of an order leave: SKU → place → boxes."""
+    sku_of = {line.code: line.sku for line in order.lines}
+    found: dict[str, dict[UUID, int]] = defaultdict(dict)
+    for row in allocations:
+        places = found[sku_of[row.line_code]]
+        places[row.stock_lot.place_id] = places.get(row.stock_lot.place_id, 0) + row.quantity
+    return found
+
+
+def promise_parcels(order: Order, quote: Quote, allocations: Sequence[Allocation], *, ship_by: date | None = None) -> None:
+    """Write what each seller carries in which parcel, what it charges for it and when it arrives; the order's freight is their sum.
+
+    With ``ship_by`` (预售) that is the promised day of leaving, and the way takes as long as the seller says.
+    """
+    for sub_order, part in zip(order.sub_orders, quote.sellers, strict=True):
+        sub_order.parcels = [
+            OrderParcel(
+                number=number,
+                place_id=UUID(parcel.place) if parcel.place else None,
+                temperature=Temperature(parcel.temperature),
+                boxes=parcel.count,
+                grams=parcel.grams,
+                freight_fen=parcel.freight.minor,
+                **_days(part.arrival, ship_by),
+            )
+            for number, parcel in enumerate(part.parcels, start=1)
+        ]
+        sub_order.freight_fen = part.freight.minor
+        sub_order.payable_fen = part.total.minor
+        _promise_freshness(sub_order, part.arrival, allocations)
+    order.freight_fen = quote.freight.minor
+    order.total_fen = quote.total.minor
+
+
+def _days(arrival: Arrival | None, ship_by: date | None) -> dict[str, date | None]:
+    if arrival is None:
+        return {"ship_by": ship_by, "arrive_from": None, "arrive_by": None}
+    later = (ship_by or arrival.ship_by) - arrival.ship_by
+    return {"ship_by": arrival.ship_by + later, "arrive_from": arrival.first + later, "arrive_by": arrival.last + later}
+
+
+def _promise_freshness(sub_order: SubOrder, arrival: Arrival | None, allocations: Sequence[Allocation]) -> None:
+    """How many days of shelf life each line has left on the last day of arrival, by the lots its boxes were promised from."""
+    for line in sub_order.lines:
+        ends = [row.stock_lot.expires_on for row in allocations if row.line_code == line.code and row.stock_lot.expires_on]
+        line.fresh_days = (min(ends) - arrival.last).days if ends and arrival else None
+
+
+def promise_from(order: Order, at: datetime) -> None:
+    """Count the days from ``at``, when the money came, not from when the order was placed. What has no place yet (预售) keeps its day."""
+    late = today_shanghai(at) - today_shanghai(order.placed_at)
+    if late.days <= 0:
+        return
+    for parcel in (parcel for part in order.sub_orders for parcel in part.parcels if parcel.place_id is not None):
+        if parcel.ship_by and parcel.arrive_from and parcel.arrive_by:
+            parcel.ship_by += late
+            parcel.arrive_from += late
+            parcel.arrive_by += late
+    for line in order.lines:
+        if line.fresh_days is not None:
+            line.fresh_days = max(line.fresh_days - late.days, 0)

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = '0068'
-down_revision = '0062'
+down_revision = '0076'
 branch_labels = None
 depends_on = None
 

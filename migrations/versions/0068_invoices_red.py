@@ -37,7 +37,7 @@ END $$
 ADOPTING = "  IF current_setting('shanhai.adopting', true) = 'on' THEN may_change := ARRAY['%s']; END IF;\n"
 
 
-KINDS = "'after_sales', 'scan_report', 'suspected_copy', 'parcel', 'payment', 'recall'"
+KINDS = "'after_sales', 'scan_report', 'suspected_copy', 'parcel', 'payment', 'recall', 'presale'"
 
 
 def upgrade() -> None:

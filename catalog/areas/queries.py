@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from catalog.areas.codes import prefecture_of, province_of
 from catalog.areas.models import Area, Level, Pairing, Province, ReserveShare, SupportedCounty, SupportedList
+from kernel.db import fetch
 from kernel.errors import NotFound
 from kernel.periods import valid_on
 
@@ -58,7 +59,7 @@ def resolve_area(session: Session, code: str) -> Area:
 
 def list_areas(session: Session, codes: Sequence[str]) -> dict[str, Area]:
     """The areas with these codes, by code; unknown codes are left out."""
-    return {area.code: area for area in session.scalars(select(Area).where(Area.code.in_(set(codes))))}
+    return fetch(session, Area, codes)
 
 
 def list_children(session: Session, parent_code: str | None, on: date) -> Sequence[Area]:

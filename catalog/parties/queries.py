@@ -28,6 +28,7 @@ from catalog.parties.models import (
     Role,
     has_place_in,
 )
+from kernel.db import fetch
 from kernel.errors import NotFound
 
 
@@ -76,8 +77,7 @@ def list_organizations(
 
 def map_organizations(session: Session, ids: Iterable[UUID]) -> dict[UUID, Organization]:
     """Organisations by key, for lists that name many."""
-    found = session.scalars(select(Organization).where(Organization.id.in_(set(ids))))
-    return {organization.id: organization for organization in found}
+    return fetch(session, Organization, ids)
 
 
 def get_person(session: Session, person_id: UUID) -> Person:

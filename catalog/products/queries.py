@@ -17,6 +17,7 @@ from catalog.products.models import Product, ProductState, RecognitionStep
 from catalog.products.needs import MAKER_KINDS, PRODUCT_KINDS, SELLER_KINDS
 from catalog.products.tokens import query as tsquery_of
 from kernel.clock import day_shanghai
+from kernel.db import fetch
 from kernel.errors import NotFound
 from kernel.periods import valid_on
 
@@ -53,7 +54,7 @@ def find_product_by_gtin(session: Session, gtin: str) -> Product | None:
 
 def map_products(session: Session, ids: Iterable[UUID]) -> dict[UUID, Product]:
     """Products by key, for lists that name many."""
-    return {product.id: product for product in session.scalars(select(Product).where(Product.id.in_(set(ids))))}
+    return fetch(session, Product, ids)
 
 
 def list_products(

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.parties.models import Organization
+from catalog.parties.queries import map_organizations
 from catalog.prices.models import RETAIL
 from catalog.prices.queries import NoPrice, find_price_list_for, find_prices, list_freight
 from catalog.prices.quoting import Arrival, Discount, FreightRule, Quote, QuoteLine, find_rule, quote
@@ -84,13 +84,8 @@ def price_lines(
     prices = find_prices(
         session, {product.id: wants[sku] for sku, product in products.items()}, on, special.code if special else RETAIL
     )
-    sellers = {
-        code: seller_id
-        for seller_id, code in session.execute(
-            select(Organization.id, Organization.code).where(Organization.id.in_({p.seller_id for p in products.values()}))
-        )
-    }
-    codes = {seller_id: code for code, seller_id in sellers.items()}
+    codes = {key: body.code for key, body in map_organizations(session, [p.seller_id for p in products.values()]).items()}
+    sellers = {code: key for key, code in codes.items()}
     lines = []
     for sku, product in products.items():
         if product.id not in prices:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InternalError
 from sqlalchemy.orm import Session
 
-from kernel.db import APPEND_ONLY_FUNCTION, after_commit, reading, work
+from catalog.parties.models import Organization
+from kernel.db import APPEND_ONLY_FUNCTION, after_commit, fetch, reading, work
+from kernel.ids import uuid7
+from tests.factories.catalog import make_organization
 
 
 def count(session: Session) -> int:
@@ -73,3 +78,19 @@ def test_without_the_trigger_the_change_goes_through(session: Session) -> None:
     session.execute(text("ALTER TABLE notes DISABLE TRIGGER keep"))
     session.execute(text("UPDATE notes SET body = 'b'"))
     assert session.scalar(text("SELECT body FROM notes")) == "b"
+
+
+def test_what_a_transaction_knows_is_not_asked_for_again(session: Session, count_queries: Any) -> None:
+    first, second = make_organization(session), make_organization(session)
+    session.flush()
+    with count_queries() as statements:
+        assert fetch(session, Organization, [first.id, second.id, first.id]) == {first.id: first, second.id: second}
+    assert not statements
+    one, two = first.id, second.id
+    session.expire(first)
+    session.expunge(second)
+    with count_queries() as statements:
+        found = fetch(session, Organization, [one, two, uuid7()])
+    assert len(statements) == 1
+    assert found[one] is first
+    assert found[two].code == second.code

@@ -28,7 +28,7 @@ from shop.invoices.models import InvoiceRequest
 from shop.invoices.queries import count_red_due
 from shop.orders.models import Order, OrderLine, SubOrder
 from shop.orders.states import OrderState
-from shop.payments.models import Payment
+from shop.payments.models import Payment, Refund
 from shop.payments.queries import OpenWork, count_open_work
 from shop.payments.states import PaymentState
 from shop.procurement.models.requests import PurchaseRequest
@@ -131,6 +131,12 @@ def search(session: Session, text: str, *, limit: int = 20) -> list[Hit]:
     payments = or_(Payment.provider_reference.in_(wanted), Payment.remittance_code.in_([w.replace("-", "") for w in wanted]))
     for code in session.scalars(select(Payment.code).where(payments).limit(limit)):
         found.append(Hit("payment", code, f"/payments/{code}"))
+    told = [*wanted, *(f"bank:{each}" for each in wanted)]  # what the provider, or the bank, calls a refund
+    for code in session.scalars(select(Payment.code).join(Refund).where(Refund.provider_reference.in_(told)).limit(limit)):
+        found.append(Hit("payment", code, f"/payments/{code}"))
+    issued = or_(InvoiceRequest.invoice_number.in_(wanted), InvoiceRequest.red_number.in_(wanted))
+    for code in session.scalars(select(InvoiceRequest.code).where(issued).limit(limit)):
+        found.append(Hit("invoice", code, f"/invoices/{code}"))
     parcels = select(Shipment.order_code, Shipment.code).where(or_(Shipment.code.in_(wanted), Shipment.waybill.in_(wanted)))
     for order, shipment in session.execute(parcels.limit(limit)):
         found.append(Hit("shipment", shipment, f"/backoffice/orders/{order}"))

@@ -133,17 +133,15 @@ def serve_whole(session: Session, presale: Presale, at: datetime) -> None:
     waiting = list_waiting(session, presale)
     if not waiting:
         return
-    shelf = Shelf(session, {presale.product_id}, at)
+    Shelf(session, {presale.product_id}, at)  # locks all there is of it, in order; counted anew below
     lines = {each.line_code: each for each in waiting if each.served}
     for allocation in session.scalars(select(Allocation).where(Allocation.line_code.in_(lines)).order_by(Allocation.stock_lot_id)):
         assert change(session, allocation.stock_lot_id, allocated=-allocation.quantity)
-        if allocation.stock_lot_id in shelf.free:
-            shelf.free[allocation.stock_lot_id] += allocation.quantity
         session.delete(allocation)
     for each in lines.values():
         presale.served, each.served = presale.served - each.served, 0
     session.flush()
-    _serve(session, presale, shelf, waiting, at, whole=True)
+    _serve(session, presale, Shelf(session, {presale.product_id}, at), waiting, at, whole=True)
 
 
 def _serve(

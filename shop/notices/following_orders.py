@@ -22,8 +22,12 @@ MOST_A_DAY = 10
 
 
 def tell_paid(session: Session, event: OrderPaid) -> None:
-    """Reaction: the money is here."""
-    _tell(session, event.order_code, "order_paid", at=event.paid_at, amount=str(Money(event.amount_fen)))
+    """Reaction: the money is here. Who ordered ahead is told by when it leaves, not that it leaves soon."""
+    amount = str(Money(event.amount_fen))
+    ship_by = session.scalar(select(Order.ship_by).where(Order.code == event.order_code))
+    if ship_by is None:
+        return _tell(session, event.order_code, "order_paid", at=event.paid_at, amount=amount)
+    return _tell(session, event.order_code, "order_paid_ahead", at=event.paid_at, amount=amount, day=f"{ship_by:%Y-%m-%d}")
 
 
 def tell_confirmed(session: Session, event: OrderConfirmed) -> None:

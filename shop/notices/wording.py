@@ -20,6 +20,9 @@ SIGN_IN_CODE = "sign_in_code"
 KINDS: Mapping[str, Words] = {
     SIGN_IN_CODE: Words("验证码 %(code)s", "您的验证码是 %(code)s，%(minutes)s 分钟内有效。不要告诉任何人，我们也不会向您要。"),
     "order_paid": Words("已收到您的付款", "订单 %(order)s 已付款 %(amount)s。我们会尽快安排发货。"),
+    "order_paid_ahead": Words(
+        "已收到您的付款", "预售订单 %(order)s 已付款 %(amount)s。采收装盒后按付款先后发货，不晚于 %(day)s；收成不够就全额退款。"
+    ),
     "order_confirmed": Words("采购订单已确认", "采购订单 %(order)s 已确认，先货后款。供货方正在备货。"),
     "order_shipped": Words("您的订单已发货", "订单 %(order)s 已发货。收到后扫一扫箱上的二维码，就能看到是谁种的、谁养的。"),
     "order_delivered": Words("您的订单已签收", "订单 %(order)s 已签收。如有坏损，请在 48 小时内拍照申请售后。"),

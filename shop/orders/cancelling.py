@@ -62,7 +62,8 @@ def cancel_order(session: Session, actor: Actor, code: str, *, reason: str, at: 
         tell_act(session, actor, "order.cancelled", order.code, before, after, at=at)
     order.move(OrderState.CANCELLED)
     packing.cancel_shipments(session, order.code)
-    preselling.release(session, [order.code], at)
+    if order.presale_code is not None:
+        preselling.release(session, [order.code], at)
     reserving.deallocate(session, order.code)
     publish(session, OrderClosed(order.code, reason or "cancelled", at), at=at)
     return order

@@ -22,11 +22,12 @@ from shop import wiring
 from shop.cases.following import open_failed
 from shop.cases.models import Case, CaseMessage, CaseSubject
 from shop.cases.states import CaseKind
-from shop.notices.following_orders import tell_closed, tell_served
+from shop.notices.following_orders import tell_closed, tell_paid, tell_served
 from shop.notices.models import Notice
+from shop.notices.wording import words_of
 from shop.orders.cancelling import HARVEST_SHORT, cancel_broken, cancel_order, expire_orders
 from shop.orders.forwarding import forward_order, forward_served
-from shop.orders.models import Order, OrderClosed
+from shop.orders.models import Order, OrderClosed, OrderPaid
 from shop.orders.returning import refund_closed
 from shop.orders.states import OrderState
 from shop.payments.models import Refund
@@ -168,8 +169,11 @@ def test_a_harvest_that_falls_short_ends_the_order_with_all_its_money_back(sessi
     assert (presale.promised, presale.served) == (2, 2)
     told = {row.order_code: row.kind for row in session.scalars(select(Notice))}
     assert told == {short.code: "order_harvest_short", unpaid.code: "order_harvest_short"}
+    tell_paid(session, OrderPaid(got.code, got.paid_fen, at))
     tell_served(session, PromiseServed(got.code, at))
-    assert session.scalars(select(Notice.kind).where(Notice.order_code == got.code)).all() == ["order_served"]
+    notices = session.scalars(select(Notice).where(Notice.order_code == got.code).order_by(Notice.id)).all()
+    assert [notice.kind for notice in notices] == ["order_paid_ahead", "order_served"]
+    assert f"不晚于 {got.ship_by}" in words_of(notices[0].kind, notices[0].params, str)[1]
 
 
 def test_an_order_that_ended_before_is_left_alone(session: Session, at: datetime) -> None:

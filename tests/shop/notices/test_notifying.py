@@ -82,7 +82,7 @@ def test_a_lost_mail_server_is_tried_again_and_given_up_at_last(session: Session
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_words(kind: str) -> None:
-    params = dict.fromkeys(("order", "amount", "request", "reason", "product", "lot", "code", "minutes", "day"), "x")
+    params = dict.fromkeys(("order", "amount", "request", "reason", "product", "lot", "code", "minutes", "day", "case"), "x")
     subject, text = words_of(kind, params, str)
     assert subject
     assert "%" not in text

@@ -55,6 +55,7 @@ _ONE = Glance(
      ON row.subject_kind = about.kind AND row.subject_code = about.code),
 (SELECT array_agg(row.xmin ORDER BY row.id)::text FROM prices_freight_template row WHERE row.seller_id = ANY(:organizations)),
 (SELECT array_agg(row.xmin ORDER BY row.id)::text FROM assistance_share_rule row WHERE row.product_id = :product),
+(SELECT concat(count(*), ' ', sum(row.stars)) FROM reviews_review row WHERE row.product_id = :product AND row.state = 'shown'),
 (SELECT row.xmin::text FROM stock_presale row WHERE row.product_id = :product AND row.state IN ('asked', 'open'))
 """),
     )

@@ -27,6 +27,7 @@ from kernel.money import Money
 from kernel.periods import valid_on
 from logistics.stock.models import Presale, StockLot
 from logistics.stock.queries import available, find_presales, is_free, list_offers_today, list_presales_today
+from shop.reviews.queries import Summary, summarise_many
 from shop.storefront.arrangement import first_of_each, months_until, spread
 from shop.storefront.models import Page
 from shop.storefront.wording import CATEGORY_LABELS
@@ -43,6 +44,7 @@ class Shown:
     boxes: int
     county: Area | None
     presale: Presale | None = None
+    stars: Summary | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def looks(product: Pictured) -> str:
 
 
 def show_products(session: Session, products: Sequence[Product], at: datetime) -> list[Shown]:
-    """Prices, stock, pre-sales and counties of products, in four queries."""
+    """Prices, stock, pre-sales, counties and stars of products, in five queries."""
     if not products:
         return []
     ids = [product.id for product in products]
@@ -96,7 +98,10 @@ def show_products(session: Session, products: Sequence[Product], at: datetime) -
     boxes = available(session, ids, at)
     ahead = {key: presale for key, presale in find_presales(session, ids, at).items() if presale.left > 0}
     counties = list_areas(session, [product.county_code for product in products])
-    return [Shown(p, prices.get(p.id), boxes[p.id], counties.get(p.county_code), ahead.get(p.id)) for p in products]
+    stars = summarise_many(session, ids)
+    return [
+        Shown(p, prices.get(p.id), boxes[p.id], counties.get(p.county_code), ahead.get(p.id), stars.get(p.id)) for p in products
+    ]
 
 
 def list_shelf(

@@ -34,8 +34,10 @@ from logistics.stock.models import Presale
 from logistics.stock.queries import NextLot, available, find_next_lot, find_presales
 from shop.assistance.sharing import find_shares
 from shop.basket.models import MOST_BOXES
+from shop.reviews.queries import Summary, summarise
 from shop.storefront.keeping import OneProduct, look_at_product
 from shop.storefront.unit_price import price_per_500
+from shop.storefront.views.pictures import picture_of
 from shop.storefront.views.reader import seen_by_reader
 from traceability.lots.queries import list_upstream_lots
 from traceability.scan.states import PAYEE_LABELS, Payee
@@ -97,6 +99,7 @@ def _draw(sku: str, wanted_province: str, at: datetime) -> tuple[str, OneProduct
         rules = list_freight(open_session, [seller.id], province.code, on) if province else []
         offer = _offer(open_session, product, at, _arrival(seller, rules, province, on))
         lots = _lots_of(open_session, offer.lot)
+        stars = summarise(open_session, product.id)
         presale = find_presales(open_session, [product.id], at).get(product.id) if offer.price and not offer.reasons else None
         html = render_template(
             "storefront/product.html",
@@ -121,7 +124,9 @@ def _draw(sku: str, wanted_province: str, at: datetime) -> tuple[str, OneProduct
             ahead=min(presale.left, presale.per_person) if presale else 0,
             closes_on=presale.closes_at - timedelta(seconds=1) if presale else None,
             fresh=product.return_class is ReturnClass.FRESH_NO_RETURN,
-            structured=_structured(product, offer, seller, presale),
+            stars=stars,
+            structured=_structured(product, offer, (seller, bodies[product.cooperative_id]), presale, stars),
+            breadcrumbs=_breadcrumbs(product, areas.get(product.county_code)),
         )
     holders = [(SubjectKind.ORGANIZATION.value, body.code) for body in bodies.values()]
     papers_of = [(SubjectKind.PRODUCT.value, product.sku), *holders, *((SubjectKind.LOT.value, code) for code in lots)]
@@ -191,8 +196,33 @@ def _shares(open_session: Session, product: Product, at: datetime) -> list[tuple
     return [(_(PAYEE_LABELS[payee]), parts[payee], str(Money(parts[payee]))) for payee in Payee if payee in parts]
 
 
-def _structured(product: Product, offer: Offer, seller: Organization, presale: Presale | None) -> dict[str, Any]:
-    """schema.org/Product, for search engines."""
+def _breadcrumbs(product: Product, county: Area | None) -> dict[str, Any]:
+    """schema.org/BreadcrumbList: the county, then the product."""
+    site = current_app.config["SHANHAI"].public_url
+    steps = [(_("产地"), url_for("storefront.counties"))]
+    if county is not None:
+        steps.append((named(county), url_for("storefront.county", code=county.code)))
+    steps.append((named(product), url_for(".show", sku=product.sku)))
+    items = [
+        {"@type": "ListItem", "position": place, "name": name, "item": site + path}
+        for place, (name, path) in enumerate(steps, start=1)
+    ]
+    return {"@context": "https://schema.org", "@type": "BreadcrumbList", "itemListElement": items}
+
+
+def _returns(product: Product) -> dict[str, Any]:
+    """schema.org/MerchantReturnPolicy: seven days, or none for what is fresh (消费者权益保护法 art. 25)."""
+    found: dict[str, Any] = {"@type": "MerchantReturnPolicy", "applicableCountry": "CN"}
+    if product.return_class is ReturnClass.FRESH_NO_RETURN:
+        return found | {"returnPolicyCategory": "https://schema.org/MerchantReturnNotPermitted"}
+    return found | {"returnPolicyCategory": "https://schema.org/MerchantReturnFiniteReturnWindow", "merchantReturnDays": 7}
+
+
+def _structured(
+    product: Product, offer: Offer, bodies: tuple[Organization, Organization], presale: Presale | None, stars: Summary
+) -> dict[str, Any]:
+    """schema.org/Product, for search engines; ``bodies``: its seller and its cooperative."""
+    site, (seller, cooperative) = current_app.config["SHANHAI"].public_url, bodies
     found: dict[str, Any] = {
         "@context": "https://schema.org",
         "@type": "Product",
@@ -200,8 +230,12 @@ def _structured(product: Product, offer: Offer, seller: Organization, presale: P
         "name": product.name,
         "category": product.category,
         "description": product.description or product.name,
-        "url": current_app.config["SHANHAI"].public_url + url_for(".show", sku=product.sku),
+        "url": site + url_for(".show", sku=product.sku),
+        "image": site + picture_of(product),
+        "brand": {"@type": "Brand", "name": cooperative.name},
     }
+    if stars.mean is not None:
+        found["aggregateRating"] = {"@type": "AggregateRating", "ratingValue": str(stars.mean), "reviewCount": stars.count}
     if product.gtin:
         found["gtin14"] = product.gtin
     if offer.price is not None:
@@ -211,6 +245,7 @@ def _structured(product: Product, offer: Offer, seller: Organization, presale: P
             "priceCurrency": offer.price.currency,
             "availability": f"https://schema.org/{'InStock' if offer.open else 'PreOrder' if presale and presale.left else 'OutOfStock'}",
             "seller": {"@type": "Organization", "name": seller.name},
+            "hasMerchantReturnPolicy": _returns(product),
         }
     return found
 

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from babel.dates import format_skeleton, get_month_names
-from flask import Blueprint, abort, current_app, render_template, request, url_for
+from flask import Blueprint, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale, pgettext
 from flask_babel import gettext as _
@@ -43,6 +43,7 @@ from shop.storefront import queries
 from shop.storefront.arrangement import season_runs
 from shop.storefront.keeping import Listed, look_at_list
 from shop.storefront.queries import SORTS, Filters
+from shop.storefront.views.pictures import picture_of
 from shop.storefront.views.reader import seen_by_reader
 from shop.storefront.wording import PAGE_LABELS, STORAGE_LABELS, container_of, say_net_content
 
@@ -100,18 +101,15 @@ def month_day(value: date | datetime) -> str:
     return str(format_skeleton("MMMd", on, locale=get_locale()))
 
 
-@bp.app_template_filter()
-def picture(product: Any) -> str:
-    """The address of a product's picture: an uploaded photo, else its drawing."""
-    if getattr(product, "picture_digest", None):
-        return url_for("storefront_product.picture", sku=product.sku, digest=product.picture_digest)
-    return url_for("static", filename=f"food/{product.picture or 'basket'}.svg")
+bp.add_app_template_filter(picture_of, "picture")
 
 
 @bp.app_context_processor
 def shared() -> dict[str, object]:
     """What the layout and the cards need."""
-    return {"say": _, "storage_labels": STORAGE_LABELS, "page_labels": PAGE_LABELS}
+    narrowed = bool(request.args.keys() - {"lang"}) if request else False
+    site = current_app.config["SHANHAI"].public_url
+    return {"say": _, "storage_labels": STORAGE_LABELS, "page_labels": PAGE_LABELS, "narrowed": narrowed, "public_url": site}
 
 
 @bp.get("/")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -18,12 +20,16 @@ from catalog.parties.models import SYSTEM, Organization
 from catalog.parties.queries import get_organization
 from kernel.files import FileStore
 from kernel.pages import Pages
+from shop.app import create_app
 from shop.assistance.sharing import set_shares
 from shop.basket.models import MOST_BOXES
-from tests.factories.catalog import make_price, make_product
+from shop.config import Config
+from shop.reviews.models import Review
+from shop.reviews.reviewing import hide_review, write_review
+from tests.factories.catalog import AT, make_actor, make_price, make_product
 from tests.factories.logistics import make_stock
 from tests.factories.lots import make_chain
-from tests.factories.shop import make_goods, set_freight
+from tests.factories.shop import deliver, make_goods, make_order, set_freight
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 
@@ -114,9 +120,48 @@ def test_structured_data_is_true_and_cannot_break_out(client: FlaskClient, sessi
     data: Any = json.loads(block[1])
     assert (data["sku"], data["offers"]["price"], data["gtin14"]) == (product.sku, "128.00", product.gtin)
     assert data["offers"]["availability"] == "https://schema.org/InStock"
+    assert data["offers"]["hasMerchantReturnPolicy"]["returnPolicyCategory"].endswith("/MerchantReturnNotPermitted")
+    assert data["image"].startswith("http://127.0.0.1:8000/static/food/lamb.svg")
+    assert "aggregateRating" not in data
+    trail = json.loads(page.text.split('<script type="application/ld+json">')[2].partition("</script>")[0])
+    assert [step["position"] for step in trail["itemListElement"]] == [1, 2, 3]
+    assert trail["itemListElement"][1]["item"] == "http://127.0.0.1:8000/counties/640323"
     assert "<b>粗体" not in page.text
     english = client.get(f"/products/{product.sku}?lang=en").text
     assert "<script>alert" not in english
+
+
+def test_stars_stand_on_the_page_the_card_and_in_the_data(client: FlaskClient, session: Session) -> None:
+    product = make_goods(session)
+    for stars in (5, 4, 4):
+        buyer = make_actor(session)
+        order = deliver(session, make_order(session, {product.sku: 1}, buyer))
+        write_review(session, buyer, order.lines[0].code, stars=stars, text="好吃", at=AT)
+    hidden = session.scalars(select(Review).where(Review.stars == 5)).one()
+    assert "★ 4.3" in client.get("/products").text
+    page = client.get(f"/products/{product.sku}").text
+    assert "★ 4.3" in page
+    assert '"ratingValue":"4.3"' in page
+    assert '"reviewCount":3' in page
+    hide_review(session, SYSTEM, hidden.id, "广告")
+    session.flush()
+    assert "★ 4.0" in client.get(f"/products/{product.sku}").text, "what is hidden counts no more, on the kept page too"
+
+
+@pytest.mark.parametrize("path", ["/", "/counties/640323", "/products", "/products/{sku}"])
+def test_every_page_says_what_it_is_to_search_engines(session: Session, config: Config, path: str) -> None:
+    path = path.format(sku=make_goods(session).sku)
+    shop = create_app(replace(config, demo=False), connect=False, testing=True).test_client()
+    page = shop.get(path).text
+    assert f'<link rel="canonical" href="http://127.0.0.1:8000{path}">' in page
+    assert f'hreflang="en" href="http://127.0.0.1:8000{path}?lang=en"' in page
+    assert re.search('<meta name="description" content="[^"]{10,}', page)
+    assert re.search('<meta property="og:title" content="[^"]+山海集">', page) or path == "/"
+    assert "noindex" not in page
+    assert f'rel="canonical" href="http://127.0.0.1:8000{path}?lang=en"' in shop.get(f"{path}?lang=en").text
+    narrowed = shop.get(f"{path}?month=3").text
+    assert 'content="noindex"' in narrowed, "one page of goods, not one for every filter"
+    assert "canonical" not in narrowed
 
 
 def test_a_photo_is_shown_but_no_other_upload(app: Flask, client: FlaskClient, session: Session, config: Any) -> None:
@@ -152,6 +197,6 @@ def test_drawing_the_page_asks_a_fixed_number_of_questions(
         counts.append(len(statements))
         make_stock(session, session.merge(product), boxes=3)
         session.flush()
-    assert counts[0] == counts[1] <= 17
+    assert counts[0] == counts[1] <= 18
     assert MOST_BOXES == 999
     assert session.get(Organization, product.seller_id) is not None

@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from catalog.parties.access import current_actor, require
-from catalog.parties.models import Role
-from catalog.parties.queries import get_organization_by_code
+from catalog.parties.models import Organization, Role
+from catalog.parties.queries import get_organization_by_code, map_organizations
 from catalog.products.queries import list_sellers
 from kernel import clock
 from kernel.db import reading, work
@@ -25,7 +25,7 @@ from shop.accounts.views.actor import GUEST
 from shop.basket import couponing, filling
 from shop.basket.couponing import CouponDraft
 from shop.basket.models import COUPON_STATE_LABELS, MOST_BOXES
-from shop.basket.queries import Owner, count_boxes, list_coupons, view_basket
+from shop.basket.queries import BasketView, Owner, count_boxes, list_coupons, view_basket
 
 bp = Blueprint("basket", __name__, template_folder="templates")
 TOKEN, COUNT = "basket", "basket_boxes"
@@ -81,8 +81,20 @@ def show() -> ResponseReturnValue:
         if COUNT in session or boxes:
             session[COUNT] = boxes
         return render_template(
-            "basket/basket.html", view=view, boxes=boxes, address=addresses[0] if addresses else None, most=MOST_BOXES, say=_
+            "basket/basket.html",
+            view=view,
+            sellers=name_sellers(open_session, view),
+            boxes=boxes,
+            address=addresses[0] if addresses else None,
+            most=MOST_BOXES,
+            say=_,
         )
+
+
+def name_sellers(open_session: Session, view: BasketView) -> dict[str, Organization]:
+    """Who sells what is in the basket (销售方), by the code the quote names them by."""
+    bodies = map_organizations(open_session, set(view.priced.sellers.values())) if view.priced else {}
+    return {body.code: body for body in bodies.values()}
 
 
 @bp.post("/basket/lines")

@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.access import asking, current_actor, require
 from catalog.parties.models import Role
-from catalog.parties.queries import map_organizations
-from catalog.products.models import ReturnClass
+from catalog.products.models import Product, ReturnClass
 from kernel import clock
 from kernel.db import reading, work
 from kernel.errors import Invalid, Problem
@@ -26,8 +25,8 @@ from shop.accounts.confirming import agree
 from shop.accounts.queries import list_addresses
 from shop.accounts.views.actor import begin
 from shop.accounts.views.addresses import few_readings, fill_in, is_step
-from shop.basket.queries import Owner, count_boxes, view_basket, with_coupon
-from shop.basket.views import COUNT, current_owner
+from shop.basket.queries import BasketView, Owner, count_boxes, view_basket, with_coupon
+from shop.basket.views import COUNT, current_owner, name_sellers
 from shop.orders.placing import MAX_LINES, PAY_WITHIN, TRANSFER_WITHIN, PriceChanged
 from shop.payments.queries import takes_online
 from shop.storefront.checking_out import Checkout, check_out
@@ -75,11 +74,14 @@ def _page(picked: UUID | None, form: Mapping[str, str], errors: object, *, chang
             except Problem as problem:
                 refused = problem.text(_)
         sellers = set(view.priced.sellers.values()) if view.priced else set()
-        by_transfer = map_organizations(open_session, sellers - takes_online(open_session, sellers))
+        bodies, online = name_sellers(open_session, view), takes_online(open_session, sellers)
+        by_transfer = [body for body in bodies.values() if body.id not in online]
         return render_template(
             "storefront/checkout.html",
             view=view,
-            by_transfer=list(by_transfer.values()),
+            by_transfer=by_transfer,
+            sellers=bodies,
+            dearer=_changed_lines(view) if changed else [],
             keep=TRANSFER_WITHIN if by_transfer else PAY_WITHIN,
             addresses=addresses,
             address=address,
@@ -98,6 +100,15 @@ def _page(picked: UUID | None, form: Mapping[str, str], errors: object, *, chang
 def _presale() -> str:
     """The code of the pre-sale the page is about; "" for what the basket holds from the shelf."""
     return request.values.get("presale", "").strip()[:40]
+
+
+def _changed_lines(view: BasketView) -> list[tuple[Product, Money, Money]]:
+    """(product, price of one box as the page before showed it, and now), where they differ (form: ``was`` = SKU:fen)."""
+    shown = dict(text.rpartition(":")[::2] for text in request.form.getlist("was")[:MAX_LINES])
+    prices = {item.line.sku: item.line.unit_price for part, _rows in view.parts for item in part.lines}
+    before = {sku: Money(int(fen)) for sku, fen in shown.items() if fen.isascii() and fen.isdigit() and len(fen) <= 12}
+    rows = ((row.product, before.get(row.product.sku), prices[row.product.sku]) for row in view.rows)
+    return [(product, was, now) for product, was, now in rows if was is not None and was != now]
 
 
 def _coupon() -> str:

@@ -43,7 +43,7 @@ def fill(client: FlaskClient, sku: str, quantity: int = 2) -> None:
 def read_form(page: str) -> dict[str, Any]:
     """The hidden fields of the form that places the order, and the address that is chosen."""
     body = page[page.index('action="/checkout" class="form"') :]
-    found: dict[str, Any] = {"line": re.findall(r'name="line" value="([^"]*)"', body)}
+    found: dict[str, Any] = {name: re.findall(rf'name="{name}" value="([^"]*)"', body) for name in ("line", "was")}
     chosen = re.search(r'name="address" form="place" value="([^"]*)" checked', page)
     if chosen:
         body += f'name="address" value="{chosen[1]}"'
@@ -137,6 +137,7 @@ def test_a_changed_price_is_shown_and_asked(buyer: FlaskClient, session: Session
     assert answer.status_code == 409
     assert "价格刚刚有变化" in answer.text
     assert "¥278.00" in answer.text
+    assert f"{product.name}：每件从 ¥128.00 变为 ¥139.00" in answer.text, "which one it is"
     assert orders(session) == 0
     agreed = read_form(answer.text) | {"no_return": "1"}
     assert agreed["expected_total"] == "27800"
@@ -282,6 +283,7 @@ def test_every_address_is_offered_and_the_chosen_one_counts(buyer: FlaskClient, 
     asked = buyer.post("/checkout", data=near | {"address": str(far.id), "no_return": "1"})
     assert (asked.status_code, orders(session)) == (409, 0)
     assert "价格刚刚有变化" in asked.text
+    assert "商品单价没有变" in asked.text
     placed = buyer.post("/checkout", data=read_form(asked.text) | {"no_return": "1"})
     assert placed.status_code == 302
     assert session.scalars(select(Order)).one().province_code == "540000"

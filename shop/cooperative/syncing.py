@@ -18,6 +18,7 @@ from traceability.lots.balancing import record_loss
 from traceability.lots.harvesting import DeliveryDraft, record_delivery
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import HouseholdDelivery, Lot
+from traceability.lots.photographing import Photo
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ def sync_delivery(
     return record_delivery(session, actor, draft, at)
 
 
-def sync_mixing(session: Session, actor: Actor, ticket: Ticket, mixing: Mixing, *, at: datetime) -> SlipNumber:
+def sync_mixing(
+    session: Session, actor: Actor, ticket: Ticket, mixing: Mixing, *, at: datetime, photo: Photo | None = None
+) -> SlipNumber:
     """Mix lots into one of the entry's own lot number. Raises what ``use_number`` and ``mix_lots`` raise, Conflict for a lot that waits."""
     number, known = use_number(session, actor, ticket, at=at)
     if known:
@@ -73,12 +76,15 @@ def sync_mixing(session: Session, actor: Actor, ticket: Ticket, mixing: Mixing, 
         certified=mixing.certified,
         happened_at=mixing.happened_at,
         lot_code=number.lot_code,
+        photo=photo,
         at=at,
     )
     return number
 
 
-def sync_loss(session: Session, actor: Actor, ticket: Ticket, loss: Loss, *, at: datetime) -> SlipNumber:
+def sync_loss(
+    session: Session, actor: Actor, ticket: Ticket, loss: Loss, *, at: datetime, photo: Photo | None = None
+) -> SlipNumber:
     """Write a loss or a sample off. Raises what ``use_number`` and ``record_loss`` raise, Conflict for a lot that waits."""
     number, known = use_number(session, actor, ticket, at=at)
     if not known:
@@ -91,6 +97,7 @@ def sync_loss(session: Session, actor: Actor, ticket: Ticket, loss: Loss, *, at:
             reason=loss.reason,
             sample=loss.sample,
             happened_at=loss.happened_at,
+            photo=photo,
             at=at,
         )
     return number

@@ -25,19 +25,31 @@ function check(names, wrong) {
 
 let adding = false;
 
+/** The photograph of a form made small, as bytes; null without one, false when it cannot be used (which is said). */
+async function readPhoto(form, fields) {
+  const { photo, faces } = form.elements;
+  if (!photo.files.length) return null;
+  fields.faces = faces.value;
+  const small = fields.faces && (await self.shrinkPhoto(photo.files[0]).catch(() => null));
+  if (!small) note("bad", fields.faces ? "noPhoto" : "needFaces");
+  return small ? new Uint8Array(await new Response(small).arrayBuffer()) : false;
+}
+
 /** Put into the queue what the form says. A finger that taps twice means one entry. */
 async function add(act, fields, form, added, clear) {
   if (adding) return;
   adding = true;
   try {
-    const entry = await queue.add(now.key, act, fields);
+    const photo = await readPhoto(form, fields);
+    if (photo === false) { adding = false; return; }
+    const entry = await queue.add(now.key, act, fields, photo);
     clear(form);
     await draw();
     note("ok", added, entry);
     $("news").scrollIntoView({ block: "center" });
     form.dispatchEvent(new Event("added", { bubbles: true }));
   } catch (error) {
-    note("bad", error instanceof queue.NoNumber ? "noNumber" : "notSaved");
+    note("bad", error instanceof queue.NoNumber ? "noNumber" : error instanceof queue.NoRoom ? "noRoom" : "notSaved");
   }
   adding = false;
 }
@@ -156,6 +168,7 @@ export function clearForms() {
 }
 
 export function watchForms() {
+  for (const id of ["delivery", "mixing", "loss"]) $(id).querySelector("[type=submit]").before($("photo").content.cloneNode(true));
   $("delivery").addEventListener("submit", addDelivery);
   $("mixing").addEventListener("submit", addMixing);
   $("mixing").addEventListener("change", drawSum);

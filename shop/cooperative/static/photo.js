@@ -1,11 +1,12 @@
 // A photograph is made small on the phone, before it costs anybody's data; drawing it anew leaves place and time behind.
-// Without this the server does the same with whatever was sent.
+// Without this the server does the same with whatever was sent. Entries without a network use it by the name shrinkPhoto.
 (() => {
   "use strict";
   const LONGEST = 1280, MOST = 200 * 1024, QUALITIES = [0.8, 0.65, 0.5, 0.35];
 
   const draw = async (file) => {
-    const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+    const upright = createImageBitmap(file, { imageOrientation: "from-image" });
+    const picture = await upright.catch(() => createImageBitmap(file)); // before Chrome 81 as the camera was held
     const scale = Math.min(1, LONGEST / Math.max(picture.width, picture.height));
     const canvas = document.createElement("canvas");
     canvas.width = Math.max(1, Math.round(picture.width * scale));
@@ -24,6 +25,8 @@
     }
     return blob;
   };
+
+  self.shrinkPhoto = shrink;
 
   document.querySelectorAll("input[type=file][data-shrink]").forEach((input) => {
     input.addEventListener("change", async () => {

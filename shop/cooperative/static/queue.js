@@ -1,25 +1,33 @@
 // The queue of entries: deliveries, mixings, losses. An entry takes a number from the phone's block when it is made, keeps it for ever, and is sent under one key until
 // it is answered; the server does it once, however often and from however many tabs it comes.
 import { all, change, find } from "./store.js";
-import { random, seal, unseal } from "./vault.js";
+import { close as sealBytes, disclose, random, seal, unseal } from "./vault.js";
 
 export const DELIVERY = "deliveries", MIXING = "mixings", LOSS = "losses"; // what it is, and the door it is sent to
 export const WAITING = "waiting", DONE = "done", REFUSED = "refused", VOID = "void";
 const KEPT_AFTER = 7 * 86400000; // an entry that was taken in is shown for a week
+const MOST_PHOTOS = 100; // of some 200 KB each
 const HOME = new URL("../", import.meta.url).href;
 
 /** The phone's sign-in has ended. */
 export class SignedOut extends Error {}
 /** There is no number left on the phone. */
 export class NoNumber extends Error {}
+/** There is no room for another photograph. */
+export class NoRoom extends Error {}
 
 export const newKey = () => Array.from(random(16), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** One request to the phone's doors: {status, body}, status 0 when a stranger answered. Throws SignedOut, and TypeError without a network. */
-export async function ask(token, lang, path, fields, key) {
+export async function ask(token, lang, path, fields, key, photo) {
   const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
   const how = { headers, credentials: "omit", cache: "no-store" };
   if (fields) Object.assign(how, { method: "POST", body: new URLSearchParams(fields) });
+  if (photo) {
+    how.body = new FormData();
+    for (const [name, value] of Object.entries(fields)) how.body.append(name, value);
+    how.body.append("photo", photo, "photo.jpg");
+  }
   if (key) headers["Idempotency-Key"] = key;
   const answer = await fetch(`${HOME}${path}${path.includes("?") ? "&" : "?"}lang=${lang}`, how);
   // Only our own words count: the sign-in page of a hotel's network answers anything to anything.
@@ -53,14 +61,20 @@ const close = async (key, { id, state, at, slip, lot, box, ...rest }) => ({ id, 
 /** The lots an entry works on, by number. */
 export const named = ({ act, fields }) => (act === MIXING ? fields.lots.split(" ") : act === LOSS ? [fields.lot] : []);
 
-/** Put an entry in the queue under the next free number. In one transaction: no two entries, and no two tabs, get the same one. */
-export async function add(key, act, fields, at = new Date()) {
+/**
+ * Put an entry in the queue under the next free number, its photograph (bytes) beside it. In one transaction: no two entries, and no two
+ * tabs, get the same number.
+ */
+export async function add(key, act, fields, photo = null, at = new Date()) {
   const entry = { id: newKey(), state: WAITING, at: at.toISOString(), box: await seal(key, { act, fields }) };
-  return change(["numbers", "entries"], async (numbers, entries, asked) => {
+  const picture = photo && (await sealBytes(key, photo));
+  return change(["numbers", "entries", "photos"], async (numbers, entries, photos, asked) => {
+    if (picture && (await asked(photos.count())) >= MOST_PHOTOS) throw new NoRoom();
     const [next] = await asked(numbers.getAll(null, 1));
     if (!next) throw new NoNumber();
     numbers.delete(next.slip);
     entries.put({ ...entry, ...next });
+    if (picture) photos.put(picture, entry.id);
     return { ...entry, ...next, act, fields };
   });
 }
@@ -74,13 +88,17 @@ export const layUp = (handed) => change(["numbers", "entries"], async (numbers, 
   for (const [slip, lot] of handed) if (!held.has(slip)) numbers.put({ slip, lot });
 });
 
-/** Note what became of an entry that stands in one of these states; not when another tab has heard something final meanwhile. True when noted. */
+/**
+ * Note what became of an entry that stands in one of these states; not when another tab has heard something final meanwhile. True when noted.
+ * What is over needs its photograph no longer.
+ */
 async function settle(key, entry, from = [WAITING, REFUSED]) {
   const row = await close(key, entry);
-  return change(["entries"], async (entries, asked) => {
+  return change(["entries", "photos"], async (entries, photos, asked) => {
     const now = await asked(entries.get(row.id));
     const open = Boolean(now) && from.includes(now.state);
     if (open) entries.put(row);
+    if (open && (row.state === DONE || row.state === VOID)) photos.delete(row.id);
     return open;
   });
 }
@@ -88,9 +106,12 @@ async function settle(key, entry, from = [WAITING, REFUSED]) {
 /** What was taken in is done, also when it was given up meanwhile: otherwise it would be typed again. */
 const takenIn = (key, entry) => settle(key, { ...entry, state: DONE, reason: "" }, [WAITING, REFUSED, VOID]);
 
-async function send(token, lang, entry) {
-  const fields = { ...entry.fields, slip: entry.slip, happened_at: entry.at };
-  const { status, body } = await ask(token, lang, entry.act, fields, entry.id);
+async function send(key, token, lang, entry) {
+  const { faces, ...rest } = entry.fields;
+  const picture = faces && (await find("photos", entry.id)); // an entry of a file from another phone goes without
+  const photo = picture && new Blob([await disclose(key, picture)], { type: "image/jpeg" });
+  const fields = { ...rest, ...(photo && { faces }), slip: entry.slip, happened_at: entry.at };
+  const { status, body } = await ask(token, lang, entry.act, fields, entry.id, photo);
   if (status === 200 && body.slip === entry.slip) return { state: DONE, doneAt: body.recorded, near: body.near || "" };
   if (status >= 400 && status < 500 && status !== 429) {
     const told = (body.errors || []).map((error) => error.detail).join(" ");
@@ -117,7 +138,7 @@ export async function sync(key, token, lang, shown = () => {}) {
       const lots = named(entry);
       const free = !lots.some((lot) => open.has(lot) || held.has(lot));
       const sent = free && (entry.state === WAITING || (await settle(key, { ...entry, state: WAITING }, [REFUSED])));
-      const result = sent && (await send(token, lang, entry));
+      const result = sent && (await send(key, token, lang, entry));
       if (!result || result.status === 409) for (const lot of lots) held.add(lot);
       if (!result) whole = false;
       else if (result.state === DONE) await takenIn(key, { ...entry, ...result });

@@ -143,7 +143,7 @@ function drawEntry(entry) {
   at("state").className = `badge ${kinds[entry.state]}`;
   at("what").textContent = what;
   at("amount").textContent = amount(entry.fields);
-  at("more").textContent = [moment(entry.at), ...more].filter(Boolean).join(" · ");
+  at("more").textContent = [moment(entry.at), ...more, entry.fields.faces && say("photo")].filter(Boolean).join(" · ");
   at("near").textContent = entry.near || "";
   at("near").hidden = !entry.near;
   at("reason").textContent = entry.reason || "";

@@ -1,4 +1,5 @@
-// The phone's own database, in as few words as it takes. Stores: kept (single things by name), numbers (free numbers), entries (the queue).
+// The phone's own database, in as few words as it takes. Stores: kept (single things by name), numbers (free numbers), entries (the queue),
+// photos (of entries that wait, by the entry's id).
 
 const asked = (request) => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result);
@@ -8,13 +9,19 @@ const asked = (request) => new Promise((resolve, reject) => {
 let opening = null;
 const database = () => {
   opening = opening || new Promise((resolve, reject) => {
-    const request = indexedDB.open("shanhai-offline", 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore("kept");
-      request.result.createObjectStore("numbers", { keyPath: "slip" });
-      request.result.createObjectStore("entries", { keyPath: "id" });
+    const request = indexedDB.open("shanhai-offline", 2);
+    request.onupgradeneeded = ({ oldVersion }) => {
+      if (oldVersion < 1) {
+        request.result.createObjectStore("kept");
+        request.result.createObjectStore("numbers", { keyPath: "slip" });
+        request.result.createObjectStore("entries", { keyPath: "id" });
+      }
+      request.result.createObjectStore("photos");
     };
-    request.onsuccess = () => resolve(request.result);
+    request.onsuccess = () => {
+      request.result.onversionchange = () => request.result.close(); // a newer page in another tab need not wait for this one
+      resolve(request.result);
+    };
     request.onerror = () => reject(request.error);
   });
   return opening;
@@ -44,4 +51,4 @@ export const put = (store, value, key) => change([store], (open) => { open.put(v
 export const remove = (store, key) => change([store], (open) => { open.delete(key); });
 
 /** Forget everything this page keeps on the phone. */
-export const wipe = () => change(["kept", "numbers", "entries"], (...stores) => { for (const store of stores.slice(0, 3)) store.clear(); });
+export const wipe = () => change(["kept", "numbers", "entries", "photos"], (...stores) => { for (const store of stores.slice(0, 4)) store.clear(); });

@@ -6,7 +6,12 @@ const HOME = new URL("./", self.location).pathname;
 self.addEventListener("install", (event) => {
   const keep = async () => {
     const cache = await caches.open(VERSION);
-    await cache.addAll(FILES.map((url) => new Request(url, { cache: "no-cache", credentials: "omit" })));
+    const how = { cache: "no-cache", credentials: "omit" };
+    const opened = await fetch(HOME, how); // the page somebody has just opened is asked after, not sent once more
+    if (!opened.ok) throw new Error(opened.status);
+    const own = `${HOME}?lang=${opened.headers.get("Content-Language") === "en" ? "en" : "zh_Hans_CN"}`;
+    await cache.addAll(FILES.filter((url) => url !== own).map((url) => new Request(url, how)));
+    await cache.put(own, opened);
     await self.skipWaiting();
   };
   event.waitUntil(keep());

@@ -23,11 +23,12 @@ async function keyFromPin(pin, salt, rounds) {
   return subtle.deriveKey(how, base, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
 }
 
-async function close(key, bytes) {
+/** Bytes under a key, and back. */
+export async function close(key, bytes) {
   const iv = random(12);
   return { iv, data: new Uint8Array(await subtle.encrypt({ name: "AES-GCM", iv }, key, bytes)) };
 }
-const disclose = async (key, box) => new Uint8Array(await subtle.decrypt({ name: "AES-GCM", iv: box.iv }, key, box.data));
+export const disclose = async (key, box) => new Uint8Array(await subtle.decrypt({ name: "AES-GCM", iv: box.iv }, key, box.data));
 
 export const seal = (key, value) => close(key, encode(JSON.stringify(value)));
 export const unseal = async (key, box) => JSON.parse(new TextDecoder().decode(await disclose(key, box)));

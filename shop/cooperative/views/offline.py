@@ -20,7 +20,7 @@ from catalog.parties.access import current_actor, require
 from catalog.parties.models import Role
 from kernel import clock
 from kernel.db import reading
-from kernel.web import LANGUAGES, limiter, once, same_for_all
+from kernel.web import LANGUAGES, language, limiter, once, same_for_all
 from shop.cooperative import enrolling, forms, queries
 from shop.cooperative.views import own_cooperative
 
@@ -33,7 +33,6 @@ bp = Blueprint(
     static_url_path="/files",
 )
 FILES = Path(__file__).parent.parent / "static"
-ONLINE = {"photo.js"}  # for forms that need a network: a phone need not keep it
 _KEPT = re.compile(r'(?:src|href)="(/[^"]+\.(?:css|js|svg)(?:\?[^"]*)?)"')
 
 
@@ -44,7 +43,9 @@ def show_app() -> ResponseReturnValue:
     """The page for entries without a network. Nothing in it is about anybody: what is, the phone keeps sealed."""
     response = make_response(_page())
     response.headers["Cache-Control"] = "private, no-cache"
-    return response
+    response.headers["Content-Language"] = language().replace("_", "-")
+    response.add_etag()
+    return response.make_conditional(request)
 
 
 def _page() -> str:
@@ -60,14 +61,10 @@ def _page() -> str:
 def show_worker() -> ResponseReturnValue:
     """The service worker with the list of what it keeps; it changes when any of that does, and then the phone fetches all of it anew."""
     pages = {}
-    for address in [url_for("offline.show_app", lang=language) for language in LANGUAGES]:
+    for address in [url_for("offline.show_app", lang=lang) for lang in LANGUAGES]:
         with current_app.test_request_context(address):  # the page exactly as the phone will fetch it
             pages[address] = _page()
-    scripts = {
-        url_for("offline.static", filename=path.name): path.read_bytes()
-        for path in sorted(FILES.glob("*.js"))
-        if path.name not in ONLINE
-    }
+    scripts = {url_for("offline.static", filename=path.name): path.read_bytes() for path in sorted(FILES.glob("*.js"))}
     worker = scripts.pop(url_for("offline.static", filename="sw.js"))
     shown = {name for page in pages.values() for name in _KEPT.findall(page)}
     digest = hashlib.sha256(orjson.dumps([pages, sorted(shown)]) + b"".join(scripts.values()) + worker).hexdigest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -24,6 +25,7 @@ from kernel.web import csrf, door, once
 from shop.cooperative import asking, forms, numbering, queries, syncing
 from shop.cooperative.models import Device, SlipNumber
 from shop.cooperative.views import RAW, warn_near_cap
+from shop.cooperative.views.photos import Taken, taken_photo
 from traceability.lots import deciding
 from traceability.lots.bounding import BeyondCapacity
 
@@ -99,12 +101,18 @@ def numbers(session: Session) -> ResponseReturnValue:
 
 @bp.post("/deliveries")
 @from_phone
+def sync() -> ResponseReturnValue:
+    """Take in one delivery that was typed on the phone, under the number the phone gave it, with its photograph."""
+    with taken_photo() as taken:
+        return _sync(taken)
+
+
 @once
-def sync(session: Session) -> ResponseReturnValue:
-    """Take in one delivery that was typed on the phone, under the number the phone gave it."""
-    draft = forms.read_delivery(session, request.form, _device().organization_id, happened=True)
+def _sync(session: Session, taken: Taken) -> ResponseReturnValue:
+    draft = replace(forms.read_delivery(session, request.form, _device().organization_id, happened=True), photo=taken.photo)
     paid = request.form.get("paid") == "1"
     delivery = syncing.sync_delivery(session, current_actor(), _ticket(), draft, paid=paid, at=clock.now())
+    taken.used = True  # also where the delivery stood already: then no act names the file, and it is cleared away
     near = warn_near_cap(session, delivery)
     return jsonify(slip=delivery.slip_code, recorded=clock.format_iso(delivery.recorded_at), near=near)
 
@@ -116,22 +124,36 @@ def _ticket() -> numbering.Ticket:
 
 @bp.post("/mixings")
 @from_phone
-@once
-def sync_mixing(session: Session) -> ResponseReturnValue:
+def sync_mixing() -> ResponseReturnValue:
     """Take in one mixing; its new lot has the number the phone gave it."""
+    with taken_photo() as taken:
+        return _sync_mixing(taken)
+
+
+@once
+def _sync_mixing(session: Session, taken: Taken) -> ResponseReturnValue:
     mixing = forms.read_mixing(request.form)
-    return _taken_in(syncing.sync_mixing(session, current_actor(), _ticket(), mixing, at=clock.now()))
+    number = syncing.sync_mixing(session, current_actor(), _ticket(), mixing, photo=taken.photo, at=clock.now())
+    return _taken_in(number, taken)
 
 
 @bp.post("/losses")
 @from_phone
-@once
-def sync_loss(session: Session) -> ResponseReturnValue:
+def sync_loss() -> ResponseReturnValue:
     """Take in one loss or sample."""
-    return _taken_in(syncing.sync_loss(session, current_actor(), _ticket(), forms.read_loss(request.form), at=clock.now()))
+    with taken_photo() as taken:
+        return _sync_loss(taken)
 
 
-def _taken_in(number: SlipNumber) -> ResponseReturnValue:
+@once
+def _sync_loss(session: Session, taken: Taken) -> ResponseReturnValue:
+    loss = forms.read_loss(request.form)
+    number = syncing.sync_loss(session, current_actor(), _ticket(), loss, photo=taken.photo, at=clock.now())
+    return _taken_in(number, taken)
+
+
+def _taken_in(number: SlipNumber, taken: Taken) -> ResponseReturnValue:
+    taken.used = True
     assert number.used_at is not None
     return jsonify(slip=number.slip_code, recorded=clock.format_iso(number.used_at), near="")
 

@@ -54,7 +54,6 @@ def test_the_worker_keeps_all_that_the_pages_need(client: FlaskClient) -> None:
         code = fetch(client, script)
         assert {f"{HOME}files/{name}" for name in re.findall(r'from "\./([\w.]+)"', code)} <= set(files), script
     assert [file for file in files if not fetch(client, file)] == [], "one that is missing, and nothing is kept"
-    assert not [file for file in files if file.endswith("photo.js")], "what only forms with a network use is not kept"
     assert kept(client)[0] == version
 
 

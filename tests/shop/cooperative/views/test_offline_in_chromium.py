@@ -18,16 +18,18 @@ from catalog.parties import carding
 from catalog.parties.models import SYSTEM, Role
 from kernel import clock
 from kernel.db import reading, work
+from kernel.pictures import MOST_BYTES
 from kernel.quantity import Unit
 from shop.accounts.signing import add_login
 from shop.app import create_app
 from tests.conftest import make_config
 from tests.factories.catalog import make_actor, make_household, make_organization, make_product
 from tests.factories.lots import make_capacity
+from tests.factories.pictures import make_photo
 from tests.factories.serving import serve
 from traceability.events.models import TraceEvent
 from traceability.lots import deciding
-from traceability.lots.models import CapacityRequest, HouseholdDelivery, Lot
+from traceability.lots.models import ActPhoto, CapacityRequest, HouseholdDelivery, Lot
 from traceability.lots.states import LotKind
 
 pytestmark = pytest.mark.browser
@@ -275,6 +277,59 @@ def test_a_day_without_a_network_is_sent_once(page: Page, context: BrowserContex
 
     found = context.new_cdp_session(page).send("Page.getInstallabilityErrors")["installabilityErrors"]
     assert {error["errorId"] for error in found} <= {"in-incognito"}, "the browser offers to install it"
+
+
+PHOTOS = "import('/cooperative/offline/files/store.js').then((store) => store.all('photos'))"
+FULL = """import('/cooperative/offline/files/store.js').then((store) => store.change(['photos'], (photos) => {
+  for (let number = 0; number < 99; number += 1) photos.put({ iv: [], data: [] }, `other-${number}`); }))"""
+
+
+def test_a_photograph_waits_beside_its_entry_and_goes_with_it(
+    page: Page, context: BrowserContext, line: Line, tmp_path: Path
+) -> None:
+    picture = tmp_path / "IMG_1.jpg"
+    picture.write_bytes(make_photo(2400, 1800))
+    context.set_offline(True)
+    form = page.locator("#delivery")
+    form.get_by_text("加一张照片").click()
+    form.get_by_label("照片", exact=True).set_input_files(picture)
+    page.get_by_label("找农户").fill("7")
+    page.get_by_label("找农户").press("Enter")
+    form.get_by_label("数量").fill("200")
+    form.get_by_label("约定价款").fill("350")
+    save = form.get_by_role("button", name="记下这笔货")
+    save.click()
+    expect(page.locator("#news")).to_contain_text("有没有能认出来的人")
+    form.get_by_text("没有", exact=True).click()
+    save.click()
+    expect(page.locator("#entries")).to_contain_text("有照片")
+    (kept,) = page.evaluate(f"{PHOTOS}.then((all) => all.map(({{ data }}) => Array.from(data)))")
+    assert len(kept) <= MOST_BYTES + 16
+    assert bytes(kept[:3]) != b"\xff\xd8\xff", "sealed like its entry"
+    page.evaluate(FULL)
+    deliver_with = form.get_by_label("照片", exact=True)
+    deliver_with.set_input_files(picture)
+    form.get_by_text("没有", exact=True).click()
+    page.get_by_label("找农户").fill("8")
+    page.get_by_label("找农户").press("Enter")
+    form.get_by_label("数量").fill("33")
+    form.get_by_label("约定价款").fill("50")
+    save.click()
+    expect(page.locator("#news")).to_contain_text("存不下了")
+    expect(form.get_by_label("数量")).to_have_value("33")
+    assert states(page) == ["waiting"]
+
+    context.set_offline(False)
+    sync(page, line, lose="/deliveries")
+    line.lose = ""
+    page.get_by_role("button", name="现在同步").click()
+    expect(page.locator("#entries .badge.ok")).to_have_count(1)
+    assert len(page.evaluate(PHOTOS)) == 99, "it is kept no longer than it waits"
+    with reading() as session:
+        photo = session.scalars(select(ActPhoto)).one()
+    (file,) = [path for path in tmp_path.rglob(str(photo.digest)) if path.is_file()]
+    assert b"Exif" not in file.read_bytes()
+    assert b"Example Phone" not in file.read_bytes()
 
 
 def mix(page: Page, *texts: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,15 +28,17 @@ from kernel.idempotency import ClaimedKey
 from kernel.ids import new_code, uuid7
 from kernel.money import Money
 from kernel.quantity import Quantity, Unit
+from shop.config import Config
 from shop.cooperative import enrolling, numbering, queries, syncing
 from shop.cooperative.models import CountyQuestion, Device, SlipNumber
 from shop.cooperative.views import phone
 from tests.factories.catalog import AT, act_as, make_actor, make_household, make_organization, make_product
 from tests.factories.lots import make_capacity
+from tests.factories.pictures import make_photo
 from traceability.events.models import TraceEvent
 from traceability.ledger.queries import find_entry_state
 from traceability.lots import deciding, harvesting
-from traceability.lots.models import CapacityRequest, HouseholdDelivery, Lot
+from traceability.lots.models import ActPhoto, CapacityRequest, HouseholdDelivery, Lot
 from traceability.lots.states import Custody
 
 HOME = "/cooperative/offline"
@@ -575,3 +578,31 @@ def test_two_tabs_that_ask_at_once_get_one_block(
     with reading() as session:
         handed = session.scalar(select(func.count()).select_from(SlipNumber))
     assert handed == numbering.BLOCK * (1 if locked else 2), "without the lock each tab gets a block of its own"
+
+
+@pytest.mark.parametrize("act", ["deliveries", "mixings", "losses"])
+def test_an_entry_brings_its_photograph(handset: Phone, session: Session, config: Config, act: str) -> None:
+    """Sent twice it is one photograph of one act; without a word on faces nothing is taken in and no file is left."""
+    delivered = handset.post("deliveries", **handset.entry()).get_json()["slip"]
+    lot = handset.lots[delivered]
+    slip, happened = handset.numbers[1], clock.format_iso(clock.now())
+    fields = {
+        "deliveries": handset.entry(slip=slip, quantity="10"),
+        "mixings": {"slip": slip, "lots": lot, "happened_at": happened},
+        "losses": {"slip": slip, "lot": lot, "quantity": "1", "unit": "kg", "lost_reason": "压坏了", "happened_at": happened},
+    }[act]
+    photo = make_photo(300, 200)
+
+    def send(key: str, **over: str) -> Any:
+        return handset.post(act, key, **fields | over, photo=(io.BytesIO(photo), "photo.jpg"))
+
+    refused = send(new_code("KEY"))
+    assert (refused.status_code, "有没有能认出来的人" in refused.text) == (422, True)
+    files = [path for path in config.photos_dir.rglob("*") if path.is_file()]
+    assert files == []
+    key = new_code("KEY")
+    for _ in range(2):
+        assert send(key, faces="none").get_json()["slip"] == slip
+    (file,) = [path for path in config.photos_dir.rglob("*") if path.is_file()]
+    kept = session.scalars(select(ActPhoto)).one()
+    assert (kept.digest, kept.added_by, kept.household_id) == (file.name, f"person:{handset.clerk.person_id}", handset.households[0].id)

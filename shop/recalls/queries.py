@@ -27,6 +27,7 @@ from shop.orders.models import Order
 from shop.orders.states import OrderState
 from shop.recalls.models import Recall
 from traceability.lots.models import Lot, TradeItem
+from traceability.lots.processing import MOST_BOXES
 from traceability.lots.queries import list_downstream_lots, list_upstream_households, list_upstream_lots, map_opened
 from traceability.lots.states import NOT_GONE, ItemState
 from traceability.pallets.queries import get_container, list_items_inside
@@ -34,7 +35,7 @@ from traceability.scan.box_codes import read_code
 
 GONE = (OrderState.CANCELLED, OrderState.EXPIRED)
 STILL_HERE = (ShipmentState.PACKING, ShipmentState.PACKED)
-MOST_TRACED = 500
+MOST_TRACED = MOST_BOXES
 ARRIVED = (ShipmentState.DELIVERED, ShipmentState.RETURNED)
 
 

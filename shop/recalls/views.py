@@ -161,6 +161,7 @@ def _boxes(code: str, asked: MultiDict[str, str], errors: dict[str, str]) -> tup
             order_labels=STATES.labels,
             shipment_labels=SHIPMENT_FLOW.labels,
             form=asked,
+            shown=SHOWN,
             errors=errors,
         )
     return page, 422 if errors else 200
@@ -182,7 +183,7 @@ def _confirm_boxes(session: Session, code: str) -> ResponseReturnValue:
         code,
         scope=form.get("scope", ""),
         typed=form.get("typed", ""),
-        serials=form.get("serials", "").split(),
+        serials=list_named_boxes(session, get_lot(session, code), form.get("serials", "")),
         reason=form.get("reason", ""),
         left_out_reason=form.get("left_out_reason", ""),
         at=clock.now(),
@@ -194,11 +195,16 @@ def _confirm_boxes(session: Session, code: str) -> ResponseReturnValue:
 @bp.get("/lots/<code>/sheet.xlsx")
 @require(*DECIDERS)
 def sheet(code: str) -> ResponseReturnValue:
-    """The trace sheet of a lot as a workbook."""
+    """The trace sheet of a lot as a workbook; with ``?serials=`` or ``?mark=`` (a recall of single boxes) of these boxes only."""
     with reading() as session:
         lot = get_lot(session, code)
         must_decide(session, current_actor(), lot.county_code)
-        tables = describing.describe_tables(session, trace_reach(session, lot, _chosen(request.args)), _)
+        serials = list_named_boxes(session, lot, request.args.get("serials", ""))
+        if mark := request.args.get("mark"):
+            serials = [item.serial for item in list_marked_items(session, get_lot_mark(session, mark).id)]
+        boxes = trace_boxes(session, lot, serials) if serials else None
+        reach = trace_reach(session, lot, [lot.code] if boxes else _chosen(request.args))
+        tables = describing.describe_tables(session, reach, _, boxes)
     response = Response(write_book(tables), mimetype=MIME)
     response.headers["Content-Disposition"] = f'attachment; filename="trace-{lot.code}.xlsx"'
     return response
@@ -220,7 +226,15 @@ def _page(code: str, errors: dict[str, str]) -> str:
         mark = get_lot_mark(session, code)
         lots, boxes = list_marked_lots(session, mark.id), list_marked_items(session, mark.id)
     return render_template(
-        "recalls/recall.html", recall=recall, mark=mark, lots=lots, boxes=boxes, decides=decides, form=request.form, errors=errors
+        "recalls/recall.html",
+        recall=recall,
+        mark=mark,
+        lots=lots,
+        boxes=boxes,
+        shown=SHOWN,
+        decides=decides,
+        form=request.form,
+        errors=errors,
     )
 
 

@@ -183,10 +183,13 @@ def lift(session: Session, actor: Actor, mark_code: str, reason: str, at: dateti
 
 def _let_go(session: Session, actor: Actor, lot: Lot, serials: Sequence[str], mark: RecallMark, at: datetime) -> None:
     items = lock_items(session, lot, serials)
+    others = select(RecallItem.item_id, RecallMark.state).join(RecallMark, RecallMark.id == RecallItem.mark_id)
+    others = others.where(RecallItem.item_id.in_([item.id for item in items]), RecallMark.lifted_at.is_(None))
+    standing: dict[UUID, RecallState] = {}
+    for item_id, state in session.execute(others):
+        standing[item_id] = _stronger(standing.get(item_id, RecallState.NONE), state)
     for item in items:
-        marks = select(RecallMark.state).join(RecallItem, RecallItem.mark_id == RecallMark.id)
-        states = session.scalars(marks.where(RecallItem.item_id == item.id, RecallMark.lifted_at.is_(None))).all()
-        item.stopped = max(states, key=list(RecallState).index, default=None)
+        item.stopped = standing.get(item.id)
     session.flush()
     _say(session, actor, lot, "other", "sellable_not_accessible", mark, at, items)
 

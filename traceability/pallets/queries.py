@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Subquery, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from catalog.parties.models import Place
@@ -213,14 +213,21 @@ def count_stopped_inside(lots: Iterable[LotInside]) -> int:
 
 
 def list_containers_of_lots(
-    session: Session, lot_ids: Collection[UUID], *, after: UUID | None = None, limit: int = 100
+    session: Session,
+    lot_ids: Collection[UUID],
+    *,
+    serials: Collection[str] | None = None,
+    after: UUID | None = None,
+    limit: int = 100,
 ) -> list[Holding]:
-    """Cases, here or gone, that hold boxes of these lots, and the pallets they stand on; oldest first, after the key ``after``."""
+    """Cases, here or gone, that hold boxes of these lots (or just the boxes with these ``serials``), and the pallets they stand on; oldest
+    first, after the key ``after``."""
     above = aliased(Content)
+    these = true() if serials is None else TradeItem.serial.in_(serials)
     boxes = (
         select(Content.parent_id.label("case_id"), func.count().label("boxes"))
         .join(TradeItem, TradeItem.id == Content.item_id)
-        .where(TradeItem.lot_id.in_(lot_ids), Content.taken_out_at.is_(None))
+        .where(TradeItem.lot_id.in_(lot_ids), these, Content.taken_out_at.is_(None))
         .group_by(Content.parent_id)
         .cte("held")
     )

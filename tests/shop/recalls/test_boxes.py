@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
 from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
@@ -45,7 +48,7 @@ from tests.shop.recalls.test_deciding import Sold
 from traceability.events.models import EventEpc, TraceEvent
 from traceability.lots import balancing, recalling
 from traceability.lots.describing import epc_of_item
-from traceability.lots.queries import get_mark, list_items, list_marked_items, list_upstream_lots
+from traceability.lots.queries import count_stopped, get_mark, list_items, list_marked_items, list_upstream_lots
 from traceability.lots.states import ItemState, RecallState
 from traceability.pallets import aggregating
 
@@ -290,6 +293,73 @@ def test_the_page_names_orders_and_buyers_and_has_the_sheet(
         assert said in page
     recall = opened.recall(session, 3)
     assert f"/recalls/lots/{opened.lot.code}/sheet.xlsx" in client.get(f"/recalls/{recall.mark_code}").text
+
+
+def test_the_sheet_of_some_boxes_speaks_of_them_only(session: Session, app: Flask, client: FlaskClient, opened: Opened) -> None:
+    """Two boxes: one in a parcel that waits, one in a case on the shelf. Not the other parcel, case, orders of the lot."""
+    mine, other = (
+        aggregating.close_case(session, SYSTEM, place_id=opened.stock.place_id, serials=opened.serials[these], at=AT)
+        for these in (slice(5, 7), slice(7, 9))
+    )
+    order = make_shipment_of(session, opened)
+    act_as(app, opened.operator)
+    url, asked = f"/recalls/lots/{opened.lot.code}/sheet.xlsx", f"{opened.serials[0]}\n{opened.serials[5]}"
+    recall = opened.recall(session, 0, 5)
+    for query in ({"serials": asked}, {"mark": recall.mark_code}):
+        book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(url, query_string=query).data))
+        tables = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
+        assert book.sheet_names[0] == "召回的盒子"
+        boxes = {row[0]: row[3:] for row in tables["召回的盒子"][1:]}
+        code = opened.shipment.code
+        assert boxes == {opened.serials[0]: [code, opened.shipment.order_code], opened.serials[5]: ["", ""]}
+        assert [row[0] for row in tables["发货单"][1:]] == [code]
+        assert [(row[0], row[2]) for row in tables["箱和托盘"][1:]] == [(mine.name, 1)]
+        assert [row[0] for row in tables["往下涉及批次"][1:]] == [opened.lot.code]
+        assert tables["库存"][1][3] == 1, "the other has left the shelf, though not the hub"
+        assert order not in str(tables)
+        assert other.name not in str(tables)
+        assert tables["往上来源农户"][1:]
+    whole = CalamineWorkbook.from_filelike(io.BytesIO(client.get(url).data))
+    assert {row[0] for row in whole.get_sheet_by_name("箱和托盘").to_python()[1:]} == {mine.name, other.name}
+    assert order in str(whole.get_sheet_by_name("订单").to_python())
+
+
+def test_a_pallet_of_more_boxes_than_one_can_list_is_recalled_at_once(
+    session: Session, app: Flask, client: FlaskClient, opened: Opened, count_queries: Any
+) -> None:
+    """Two cases of three hundred on a pallet: one number, as many questions as for one box; the page shows the first hundred."""
+    stock = make_stock(session, boxes=601)
+    serials = make_serials(session, stock, 601)
+    cases = [
+        aggregating.close_case(session, SYSTEM, place_id=stock.place_id, serials=serials[at : at + 300], at=AT) for at in (0, 300)
+    ]
+    pallet = aggregating.stack_pallet(session, SYSTEM, place_id=stock.place_id, codes=[case.name for case in cases], at=AT)
+    act_as(app, opened.operator)
+    url = f"/recalls/lots/{session.get_one(type(opened.lot), stock.lot_id).code}/boxes"
+    with count_queries() as few:
+        assert client.get(url, query_string={"serials": serials[600]}).status_code == 200
+    with count_queries() as many:
+        page = client.get(url, query_string={"serials": pallet.name}).text
+    assert len(many) <= len(few) + 4, "the pallet itself is looked for"
+    assert "还有 500 盒" in page
+    scope = re.search('name="scope" value="([0-9a-f]+)"', page)
+    assert scope
+    lot = session.get_one(type(opened.lot), stock.lot_id)
+    values = {
+        "scope": scope[1],
+        "serials": pallet.name,
+        "typed": lot.code,
+        "reason": "这一托受潮。",
+        "left_out_reason": "其余没有。",
+    }
+    done = client.post(url, data=form(**values))
+    assert done.status_code == 302, done.text
+    assert count_stopped(session, [lot.id]) == {lot.id: 600}
+    assert "还有 500 盒" in client.get(done.location).text
+    with count_queries() as asked:
+        assert client.post(f"{done.location}/lift", data=form(reason="烘干了。")).status_code == 302
+    assert len(asked) < 40, "not one for each box"
+    assert count_stopped(session, [lot.id]) == {}
 
 
 def test_only_those_who_decide_and_only_what_was_looked_at(session: Session, opened: Opened) -> None:

@@ -21,6 +21,7 @@ GTIN = "09520123456788"
 ROOT = "LOT-BENCH-ROOT"
 COOPERATIVE = "md5('cooperative')::uuid"
 PACKS = 100  # pack lots the order lines are from
+CASE = 20  # boxes in a case, cases on a pallet
 
 _PARTIES = f"""
 INSERT INTO parties_organization (id, code, name, name_en, kind, address, contact_phone, licence_note, is_demo, created_at)
@@ -108,6 +109,15 @@ SELECT md5('ship' || n)::uuid, 'SHP-' || n, 'ORD-' || n, {COOPERATIVE}, md5('pla
 INSERT INTO shipments_packing_task (id, shipment_id, line_code, product_id, lot_id, quantity)
 SELECT md5('task' || n)::uuid, md5('ship' || (n + 1) / 2)::uuid, 'ORD-' || (n + 1) / 2 || '-' || n % 2, md5('product')::uuid,
   md5('pack' || n % {PACKS})::uuid, 1 FROM generate_series(1, :lines) n;
+INSERT INTO lots_trade_item (id, serial, gtin, lot_id, state)
+SELECT md5('box' || n)::uuid, 'B' || n, '{GTIN}', md5('pack' || n % {PACKS})::uuid, 'sold' FROM generate_series(1, :lines) n;
+INSERT INTO pallets_container (id, code, kind, organization_id, place_id, closed_by, closed_at, left_at)
+SELECT md5(kind || n)::uuid, 'CTN-' || kind || n, kind, {COOPERATIVE}, md5('place')::uuid, 'bench', now(), now()
+FROM (VALUES ('case', :lines / {CASE}), ('pallet', :lines / {CASE * CASE})) AS t (kind, many), generate_series(1, many) n;
+INSERT INTO pallets_content (id, parent_id, item_id)
+SELECT md5('in' || n)::uuid, md5('case' || (n - 1) / {CASE} + 1)::uuid, md5('box' || n)::uuid FROM generate_series(1, :lines) n;
+INSERT INTO pallets_content (id, parent_id, container_id)
+SELECT md5('on' || n)::uuid, md5('pallet' || (n - 1) / {CASE} + 1)::uuid, md5('case' || n)::uuid FROM generate_series(1, :lines / {CASE}) n;
 """
 
 

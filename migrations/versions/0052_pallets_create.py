@@ -1,4 +1,5 @@
-"""Cases and pallets, and one counter for the numbers of a GLN: those that stand on parcels are counted on."""
+"""Cases and pallets, and one counter for the numbers of a GLN: those that stand on parcels are counted on, and those our own events name,
+which outlive the tables of a downgrade."""
 
 from __future__ import annotations
 
@@ -10,6 +11,13 @@ down_revision = '0051'
 branch_labels = None
 depends_on = None
 
+COUNTED = (
+    "INSERT INTO pallets_sscc_counter (body, last) SELECT substr(sscc, 2, 12), max((substr(sscc, 1, 1) || substr(sscc, 14, 4))::int) FROM ("
+    "SELECT sscc FROM shipments_parcel WHERE sscc IS NOT NULL UNION ALL "
+    "SELECT substr(p.epc, 23, 18) FROM events_event_epc p JOIN events_trace_event e ON e.id = p.event_id AND e.origin = 'own' "
+    "WHERE p.epc LIKE 'https://id.gs1.org/00/%') used GROUP BY 1"
+)
+
 
 def upgrade() -> None:
     op.create_table('pallets_sscc_counter',
@@ -18,10 +26,7 @@ def upgrade() -> None:
     sa.CheckConstraint('last >= 0 AND last < 100000', name=op.f('ck_pallets_sscc_counter_fits')),
     sa.PrimaryKeyConstraint('body', name=op.f('pk_pallets_sscc_counter'))
     )
-    op.execute(
-        "INSERT INTO pallets_sscc_counter (body, last) SELECT substr(sscc, 2, 12), max((substr(sscc, 1, 1) || substr(sscc, 14, 4))::int) "
-        "FROM shipments_parcel WHERE sscc IS NOT NULL GROUP BY 1"
-    )
+    op.execute(COUNTED)
     op.create_table('pallets_container',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('code', sa.Text(), nullable=False),

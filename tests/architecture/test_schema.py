@@ -144,6 +144,23 @@ def test_a_product_is_made_first_of_what_was_brought_most(session: Session) -> N
     assert [tuple(row) for row in found] == [("A", ["pears", "a rest"]), ("B", ["beans", "ashes"]), ("C", ["corn"])]
 
 
+def test_a_number_of_a_case_is_not_given_out_again_after_a_downgrade(session: Session) -> None:
+    """The tables of cases are gone; the events that name them are not, and partners' numbers are none of ours."""
+    for statement in (
+        "CREATE TEMP TABLE pallets_sscc_counter (body text, last bigint)",
+        "CREATE TEMP TABLE shipments_parcel (sscc text)",
+        "CREATE TEMP TABLE events_trace_event (id int, origin text)",
+        "CREATE TEMP TABLE events_event_epc (event_id int, epc text)",
+        "INSERT INTO shipments_parcel VALUES ('095200000471500003'), (NULL)",
+        "INSERT INTO events_trace_event VALUES (1, 'own'), (2, 'partner')",
+        """INSERT INTO events_event_epc VALUES (1, 'https://id.gs1.org/00/195200000471500410'), (1, 'https://id.gs1.org/01/09520123456788/21/1'),
+           (2, 'https://id.gs1.org/00/995200000471599990')""",
+    ):
+        session.execute(text(statement))
+    session.execute(text(load("0052").COUNTED))
+    assert session.execute(text("SELECT body, last FROM pallets_sscc_counter")).all() == [("952000004715", 10041)]
+
+
 def test_what_clerks_typed_into_faulty_tables_of_before_goes(session: Session) -> None:
     session.execute(text("CREATE TEMP TABLE cooperative_day_sheet (id int, faults jsonb)"))
     session.execute(text("""INSERT INTO cooperative_day_sheet VALUES (1, '[]'), (2, '[{"row": 2}]')"""))

@@ -17,6 +17,7 @@ from catalog.parties.queries import get_organization, get_place, name_actors
 from kernel import clock
 from kernel.db import reading
 from kernel.errors import Invalid, NotFound
+from kernel.gs1 import Sscc
 from kernel.web import kept, once
 from logistics.stock.casing import close_case, find_place, open_container, stack_pallet
 from logistics.stock.views import list_places_of, organizations_of, parse_id
@@ -24,6 +25,7 @@ from traceability.lots.states import ITEM_FLOW
 from traceability.pallets import queries
 from traceability.pallets.models import Container
 from traceability.pallets.states import KIND_LABELS, ContainerKind
+from traceability.scan.barcodes import sscc_svg
 from traceability.scan.box_codes import BoxCode, read_code
 from traceability.scan.qrcodes import cached_svg
 from traceability.scan.queries import find_public_url
@@ -144,7 +146,7 @@ def show(code: str) -> ResponseReturnValue:
 @bp.get("/<code>/label")
 @require(*WORKERS)
 def label(code: str) -> ResponseReturnValue:
-    """The label to print and stick on: the SSCC in digits and as a QR code that leads to its page, and what is inside."""
+    """The label to print and stick on: the SSCC in digits, as GS1-128 and as a QR code that leads to its page, and what is inside."""
     with reading() as session:
         container = _own(session, code)
         root = find_public_url(session, current_app.config["SHANHAI"].public_url)
@@ -157,6 +159,7 @@ def label(code: str) -> ResponseReturnValue:
             things=len(queries.list_cases_inside(session, container.id)),
             organization=get_organization(session, container.organization_id),
             qr=Markup(cached_svg(f"{root}{path}")),  # noqa: S704 - our own SVG
+            bars=Markup(sscc_svg(Sscc(container.sscc))) if container.sscc else "",  # noqa: S704 - our own SVG
         )
 
 

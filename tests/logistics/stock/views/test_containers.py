@@ -69,7 +69,8 @@ def test_boxes_to_case_to_pallet_and_open_again(session: Session, client: FlaskC
     assert names[0] in client.get(pallet).text
     assert pallet.rsplit("/", 1)[1] in client.get(first).text
     label = client.get(f"{first}/label").text
-    assert f"(00) {names[0][:9]}" in label
+    assert f"(00) {names[0]}" in label
+    assert label.count("<svg") == 2, "a QR code and a GS1-128"
     assert "<svg" in label
     listed = client.get("/containers/").text
     assert all(path in listed for path in (first, second, pallet))

@@ -12,6 +12,7 @@ from logistics.stock import preselling
 from logistics.stock.events import PromiseServed
 from shop.orders.cancelling import lock_order
 from shop.orders.models import Order, OrderConfirmed, OrderPaid
+from shop.orders.promising import promise_again
 from shop.orders.states import OrderState
 
 PACKABLE = frozenset({OrderState.PAID, OrderState.CONFIRMED})
@@ -41,6 +42,8 @@ def forward_order(session: Session, code: str, *, at: datetime) -> None:
     order = lock_order(session, code)
     waits = order.presale_code is not None and not preselling.is_served(session, order.code)
     if order.state in PACKABLE and not waits:
+        if order.presale_code is not None:
+            promise_again(session, order)
         open_shipments(session, SYSTEM, order_code=order.code, address=destination_of(order), at=at)
 
 

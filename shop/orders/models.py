@@ -123,7 +123,9 @@ class SubOrder(Base):
 
     order: Mapped[Order] = relationship(back_populates="sub_orders")
     lines: Mapped[list[OrderLine]] = relationship(back_populates="sub_order", order_by="OrderLine.code")
-    parcels: Mapped[list[OrderParcel]] = relationship(back_populates="sub_order", order_by="OrderParcel.number")
+    parcels: Mapped[list[OrderParcel]] = relationship(
+        back_populates="sub_order", order_by="OrderParcel.number", cascade="all, delete-orphan"
+    )
 
 
 class OrderParcel(Base):

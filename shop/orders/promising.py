@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
 from catalog.prices.quoting import Arrival, Quote
-from catalog.products.models import Temperature
+from catalog.products.models import Product, Temperature
 from kernel.clock import today_shanghai
+from kernel.money import Money
 from logistics.stock.models import Allocation
 from shop.orders.models import Order, OrderParcel, SubOrder
 
@@ -61,6 +65,45 @@ def _promise_freshness(sub_order: SubOrder, arrival: Arrival | None, allocations
     for line in sub_order.lines:
         ends = [row.stock_lot.expires_on for row in allocations if row.line_code == line.code and row.stock_lot.expires_on]
         line.fresh_days = (min(ends) - arrival.last).days if ends and arrival else None
+
+
+def promise_again(session: Session, order: Order) -> None:
+    """Bring the parcels in step with where the boxes lie that were promised later: of a coming harvest (预售), or revived by late money.
+
+    The freight that was charged stays; it is shared out over the parcels by weight, to the fen.
+    """
+    own = select(Allocation).where(Allocation.order_code == order.code).order_by(Allocation.id)
+    allocations = session.scalars(own.options(joinedload(Allocation.stock_lot))).all()
+    for part in order.sub_orders:
+        lines = {line.code: line for line in part.lines}
+        boxes: Counter[tuple[UUID, Temperature]] = Counter()
+        grams: Counter[tuple[UUID, Temperature]] = Counter()
+        for row in (row for row in allocations if row.line_code in lines):
+            line = lines[row.line_code]
+            key = (row.stock_lot.place_id, line.temperature)
+            boxes[key] += row.quantity
+            grams[key] += row.quantity * session.get_one(Product, line.product_id).gross_grams
+        if Counter({(parcel.place_id, parcel.temperature): parcel.boxes for parcel in part.parcels}) == boxes:
+            continue
+        first = part.parcels[0] if part.parcels else None
+        days = (first.ship_by, first.arrive_from, first.arrive_by) if first else (None, None, None)
+        shares = Money(part.freight_fen).split(list(grams.values()))
+        part.parcels.clear()
+        session.flush()
+        part.parcels += [
+            OrderParcel(
+                number=number,
+                place_id=place_id,
+                temperature=temperature,
+                boxes=boxes[place_id, temperature],
+                grams=grams[place_id, temperature],
+                freight_fen=share.minor,
+                ship_by=days[0],
+                arrive_from=days[1],
+                arrive_by=days[2],
+            )
+            for number, ((place_id, temperature), share) in enumerate(zip(boxes, shares, strict=True), start=1)
+        ]
 
 
 def promise_from(order: Order, at: datetime) -> None:

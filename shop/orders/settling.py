@@ -18,7 +18,7 @@ from kernel.outbox import publish
 from logistics.stock import preselling, reserving
 from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded, Receipt, SubOrder
 from shop.orders.placing import promise_boxes
-from shop.orders.promising import promise_from
+from shop.orders.promising import promise_again, promise_from
 from shop.orders.states import OrderState
 from shop.payments.models import PaymentCaptured, PaymentRefunded
 from shop.payments.queries import sum_done_refunds
@@ -87,6 +87,7 @@ def _take_again(session: Session, order: Order, event: PaymentCaptured) -> bool:
                 return True
             lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
             reserving.allocate(session, order.code, lines, event.at)
+            promise_again(session, order)
     except Conflict:
         return False
     return True

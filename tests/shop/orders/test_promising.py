@@ -17,10 +17,12 @@ from logistics.shipments.models import PackingTask, Shipment
 from logistics.stock.models import Allocation
 from logistics.stock.reserving import OutOfStock
 from shop.orders import placing, pricing
+from shop.orders.cancelling import expire_orders
 from shop.orders.forwarding import forward_order
 from shop.orders.models import Order, OrderParcel
 from shop.orders.placing import PriceChanged
 from shop.orders.pricing import PricedOrder
+from shop.orders.states import OrderState
 from tests.factories.catalog import make_product
 from tests.factories.logistics import make_hub, make_stock
 from tests.factories.shop import SHANGHAI, make_goods, make_order, pay, set_freight
@@ -109,6 +111,22 @@ def test_an_order_promises_days_and_counts_them_from_payment(session: Session, a
     pay(session, order, at=at + timedelta(days=2))
     assert (parcel.ship_by, parcel.arrive_by) == (today + timedelta(days=4), today + timedelta(days=7))
     assert line.fresh_days == (expires - today).days - 7
+
+
+def test_late_money_takes_boxes_from_where_they_lie_then(session: Session, meat: Product, at: datetime) -> None:
+    """Both boxes lay at one hub; when the money comes one of them is gone, and two parcels are sent for the freight of one."""
+    order = make_order(session, {meat.sku: 2})
+    assert [parcel.boxes for parcel in parcels_of(order)] == [2]
+    paid = order.freight_fen
+    late = at + timedelta(days=4)
+    assert expire_orders(session, at=late) == 1
+    make_order(session, {meat.sku: 1}, at=late)
+    pay(session, order, at=late)
+    assert order.state is OrderState.PAID
+    assert [(parcel.boxes, parcel.freight_fen) for parcel in parcels_of(order)] == [(1, paid // 2)] * 2
+    forward_order(session, order.code, at=late)
+    sent = session.scalars(select(Shipment.from_place_id).where(Shipment.order_code == order.code))
+    assert set(sent) == {parcel.place_id for parcel in parcels_of(order)}
 
 
 def test_no_day_is_promised_where_the_seller_has_said_none(session: Session) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Person
+from catalog.products.models import Temperature
 from kernel import clock
 from kernel.clock import today_shanghai
 from kernel.web import limiter
@@ -20,8 +21,8 @@ from shop.basket.queries import Owner, count_boxes
 from shop.orders.models import Order
 from shop.orders.placing import TRANSFER_WITHIN
 from shop.storefront import checking_out
-from tests.factories.catalog import form, make_organization, make_person, make_price
-from tests.factories.logistics import make_allocations
+from tests.factories.catalog import form, make_organization, make_person, make_price, make_product
+from tests.factories.logistics import make_allocations, make_stock
 from tests.factories.shop import SHANGHAI, make_address, make_goods, make_order, set_freight
 
 
@@ -86,6 +87,44 @@ def test_the_whole_way(buyer: FlaskClient, session: Session, person: Person) -> 
     assert count_boxes(session, Owner(person_id=person.id)) == 0
     assert "购物篮还是空的" in buyer.get("/basket").text
     assert "去付款" in buyer.get(placed.location).text
+
+
+def test_parcels_and_their_days_are_told_before_and_after(buyer: FlaskClient, session: Session, person: Person) -> None:
+    meat = make_goods(session)
+    tea = make_product(session, seller_id=meat.seller_id, temperature=Temperature.AMBIENT, category="茶叶")
+    make_stock(session, tea, boxes=5)
+    set_freight(session, meat, cold_fen=1_000)
+    make_address(session, person.id)
+    fill(buyer, meat.sku)
+    fill(buyer, tea.sku, 1)
+    today = clock.today_shanghai(clock.now())
+    first, last = today + timedelta(days=2), today + timedelta(days=3)
+    arrives = f"预计 {first.month}月{first.day}日–{last.month}月{last.day}日 到"
+    for path in ("/basket", "/checkout"):
+        page = buyer.get(path).text
+        parcels = ("包裹 1（冷冻） · 2 件 · 今天付款，", "包裹 2（常温） · 1 件")
+        for told in (*parcels, arrives, "包裹 1（冷冻） · 冷链包装和运输", "包裹 2（常温） · 运费 1.1 千克"):
+            assert told in page, (path, told)
+    placed = buyer.post("/checkout", data=read_form(page) | {"no_return": "1"})
+    order = session.scalars(select(Order)).one()
+    assert order.freight_fen == (800 + 2 * 200 + 1_000) + (800 + 200)
+    page = buyer.get(placed.location).text
+    for told in ("包裹 1（冷冻）", "包裹 2（常温）", arrives, "到手时保质期至少还有", "不支持七天无理由退货", "支持七天无理由退货"):
+        assert told in page, told
+
+
+def test_what_would_not_arrive_fresh_is_said_in_the_basket(buyer: FlaskClient, session: Session, person: Person) -> None:
+    today = clock.today_shanghai(clock.now())
+    product = make_product(session, shelf_life_days=30, at=clock.now())
+    make_stock(session, product, boxes=2, at=clock.now(), expires_on=today + timedelta(days=14))
+    set_freight(session, product)
+    set_freight(session, product, province_code="310000", days_to=8)
+    make_address(session, person.id)
+    fill(buyer, product.sku, 1)
+    for path in ("/basket", "/checkout"):
+        page = buyer.get(path).text
+        assert "保质期剩得不多了" in page
+        assert "提交订单" not in page
 
 
 def test_the_same_page_sent_twice_is_one_order(buyer: FlaskClient, session: Session, person: Person) -> None:

@@ -65,8 +65,18 @@ def dearer_freight(session: Session, product: Product) -> None:
     set_freight(session, product, province_code="310000", first_fen=9_900)
 
 
+def slower_way(session: Session, product: Product) -> None:
+    set_freight(session, product, province_code="310000", days_from=7, days_to=8)
+
+
 def agree_shares(session: Session, product: Product) -> None:
     set_shares(session, SYSTEM, product, {"household": 6_100, "cooperative": 3_900}, "示例协议", at=clock.now())
+
+
+def arrival_in(first: int, last: int) -> str:
+    """How the page tells of an arrival in so many days."""
+    days = [clock.today_shanghai(clock.now()) + timedelta(days=number) for number in (first, last)]
+    return "–".join(f"{day.month}月{day.day}日" for day in days)
 
 
 CHANGES: list[tuple[Callable[[Session, Product], None], str]] = [
@@ -77,6 +87,7 @@ CHANGES: list[tuple[Callable[[Session, Product], None], str]] = [
     (revoke_paper, "今天不能销售"),
     (move_seller, "13911112222"),
     (dearer_freight, "¥101.00"),
+    (slower_way, arrival_in(8, 9)),
     (agree_shares, "¥61.00"),
 ]
 

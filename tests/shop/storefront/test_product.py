@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from catalog.documents.issuing import revoke_document
 from catalog.documents.models import Document, DocumentKind
 from catalog.parties.models import SYSTEM, Organization
 from catalog.parties.queries import get_organization
+from kernel import clock
 from kernel.files import FileStore
 from kernel.pages import Pages
 from shop.app import create_app
@@ -27,7 +28,7 @@ from shop.config import Config
 from shop.reviews.models import Review
 from shop.reviews.reviewing import hide_review, write_review
 from tests.factories.catalog import AT, make_actor, make_price, make_product
-from tests.factories.logistics import make_stock
+from tests.factories.logistics import lot_of, make_stock
 from tests.factories.lots import make_chain
 from tests.factories.shop import deliver, make_goods, make_order, set_freight
 
@@ -58,6 +59,34 @@ def test_freight_to_a_province_is_explained_and_remembered(client: FlaskClient, 
     assert "¥20.00" in client.get(path).text, "remembered"
     assert "这个商品不送到西藏自治区" in client.get(f"{path}?province=540000").text
     assert client.get(f"{path}?province=x'y").status_code == 200
+
+
+def test_arrival_and_what_is_left_of_the_shelf_life_are_told_for_the_readers_province(
+    client: FlaskClient, session: Session
+) -> None:
+    today = clock.today_shanghai(clock.now())
+    product = make_product(session, shelf_life_days=30, at=clock.now())
+    old, new = (make_stock(session, product, boxes=2, at=clock.now(), expires_on=today + timedelta(days=n)) for n in (16, 25))
+    set_freight(session, product)
+    set_freight(session, product, province_code="540000", days_from=5, days_to=8)
+    session.flush()
+
+    def day(number: int) -> str:
+        return f"{(today + timedelta(days=number)).month}月{(today + timedelta(days=number)).day}日"
+
+    path = f"/products/{product.sku}"
+    assert "预计" not in client.get(path).text
+    near = client.get(f"{path}?province=310000").text
+    assert f"预计 {day(2)}–{day(3)} 到" in near
+    assert "到手时保质期至少还有 13 天" in near
+    assert f"最晚 {day(1)} 发出" in near
+    assert lot_of(session, old).code in near
+    far = client.get(f"{path}?province=540000").text
+    assert f"预计 {day(6)}–{day(9)} 到" in far, "the older boxes would arrive with seven days left: ten are due"
+    assert "到手时保质期至少还有 16 天" in far
+    assert lot_of(session, new).code in far
+    assert "还剩 2 件" in far
+    assert "Arrives" in client.get(f"{path}?province=310000&lang=en").text
 
 
 def test_a_product_that_may_not_be_sold_says_why_and_has_no_button(client: FlaskClient, session: Session, at: datetime) -> None:

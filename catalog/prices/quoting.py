@@ -86,6 +86,11 @@ class Arrival:
     first: date
     last: date
 
+    def leaving(self, ship_by: date) -> Arrival:
+        """The same way, for what is handed over on ``ship_by`` at the latest."""
+        later = ship_by - self.ship_by
+        return Arrival(ship_by, self.first + later, self.last + later)
+
 
 @dataclass(frozen=True)
 class Discount:

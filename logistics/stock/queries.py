@@ -205,12 +205,13 @@ def boxes_left(product_id: ColumnExpressionArgument[UUID]) -> ScalarSelect[int |
 
 def offer_seen(product_id: BindParameter[UUID], most: int) -> ScalarSelect[str]:
     """SQL for what a page tells of a product's boxes: how many are left (``most`` at most) and the stock row ``find_next_lot`` would tell
-    of; binds ``at`` and ``on``.
+    of; binds ``at``, ``on`` and ``keep``, the day before which no box may expire (None: any day).
     """
+    keep = bindparam("keep", type_=Date)
     row = (
         select(StockLot.id, StockLot.expires_on, _FREE.label("free"))
         .join(Lot, Lot.id == StockLot.lot_id)
-        .where(StockLot.product_id == product_id, _sellable_on(_ON))
+        .where(StockLot.product_id == product_id, _sellable_on(_ON), func.coalesce(StockLot.expires_on >= keep, true()))
         .offset(0)  # each row's boxes are counted once, not at each mention
         .subquery()
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from catalog.prices.quoting import Arrival, Quote
 from catalog.products.models import Product, Temperature
 from kernel.clock import today_shanghai
 from kernel.money import Money
+from logistics.stock.freshness import TRANSIT_DAYS, keeps_until
 from logistics.stock.models import Allocation
 from shop.orders.models import Order, OrderParcel, SubOrder
 
@@ -48,7 +49,7 @@ def promise_parcels(order: Order, quote: Quote, allocations: Sequence[Allocation
         ]
         sub_order.freight_fen = part.freight.minor
         sub_order.payable_fen = part.total.minor
-        _promise_freshness(sub_order, part.arrival, allocations)
+        _promise_freshness(sub_order, allocations)
     order.freight_fen = quote.freight.minor
     order.total_fen = quote.total.minor
 
@@ -56,25 +57,45 @@ def promise_parcels(order: Order, quote: Quote, allocations: Sequence[Allocation
 def _days(arrival: Arrival | None, ship_by: date | None) -> dict[str, date | None]:
     if arrival is None:
         return {"ship_by": ship_by, "arrive_from": None, "arrive_by": None}
-    later = (ship_by or arrival.ship_by) - arrival.ship_by
-    return {"ship_by": arrival.ship_by + later, "arrive_from": arrival.first + later, "arrive_by": arrival.last + later}
+    there = arrival.leaving(ship_by) if ship_by is not None else arrival
+    return {"ship_by": there.ship_by, "arrive_from": there.first, "arrive_by": there.last}
 
 
-def _promise_freshness(sub_order: SubOrder, arrival: Arrival | None, allocations: Sequence[Allocation]) -> None:
+def _promise_freshness(sub_order: SubOrder, allocations: Sequence[Allocation]) -> None:
     """How many days of shelf life each line has left on the last day of arrival, by the lots its boxes were promised from."""
+    last = _last_day(sub_order)
     for line in sub_order.lines:
         ends = [row.stock_lot.expires_on for row in allocations if row.line_code == line.code and row.stock_lot.expires_on]
-        line.fresh_days = (min(ends) - arrival.last).days if ends and arrival else None
+        line.fresh_days = (min(ends) - last).days if ends and last else None
+
+
+def _last_day(sub_order: SubOrder) -> date | None:
+    """The last day on which all parcels of a seller arrive; None where it has not said."""
+    return max((parcel.arrive_by for parcel in sub_order.parcels if parcel.arrive_by), default=None)
+
+
+def keeping_late(order: Order, at: datetime) -> dict[UUID, date]:
+    """For boxes that are promised again at ``at``: the earliest day on which those of each product may expire to arrive fresh then."""
+    found = {}
+    for part in order.sub_orders:
+        last = _last_day(part)
+        arrives = last + _late(order, at) if last is not None else today_shanghai(at) + timedelta(days=TRANSIT_DAYS)
+        for line in part.lines:
+            found[line.product_id] = keeps_until(arrives, line.shelf_life_days)
+    return found
 
 
 def promise_again(session: Session, order: Order) -> None:
     """Bring the parcels in step with where the boxes lie that were promised later: of a coming harvest (预售), or revived by late money.
 
-    The freight that was charged stays; it is shared out over the parcels by weight, to the fen.
+    The freight that was charged stays; it is shared out over the parcels by weight, to the fen. Days still count from when the order was
+    placed: ``promise_from`` moves them to the day of payment.
     """
     own = select(Allocation).where(Allocation.order_code == order.code).order_by(Allocation.id)
     allocations = session.scalars(own.options(joinedload(Allocation.stock_lot))).all()
     for part in order.sub_orders:
+        if order.presale_code is None:
+            _promise_freshness(part, allocations)
         lines = {line.code: line for line in part.lines}
         boxes: Counter[tuple[UUID, Temperature]] = Counter()
         grams: Counter[tuple[UUID, Temperature]] = Counter()
@@ -108,8 +129,8 @@ def promise_again(session: Session, order: Order) -> None:
 
 def promise_from(order: Order, at: datetime) -> None:
     """Count the days from ``at``, when the money came, not from when the order was placed. What has no place yet (预售) keeps its day."""
-    late = today_shanghai(at) - today_shanghai(order.placed_at)
-    if late.days <= 0:
+    late = _late(order, at)
+    if not late:
         return
     for parcel in (parcel for part in order.sub_orders for parcel in part.parcels if parcel.place_id is not None):
         if parcel.ship_by and parcel.arrive_from and parcel.arrive_by:
@@ -119,3 +140,8 @@ def promise_from(order: Order, at: datetime) -> None:
     for line in order.lines:
         if line.fresh_days is not None:
             line.fresh_days = max(line.fresh_days - late.days, 0)
+
+
+def _late(order: Order, at: datetime) -> timedelta:
+    """Whole days from placing to ``at``, never fewer than none."""
+    return max(today_shanghai(at) - today_shanghai(order.placed_at), timedelta())

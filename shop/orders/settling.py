@@ -18,7 +18,7 @@ from kernel.outbox import publish
 from logistics.stock import preselling, reserving
 from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded, Receipt, SubOrder
 from shop.orders.placing import promise_boxes
-from shop.orders.promising import promise_again, promise_from
+from shop.orders.promising import keeping_late, promise_again, promise_from
 from shop.orders.states import OrderState
 from shop.payments.models import PaymentCaptured, PaymentRefunded
 from shop.payments.queries import sum_done_refunds
@@ -79,14 +79,14 @@ def may_revive(order: Order, used_fen: int) -> bool:
 
 
 def _take_again(session: Session, order: Order, event: PaymentCaptured) -> bool:
-    """Allocate (or promise) the boxes of an expired order again; False when they are gone."""
+    """Allocate (or promise) the boxes of an expired order again; False when there are too few, or too few that would arrive fresh."""
     try:
         with session.begin_nested():
             if order.presale_code is not None:
                 promise_boxes(session, order, at=event.at)
                 return True
             lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
-            reserving.allocate(session, order.code, lines, event.at)
+            reserving.allocate(session, order.code, lines, event.at, keeping=keeping_late(order, event.at))
             promise_again(session, order)
     except Conflict:
         return False

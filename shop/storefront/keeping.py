@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, bindparam, func, literal, literal_column, select, text
@@ -32,6 +32,8 @@ class OneProduct:
     organization_ids: tuple[UUID, ...]
     papers_of: tuple[tuple[str, str], ...]
     """Whose papers: (kind of subject, its code)."""
+    keep: date | None = None
+    """The day before which no box it tells of expires; None when no arrival is promised."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def look_at_product(watched: OneProduct, at: datetime) -> str:
         "organizations": list(watched.organization_ids),
         "kinds": list(kinds),
         "codes": list(codes),
+        "keep": watched.keep,
     }
     return _state(_ONE, asked, at, PAGES_FOR)
 

@@ -50,7 +50,7 @@ PROVINCE = "province"
 class Offer:
     """What one box costs, how many there are and when it arrives; ``price`` is None when the product may not be sold today.
 
-    Boxes and lot are those that arrive fresh in the reader's province, once it is known.
+    Boxes and lot are those that arrive fresh in the reader's province, once it is known: none that expires before ``keep``.
     """
 
     price: Money | None
@@ -58,6 +58,7 @@ class Offer:
     boxes: int
     lot: NextLot | None
     arrival: Arrival | None
+    keep: date | None
     reasons: list[str]
 
     @property
@@ -130,7 +131,7 @@ def _draw(sku: str, wanted_province: str, at: datetime) -> tuple[str, OneProduct
         )
     holders = [(SubjectKind.ORGANIZATION.value, body.code) for body in bodies.values()]
     papers_of = [(SubjectKind.PRODUCT.value, product.sku), *holders, *((SubjectKind.LOT.value, code) for code in lots)]
-    return html, OneProduct(product.id, tuple(sorted(bodies)), tuple(sorted(papers_of)))
+    return html, OneProduct(product.id, tuple(sorted(bodies)), tuple(sorted(papers_of)), offer.keep)
 
 
 def _arrival(seller: Organization, rules: Sequence[FreightRule], province: Area | None, on: date) -> Arrival | None:
@@ -141,7 +142,8 @@ def _arrival(seller: Organization, rules: Sequence[FreightRule], province: Area 
 
 def _offer(open_session: Session, product: Product, at: datetime, arrival: Arrival | None) -> Offer:
     on = clock.today_shanghai(at)
-    keeping = {product.id: keeps_until(arrival.last, product.shelf_life_days)} if arrival else {}
+    keep = keeps_until(arrival.last, product.shelf_life_days) if arrival else None
+    keeping = {product.id: keep} if keep else {}
     tiers = list_tiers(open_session, product.id, on)
     return Offer(
         price=tiers[0][1] if tiers else None,
@@ -149,6 +151,7 @@ def _offer(open_session: Session, product: Product, at: datetime, arrival: Arriv
         boxes=available(open_session, [product.id], at, keeping=keeping)[product.id],
         lot=find_next_lot(open_session, product.id, at, keeping=keeping),
         arrival=arrival,
+        keep=keep,
         reasons=listing.why_not_on_sale(open_session, product, on, _),
     )
 

@@ -15,8 +15,9 @@ from kernel.clock import today_shanghai
 from kernel.money import Money
 from logistics.shipments.models import PackingTask, Shipment
 from logistics.stock.models import Allocation
+from logistics.stock.preselling import find_promise
 from logistics.stock.reserving import OutOfStock
-from shop.orders import placing, pricing
+from shop.orders import placing, pricing, settling
 from shop.orders.cancelling import expire_orders
 from shop.orders.forwarding import forward_order
 from shop.orders.models import Order, OrderParcel
@@ -24,7 +25,7 @@ from shop.orders.placing import PriceChanged
 from shop.orders.pricing import PricedOrder
 from shop.orders.states import OrderState
 from tests.factories.catalog import make_product
-from tests.factories.logistics import make_hub, make_stock
+from tests.factories.logistics import make_hub, make_presale, make_stock
 from tests.factories.shop import SHANGHAI, make_goods, make_order, pay, set_freight
 
 TIBET = SHANGHAI | {"province_code": "540000", "city": "拉萨市"}
@@ -184,3 +185,43 @@ def test_the_second_look_is_made_by_placing(session: Session, meat: Product, mon
     monkeypatch.setattr(placing, "_must_be_expected", lambda draft, quote: (looked.append(quote.total), check(draft, quote))[1])
     order = make_order(session, {meat.sku: 3})
     assert looked == [Money(order.total_fen)] * 2
+
+
+def test_an_order_from_a_harvest_is_one_parcel_counted_from_its_day(session: Session, at: datetime) -> None:
+    """Nobody knows the place yet, today's shelf is not looked at, and paying later moves no day."""
+    product = make_product(session, shelf_life_days=30)
+    make_stock(session, product, boxes=9, expires_on=today_shanghai(at) + timedelta(days=14))
+    set_freight(session, product, days_to=8, cold_fen=1_000)
+    presale = make_presale(session, product)
+    order = make_order(session, {product.sku: 3}, presale=presale.code, expected_total=Money(3 * 12_800 + 1_000 + 800 + 3 * 200))
+    (parcel,), (line,) = parcels_of(order), order.lines
+    days = [presale.ship_by + timedelta(days=n) for n in (0, 1, 8)]
+    assert (parcel.place_id, parcel.boxes, parcel.freight_fen) == (None, 3, order.freight_fen)
+    assert ([parcel.ship_by, parcel.arrive_from, parcel.arrive_by], line.fresh_days) == (days, None)
+    assert session.scalars(select(Allocation)).all() == []
+    expire_orders(session, at=at + timedelta(days=4))
+    pay(session, order, at=at + timedelta(days=4))
+    assert order.state is OrderState.PAID
+    assert [parcel.ship_by, parcel.arrive_from, parcel.arrive_by] == days
+    assert find_promise(session, order.code) is not None
+
+
+def test_late_money_takes_only_what_still_arrives_fresh(session: Session, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    product = make_product(session, shelf_life_days=30)
+    today = today_shanghai(at)
+    make_stock(session, product, boxes=3, expires_on=today + timedelta(days=18))
+    set_freight(session, product)
+    set_freight(session, product, province_code="540000", handling_days=1, days_from=3, days_to=5)
+    first, second, third = (make_order(session, {product.sku: 1}, address=TIBET) for _ in range(3))
+    later = at + timedelta(days=4)
+    expire_orders(session, at=later)
+    pay(session, first, at=later)
+    assert first.state is OrderState.EXPIRED, "it would arrive eight days before its end, ten are due"
+    make_stock(session, product, boxes=1, expires_on=today + timedelta(days=24))
+    pay(session, second, at=later)
+    assert (second.state, second.lines[0].fresh_days) == (OrderState.PAID, 24 - 10)
+    assert [parcel.arrive_by for parcel in parcels_of(second)] == [today + timedelta(days=10)]
+    # The look at the days switched off: boxes are promised that may not be sent.
+    monkeypatch.setattr(settling, "keeping_late", lambda *_: {})
+    pay(session, third, at=later)
+    assert (third.state, third.lines[0].fresh_days) == (OrderState.PAID, 8)

@@ -21,9 +21,11 @@ from catalog.products.models import Product, ProductState
 from kernel import clock, web
 from logistics.stock.models import StockLot
 from shop.assistance.sharing import set_shares
+from shop.basket.models import MOST_BOXES
 from shop.storefront.views import product as product_view
 from shop.storefront.views import shelf as shelf_view
-from tests.factories.logistics import make_presale
+from tests.factories.catalog import make_product
+from tests.factories.logistics import make_presale, make_stock
 from tests.factories.shop import make_goods, set_freight
 from traceability.lots.models import Lot
 from traceability.lots.states import RecallState
@@ -236,3 +238,19 @@ def test_the_look_seeks(client: FlaskClient, session: Session, engine: Engine, p
     assert "stock_lot.on_hand > 0" in look, "a parameter there would keep the plan from the partial index"
     assert "Index" in plan
     assert "Seq Scan" not in plan, plan
+
+
+def test_a_kept_page_counts_what_arrives_fresh_there(client: FlaskClient, session: Session) -> None:
+    """Many boxes may be sold near by, five far away: the page for far away follows those five."""
+    at = clock.now()
+    today = clock.today_shanghai(at)
+    product = make_product(session, shelf_life_days=30)
+    make_stock(session, product, boxes=2 * MOST_BOXES, expires_on=today + timedelta(days=14), at=at)
+    far = make_stock(session, product, boxes=5, expires_on=today + timedelta(days=25), at=at)
+    set_freight(session, product)
+    set_freight(session, product, province_code="540000", days_to=8)
+    path = f"/products/{product.sku}?province=540000"
+    assert "还剩 5 件" in warm(client, path)
+    session.execute(update(StockLot).where(StockLot.id == far.id).values(held=1))
+    assert "还剩 4 件" in client.get(path).text
+    assert "还剩" not in warm(client, path.replace("540000", "310000"))

@@ -158,9 +158,9 @@ _NEXT_LOT = (
 )
 _NEXT_LOT_FRESH = _NEXT_LOT.where(_KEEPS)
 _SHELVES = (
-    select(StockLot.product_id, StockLot.place_id, _FREE)
+    select(StockLot.product_id, StockLot.place_id, StockLot.expires_on, _FREE)
     .join(Lot, Lot.id == StockLot.lot_id)
-    .where(StockLot.product_id == func.any(bindparam("products", type_=ARRAY(Uuid))), _sellable_on(_ON), _FREE > 0, _KEEPS)
+    .where(StockLot.product_id == func.any(bindparam("products", type_=ARRAY(Uuid))), _sellable_on(_ON), _FREE > 0)
     .order_by(StockLot.expires_on.nulls_last(), StockLot.id)
 )
 
@@ -182,19 +182,34 @@ def _kept(keeping: Mapping[UUID, date]) -> dict[str, object]:
     return {"kept": list(keeping), "until": list(keeping.values())}
 
 
-def peek(session: Session, wants: Mapping[UUID, int], at: datetime, *, keeping: Mapping[UUID, date]) -> dict[UUID, dict[UUID, int]]:
-    """From which places the boxes of ``wants`` (product → boxes) would leave if they were promised now: product → place → boxes.
+class Shelves:
+    """Free boxes of some products as one look without locks found them, first expired first out; what one takes is gone for the next."""
 
-    A look without locks, first expired first out, as ``reserving.allocate`` would take them; fewer boxes when there are no more.
-    """
-    rows = session.execute(_SHELVES, {"products": list(wants), "at": at, "on": today_shanghai(at)} | _kept(keeping))
-    found: dict[UUID, dict[UUID, int]] = {product_id: {} for product_id in wants}
-    for product_id, place_id, boxes in rows:
-        places = found[product_id]
-        share = min(wants[product_id] - sum(places.values()), int(boxes))
-        if share > 0:
-            places[place_id] = places.get(place_id, 0) + share
-    return found
+    def __init__(self, rows: Iterable[tuple[UUID, UUID, date | None, int]]) -> None:
+        self.rows = list(rows)
+        self.left = [free for *_, free in self.rows]
+
+    def take(self, wants: Mapping[UUID, int], keeping: Mapping[UUID, date]) -> dict[UUID, dict[UUID, int]]:
+        """Where the boxes of ``wants`` (product → boxes) would leave from, as ``reserving.allocate`` takes them: product → place → boxes.
+
+        Of products in ``keeping`` only what does not expire before the day named there; fewer boxes when there are no more.
+        """
+        found: dict[UUID, dict[UUID, int]] = {product_id: {} for product_id in wants}
+        for number, (product_id, place_id, expires_on, _free) in enumerate(self.rows):
+            if product_id not in wants or (expires_on or date.max) < keeping.get(product_id, date.min):
+                continue
+            places = found[product_id]
+            share = min(wants[product_id] - sum(places.values()), self.left[number])
+            if share > 0:
+                places[place_id] = places.get(place_id, 0) + share
+                self.left[number] -= share
+        return found
+
+
+def look_at_shelves(session: Session, product_ids: Collection[UUID], at: datetime) -> Shelves:
+    """What lies free of these products, in one query."""
+    rows = session.execute(_SHELVES, {"products": list(product_ids), "at": at, "on": today_shanghai(at)})
+    return Shelves((product_id, place_id, expires_on, int(free)) for product_id, place_id, expires_on, free in rows)
 
 
 def boxes_left(product_id: ColumnExpressionArgument[UUID]) -> ScalarSelect[int | None]:

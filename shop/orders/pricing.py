@@ -19,7 +19,7 @@ from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import NotFound
 from logistics.stock.freshness import TRANSIT_DAYS, keeps_until
-from logistics.stock.queries import peek
+from logistics.stock.queries import Shelves, look_at_shelves
 
 
 @dataclass(frozen=True)
@@ -104,14 +104,15 @@ def price_lines(
     rules = list_freight(session, sellers.values(), province_code, on) if province_code else []
     plain = quote(lines, rules, province_code=province_code, discounts=discounts, on=on)
     priced = PricedOrder(plain, products, sellers, rules, province_code, discounts)
-    return _peek(session, priced, wants, at) if province_code and from_stock else priced
+    if not (province_code and from_stock):
+        return priced
+    return leave_from(priced, look_at_shelves(session, [product.id for product in products.values()], at), wants, on)
 
 
-def _peek(session: Session, priced: PricedOrder, wants: Mapping[str, int], at: datetime) -> PricedOrder:
-    """With the parcels that the boxes would make now; what is sold out is looked at no further."""
-    on = today_shanghai(at)
+def leave_from(priced: PricedOrder, shelves: Shelves, wants: Mapping[str, int], on: date) -> PricedOrder:
+    """The same with the parcels that its boxes would make if they were taken from ``shelves`` now."""
     boxes = {product.id: wants[sku] for sku, product in priced.products.items()}
-    found = peek(session, boxes, at, keeping=priced.keeping(on))
+    found = shelves.take(boxes, priced.keeping(on))
     short = [sku for sku, product in priced.products.items() if sum(found[product.id].values()) < wants[sku]]
     there = priced.leaving({sku: found[product.id] for sku, product in priced.products.items()}, on)
     return replace(there, stale=short)

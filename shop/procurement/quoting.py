@@ -9,8 +9,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from kernel.clock import today_shanghai
 from kernel.errors import FieldError, Invalid, Problem
-from shop.orders.pricing import PricedOrder, price_lines
+from logistics.stock.queries import look_at_shelves
+from shop.orders.pricing import PricedOrder, leave_from, price_lines
 from shop.procurement.models.requests import PurchaseRequest, RequestDelivery, RequestLine
 
 
@@ -26,18 +28,24 @@ class WantedDelivery:
 def price_deliveries(
     session: Session, wanted: Sequence[WantedDelivery], *, organization_id: UUID, at: datetime
 ) -> list[PricedOrder | Problem]:
-    """The price of each delivery, or why it has none (not on sale, no price, not carried there)."""
+    """The price of each delivery, or why it has none (not on sale, no price, not carried there).
+
+    They will be ordered one after the other: what an earlier one takes from a place, a later one does not find there.
+    """
     known: dict[tuple[str, tuple[tuple[str, int], ...]], PricedOrder | Problem] = {}
-    found = []
-    for delivery in wanted:
-        key = (delivery.address["province_code"], tuple(sorted(delivery.lines.items())))
-        if key not in known:
-            try:
-                known[key] = price_lines(session, dict(key[1]), province_code=key[0], at=at, organization_id=organization_id)
-            except Problem as problem:
-                known[key] = problem
-        found.append(known[key])
-    return found
+    keys = [(delivery.address["province_code"], tuple(sorted(delivery.lines.items()))) for delivery in wanted]
+    for province_code, lines in dict.fromkeys(keys):
+        try:
+            priced = price_lines(
+                session, dict(lines), province_code=province_code, at=at, organization_id=organization_id, from_stock=False
+            )
+            known[province_code, lines] = priced
+        except Problem as problem:
+            known[province_code, lines] = problem
+    priced_ones = [priced for priced in known.values() if isinstance(priced, PricedOrder)]
+    shelves = look_at_shelves(session, {product.id for priced in priced_ones for product in priced.products.values()}, at)
+    on = today_shanghai(at)
+    return [leave_from(found, shelves, dict(key[1]), on) if isinstance(found := known[key], PricedOrder) else found for key in keys]
 
 
 def quote_request(

@@ -16,6 +16,7 @@ from kernel.money import Money
 from logistics.shipments.models import PackingTask, Shipment
 from logistics.stock.models import Allocation
 from logistics.stock.preselling import find_promise
+from logistics.stock.queries import Shelves
 from logistics.stock.reserving import OutOfStock
 from shop.orders import placing, pricing, settling
 from shop.orders.cancelling import expire_orders
@@ -88,8 +89,8 @@ def test_boxes_taken_from_elsewhere_meanwhile_are_asked_about(
     """The page was drawn when two boxes lay at one hub; somebody buys one of them before this buyer does."""
     shown = pricing.price_lines(session, {meat.sku: 2}, province_code="310000", at=make_order(session, {meat.sku: 1}).placed_at)
     assert len(shown.quote.sellers[0].parcels) == 2
-    seen: Any = {meat.id: {make_hub(session).id: 2}}
-    monkeypatch.setattr(pricing, "peek", lambda *_, **__: seen)
+    before = Shelves([(meat.id, make_hub(session).id, None, 2)])
+    monkeypatch.setattr(pricing, "look_at_shelves", lambda *_: before)
     one_parcel = Money(2 * 12_800 + 800 + 2 * 200 + 1_000)
     with pytest.raises(PriceChanged) as asked, session.begin_nested():
         make_order(session, {meat.sku: 2}, expected_total=one_parcel)

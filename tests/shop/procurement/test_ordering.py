@@ -33,7 +33,7 @@ from tests.factories.procurement import (
     make_ordered,
     make_submitted,
 )
-from tests.factories.shop import SHANGHAI
+from tests.factories.shop import SHANGHAI, set_freight
 
 
 def the_budget(session: Session, office: Office) -> Budget:
@@ -65,6 +65,20 @@ def test_the_reaction_orders_on_terms(session: Session, office: Office, at: date
     }
     assert count_orders(session) == 3
     assert (request.state, request.trouble) == (RequestState.ORDERED, None)
+
+
+def test_deliveries_are_charged_for_the_parcels_they_make_one_after_the_other(session: Session, at: datetime) -> None:
+    """Five boxes lie at one hub, the rest at another: what the first delivery takes, the second does not find."""
+    office = make_office(session, boxes=5)
+    make_stock(session, office.product, boxes=20)
+    set_freight(session, office.product)
+    request = make_approved(session, office, 3, people=3)
+    assert sorted(delivery.freight_fen for delivery in request.deliveries) == [1_400, 1_400, 1_000 + 1_200]
+    place_approved(session, approved(request, at))
+    assert (request.state, request.trouble) == (RequestState.ORDERED, None)
+    orders = queries.list_orders_of_request(session, request)
+    assert sum(order.total_fen for order in orders) == request.total_fen
+    assert sorted(len(order.sub_orders[0].parcels) for order in orders) == [1, 1, 2]
 
 
 def test_short_stock_orders_nothing_and_says_why(session: Session, at: datetime) -> None:

@@ -605,4 +605,8 @@ def test_an_entry_brings_its_photograph(handset: Phone, session: Session, config
         assert send(key, faces="none").get_json()["slip"] == slip
     (file,) = [path for path in config.photos_dir.rglob("*") if path.is_file()]
     kept = session.scalars(select(ActPhoto)).one()
-    assert (kept.digest, kept.added_by, kept.household_id) == (file.name, f"person:{handset.clerk.person_id}", handset.households[0].id)
+    assert (kept.digest, kept.added_by, kept.household_id) == (
+        file.name,
+        f"person:{handset.clerk.person_id}",
+        handset.households[0].id,
+    )

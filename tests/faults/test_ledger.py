@@ -403,7 +403,7 @@ def run(world: World, *, examples: int, steps: int = 25, random: bool = False) -
 
 @pytest.mark.timeout(3600)
 def test_whatever_happens_our_ledger_is_the_providers(world: World) -> None:
-    run(world, examples=400 if world.whole else 4, steps=40 if world.whole else 20, random=world.whole)
+    run(world, examples=400 if world.whole else 3, steps=40 if world.whole else 20, random=world.whole)
 
 
 # ---------------------------------------------------------------- it can fail: the same rules in a fixed order, with a guard and without

@@ -76,10 +76,10 @@ SELECT md5('way' || n || '.' || k)::uuid, md5('node' || (n + k) / 2)::uuid, md5(
 FROM generate_series(2, {GENEALOGY}) n, generate_series(0, 1) k WHERE (n + k) / 2 < n AND (k = 0 OR (n + 1) / 2 <> n / 2);
 """
 _SALES = f"""
-INSERT INTO products_product (id, sku, name, name_en, category, materials, county_code, cooperative_id, seller_id, pack_amount, pack_unit,
-  net_content, gross_grams, shelf_life_days, storage, temperature, needs, season_months, season_note, picture, vat_class, return_class,
-  state, description, description_en, search, is_demo, created_at)
-VALUES (md5('product')::uuid, 'BENCH', '滩羊肉', '', '肉类', '["滩羊肉"]', '640323', {COOPERATIVE}, {COOPERATIVE}, 1, 'kg', '1kg/盒',
+INSERT INTO products_product (id, sku, name, name_en, aliases, category, materials, county_code, cooperative_id, seller_id,
+  pack_amount, pack_unit, net_content, gross_grams, shelf_life_days, storage, temperature, needs, season_months, season_note, picture,
+  vat_class, return_class, state, description, description_en, search, is_demo, created_at)
+VALUES (md5('product')::uuid, 'BENCH', '滩羊肉', '', '', '肉类', '["滩羊肉"]', '640323', {COOPERATIVE}, {COOPERATIVE}, 1, 'kg', '1kg/盒',
   1000, 365, '', 'frozen', '[]', '[]', '', '', '', 'fresh_no_return', 'on_sale', '', '', '', true, now());
 {_LOT}
 SELECT md5('root')::uuid, '{ROOT}', 'processed', '滩羊胴体', {COOPERATIVE}, '640323', 'kg', 100, 0, 0, 0, '2026-11-01', 'segregated',

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import enum
 import re
-import select as sockets
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+import select
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -36,8 +36,6 @@ from sqlalchemy import (
     Uuid,
     create_engine,
     event,
-    inspect,
-    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -201,8 +199,8 @@ def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
     """
     if connection.closed:
         raise DisconnectionError
-    waiting = sockets.poll()
-    waiting.register(connection.fileno(), sockets.POLLIN)
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
     if waiting.poll(0):
         raise DisconnectionError
 
@@ -319,22 +317,6 @@ def _opened(engine: Engine | None = None) -> Iterator[Session]:
     finally:
         _current.reset(token)
         session.close()
-
-
-M = TypeVar("M")
-
-
-def fetch(session: Session, model: type[M], keys: Iterable[Hashable]) -> dict[Any, M]:
-    """Rows by primary key, those there are. What this transaction has read before is not asked for again: a SELECT would give the same
-    objects as they are.
-    """
-    known = {key: session.identity_map.get(session.identity_key(model, key)) for key in set(keys)}
-    found = {key: row for key, row in known.items() if row is not None and not inspect(row).expired}
-    if len(found) < len(known):
-        [column] = inspect(model).primary_key
-        rows = session.scalars(select(model).where(column.in_([key for key in known if key not in found])))
-        found |= {inspect(row).identity[0]: row for row in rows}
-    return found
 
 
 def after_commit(session: Session, callback: Callable[[], None]) -> None:

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from catalog.areas.codes import prefecture_of, province_of
 from catalog.areas.models import Area, Level, Pairing, Province, ReserveShare, SupportedCounty, SupportedList
-from kernel.db import fetch
 from kernel.errors import NotFound
 from kernel.periods import valid_on
+from kernel.rows import fetch
 
 __all__ = [
     "find_area",

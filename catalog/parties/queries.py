@@ -28,8 +28,8 @@ from catalog.parties.models import (
     Role,
     has_place_in,
 )
-from kernel.db import fetch
 from kernel.errors import NotFound
+from kernel.rows import among, fetch
 
 
 def get_organization(session: Session, organization_id: UUID) -> Organization:
@@ -270,7 +270,7 @@ def standing_consents(session: Session, household_ids: Iterable[UUID]) -> dict[U
     found: dict[UUID, set[ConsentScope]] = defaultdict(set)
     rows = session.execute(
         select(Consent.household_id, Consent.scope).where(
-            Consent.household_id.in_(set(household_ids)), Consent.withdrawn_at.is_(None)
+            among(Consent.household_id, household_ids), Consent.withdrawn_at.is_(None)
         )
     )
     for household_id, scope in rows:

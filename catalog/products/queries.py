@@ -17,9 +17,9 @@ from catalog.products.models import Product, ProductState, RecognitionStep
 from catalog.products.needs import MAKER_KINDS, PRODUCT_KINDS, SELLER_KINDS
 from catalog.products.tokens import query as tsquery_of
 from kernel.clock import day_shanghai
-from kernel.db import fetch
 from kernel.errors import NotFound
 from kernel.periods import valid_on
+from kernel.rows import fetch
 
 
 def get_product(session: Session, sku: str) -> Product:

@@ -10,8 +10,9 @@ from sqlalchemy.exc import DBAPIError, InternalError
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Organization
-from kernel.db import APPEND_ONLY_FUNCTION, after_commit, fetch, reading, work
+from kernel.db import APPEND_ONLY_FUNCTION, after_commit, reading, work
 from kernel.ids import uuid7
+from kernel.rows import fetch
 from tests.factories.catalog import make_organization
 
 

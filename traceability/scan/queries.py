@@ -23,6 +23,7 @@ from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import NotFound, Term
 from kernel.installation import find_fact
+from kernel.rows import among, fetch
 from traceability.events.models import EventEpc, TraceEvent
 from traceability.events.vocabulary import EventType
 from traceability.ledger.models import Leaf, Publication
@@ -204,15 +205,15 @@ def _find_lineage(session: Session, lot: Lot) -> Lineage:
         select(Lot, Place).outerjoin(Place, Place.id == Lot.place_id).where(Lot.id.in_(select(reached.c.id))).order_by(Lot.id)
     ).all()
     lots = {each.id: each for each, _ in rows}
-    edges = session.execute(select(LotEdge.event_id, LotEdge.to_lot_id).where(LotEdge.to_lot_id.in_(lots)).distinct()).all()
+    edges = session.execute(select(LotEdge.event_id, LotEdge.to_lot_id).where(among(LotEdge.to_lot_id, lots)).distinct()).all()
     outputs: dict[UUID, list[str]] = defaultdict(list)
     for event_id, lot_id in sorted(edges, key=lambda edge: edge.to_lot_id):
         outputs[event_id].append(lots[lot_id].code)
     counted = session.execute(
-        select(LotShare.lot_id, func.count()).where(LotShare.lot_id.in_(lots)).group_by(LotShare.lot_id)
+        select(LotShare.lot_id, func.count()).where(among(LotShare.lot_id, lots)).group_by(LotShare.lot_id)
     ).all()
     households = defaultdict(int, [(lot_id, count) for lot_id, count in counted])
-    signed = select(LotYield.lot_id).where(LotYield.lot_id.in_(lots), LotYield.signed_by.is_not(None))
+    signed = select(LotYield.lot_id).where(among(LotYield.lot_id, lots), LotYield.signed_by.is_not(None))
     places = {place.id: place for _, place in rows if place is not None}
     return Lineage(lots, places, outputs, households, set(session.scalars(signed)))
 
@@ -222,7 +223,7 @@ def _list_events(session: Session, subject: Subject, lineage: Lineage) -> Sequen
     epcs = [epc_of(lot) for lot in lineage.lots.values()]
     if subject.item is not None:
         epcs.append(epc_of_item(subject.item))
-    naming = select(EventEpc.event_id).where(EventEpc.epc.in_(epcs))
+    naming = select(EventEpc.event_id).where(among(EventEpc.epc, epcs))
     columns = (
         TraceEvent.id,
         TraceEvent.event_uri,
@@ -245,7 +246,7 @@ def _list_events(session: Session, subject: Subject, lineage: Lineage) -> Sequen
         .outerjoin(Publication, Publication.id == 1)
         .where(
             or_(
-                TraceEvent.id.in_(lineage.outputs),
+                among(TraceEvent.id, lineage.outputs),
                 and_(TraceEvent.event_type != EventType.TRANSFORMATION, TraceEvent.id.in_(naming)),
             )
         )
@@ -256,8 +257,7 @@ def _list_events(session: Session, subject: Subject, lineage: Lineage) -> Sequen
 
 def _map_organizations(session: Session, events: Iterable[Row[*tuple[Any, ...]]], lineage: Lineage) -> dict[UUID, Organization]:
     ids = {row.organization_id for row in events} | {place.organization_id for place in lineage.places.values()}
-    found = session.scalars(select(Organization).where(Organization.id.in_(ids - {None})))
-    return {organization.id: organization for organization in found}
+    return fetch(session, Organization, ids - {None})
 
 
 def _map_facts(session: Session, subject: Subject) -> dict[FactKind, dict[str, Any]]:
@@ -289,7 +289,7 @@ def _list_papers(
     for lot in lineage.lots.values():
         subjects[(SubjectKind.LOT, lot.code)] = (Name(lot.material), today_shanghai(lot.created_at))
     wanted = [
-        and_(Document.subject_kind == kind, Document.subject_code.in_([code for each, code in subjects if each is kind]))
+        and_(Document.subject_kind == kind, among(Document.subject_code, [code for each, code in subjects if each is kind]))
         for kind in SubjectKind
     ]
     documents = session.scalars(select(Document).where(or_(*wanted)).order_by(Document.kind, Document.valid_from, Document.id))
@@ -303,7 +303,7 @@ def _find_growers(session: Session, subject: Subject) -> Growers:
     members = [growers.Member(*row) for row in session.execute(query.order_by(LotShare.share.desc(), Household.member_no))]
     allowed = standing_consents(session, [member.id for member in members])
     open_ = [member_id for member_id, scopes in allowed.items() if ConsentScope.NAME in scopes]
-    rows = session.execute(select(Household.id, Household.head_name).where(Household.id.in_(open_)))
+    rows = session.execute(select(Household.id, Household.head_name).where(among(Household.id, open_)))
     names = {row.id: row.head_name for row in rows}
     animals = subject.product.category in ANIMAL_CATEGORIES
     custody = models_of(subject.lot, len(members))[Claim.HOUSEHOLDS]
@@ -314,7 +314,7 @@ def _find_growers(session: Session, subject: Subject) -> Growers:
 def _count_slips(session: Session, people: Growers, lineage: Lineage) -> Growers:
     """How many deliveries are behind it, and how many of them the household itself confirmed on its slip."""
     confirmed = func.count().filter(HouseholdDelivery.slip_state == SlipState.CONFIRMED)
-    query = select(func.count(), confirmed).where(HouseholdDelivery.lot_id.in_(lineage.lots))
+    query = select(func.count(), confirmed).where(among(HouseholdDelivery.lot_id, lineage.lots))
     whole, said = session.execute(query).one()
     return replace(people, deliveries=int(whole), confirmed=int(said))
 

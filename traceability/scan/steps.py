@@ -87,11 +87,12 @@ def tell_steps(
     wrong = {event.uri for event in events if event.is_declaration}
     told = [event for event in events if not event.is_declaration]
     deliveries = [event for event in told if _is_delivery(event, by_code)]
+    brought = {event.id for event in deliveries}
     steps = [_deliveries(deliveries, by_code, papers, households)] if deliveries else []
     steps += [
         _step(event, by_code, outputs.get(event.id, [event.lot_code or ""]), papers, event.uri in wrong)
         for event in told
-        if event not in deliveries and not (dispatched and event.biz_step == "shipping")
+        if event.id not in brought and not (dispatched and event.biz_step == "shipping")
     ]
     return sorted(steps, key=lambda step: step.first or _LATE)
 

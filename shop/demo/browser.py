@@ -61,6 +61,7 @@ class Page:
         """All forms, in order."""
         reader = _FormReader()
         reader.feed(self.text)
+        reader.close()
         for form in reader.forms:
             form.action = form.action or self.path
         return reader.forms
@@ -179,6 +180,8 @@ class _FormReader(html.parser.HTMLParser):
         super().__init__()
         self.forms: list[Form] = []
         self._form: Form | None = None
+        self._by_id: dict[str, Form] = {}
+        self._elsewhere: list[dict[str, str]] = []
         self._select: str | None = None
         self._options: list[tuple[str, bool]] = []
         self._area: str | None = None
@@ -189,6 +192,9 @@ class _FormReader(html.parser.HTMLParser):
         if tag == "form":
             self._form = Form(given.get("action", ""), given.get("method", "get").lower())
             self.forms.append(self._form)
+            self._by_id[given.get("id", "")] = self._form
+        elif tag == "input" and "form" in given:  # it says by id to which form it belongs, which may come later
+            self._elsewhere.append(given)
         elif self._form is None:
             return
         elif tag == "input":
@@ -199,6 +205,13 @@ class _FormReader(html.parser.HTMLParser):
             self._options.append((given.get("value", ""), "selected" in given))
         elif tag == "textarea":
             self._area, self._text = given.get("name"), []
+
+    def close(self) -> None:
+        """The page is at its end."""
+        super().close()
+        for given in self._elsewhere:
+            if form := self._by_id.get(given["form"]):
+                self._input(form, given)
 
     def _input(self, form: Form, given: dict[str, str]) -> None:
         name, kind = given.get("name", ""), given.get("type", "text")

@@ -59,7 +59,9 @@ while True:
     report, memory = audit_published(folder_fetch(folder), policy)
     assert report.holds, report.findings
     last = size
-    Path(sys.argv[3]).write_text(json.dumps({"rounds": len(seen), "last": size}))
+    told = Path(sys.argv[3] + ".new")
+    told.write_text(json.dumps({"rounds": len(seen), "last": size}))
+    told.replace(sys.argv[3])  # whole or not at all: it is read at any moment
 """
 
 

@@ -85,3 +85,12 @@ def test_an_exact_form_wins_over_one_that_contains_it() -> None:
     body = b'<form action="/checkout"></form><form method="post" action="/checkout/address"></form><form method="post" action="/checkout"></form>'
     page = Page("http://x/checkout", 200, body, {})
     assert (page.form("/checkout").method, page.form("/checkout").action) == ("post", "/checkout")
+
+
+def test_a_field_elsewhere_belongs_to_the_form_it_names() -> None:
+    text = (
+        '<input type="radio" name="to" form="place" value="1"><input type="radio" name="to" form="place" value="2" checked>'
+        '<input name="lost" form="nowhere" value="x"><form id="place" method="post" action="/place"><input name="a" value="b"></form>'
+    )
+    [form] = Page("http://x/", 200, text.encode(), {}).forms
+    assert form.values == [("a", "b"), ("to", "2")]

@@ -92,5 +92,5 @@ def test_a_field_elsewhere_belongs_to_the_form_it_names() -> None:
         '<input type="radio" name="to" form="place" value="1"><input type="radio" name="to" form="place" value="2" checked>'
         '<input name="lost" form="nowhere" value="x"><form id="place" method="post" action="/place"><input name="a" value="b"></form>'
     )
-    [form] = Page("http://x/", 200, text.encode(), {}).forms
+    [form] = Page("http://x/", 200, text.encode(), {}).forms()
     assert form.values == [("a", "b"), ("to", "2")]

@@ -48,7 +48,7 @@ class ProposalState(enum.StrEnum):
 class RefundProposal(Base):
     """A refund by an operator. The one who decides is not the one who proposed it: the CHECK holds when code forgets.
 
-    Small refunds are agreed at once (``decided_by`` None); those over the limit wait.
+    Small refunds are agreed at once (``decided_by`` None); those over the limit wait. ``case_code`` names the return it is for, if any.
     """
 
     __tablename__ = "backoffice_refund_proposal"
@@ -57,12 +57,14 @@ class RefundProposal(Base):
         CheckConstraint("decided_by IS NULL OR decided_by <> proposed_by", name="two_people"),
         CheckConstraint("NOT needs_second OR state = 'waiting' OR decided_by IS NOT NULL", name="second_person"),
         Index("ix_backoffice_refund_proposal_order_code", "order_code"),
+        Index("ix_backoffice_refund_proposal_case", "case_code", postgresql_where="case_code IS NOT NULL"),
         Index("ix_backoffice_refund_proposal_waiting", "id", postgresql_where="state = 'waiting'"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     code: Mapped[str] = mapped_column(unique=True)
     order_code: Mapped[str]
+    case_code: Mapped[str | None]
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments_payment.id"))
     amount_fen: Mapped[int]
     reason: Mapped[str]

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.erasing import SubjectErased, SubjectKind
 from kernel.db import may_erase
-from shop.cases.models import Case, CaseMessage, ErasedPhoto, Side
+from shop.cases.models import Case, CaseMessage, ErasedPhoto, Return, Side
 
 GONE = "—"
 
@@ -19,6 +19,7 @@ def forget_words(session: Session, event: SubjectErased) -> None:
         return
     own = select(Case.id).where(Case.opened_by == event.subject_id)
     session.execute(update(Case).where(Case.opened_by == event.subject_id).values(contact=""))
+    session.execute(update(Return).where(Return.case_id.in_(own)).values(carrier="", waybill=""))
     photos = select(CaseMessage.photo_digest).where(
         CaseMessage.case_id.in_(own), CaseMessage.side == Side.REPORTER, CaseMessage.photo_digest.is_not(None)
     )

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.acting import tell_act
 from catalog.parties.models import Actor, Role
-from kernel.errors import Invalid, NotFound
+from kernel.errors import Conflict, Invalid, NotFound
 from kernel.files import StoredFile
 from kernel.ids import new_code, uuid7
 from kernel.outbox import publish
-from shop.cases.models import LONGEST, Case, CaseAnswered, CaseMessage, CaseSubject, Side
-from shop.cases.states import ANSWER_WITHIN, CaseKind, CaseState
+from shop.cases.models import LONGEST, Case, CaseAnswered, CaseMessage, CaseSubject, Return, Side
+from shop.cases.states import ANSWER_WITHIN, RETURNS, CaseKind, CaseState
 
 MOST_SUBJECTS = 20
 LONGEST_CODE = 80
@@ -89,7 +89,34 @@ def take_case(session: Session, actor: Actor, code: str, *, at: datetime) -> Cas
 
 
 def close_case(session: Session, actor: Actor, code: str, text: str, *, at: datetime) -> Case:
-    """End a case with a word on how. Raises NotFound, Invalid (no words), Conflict (closed before)."""
+    """End a case with a word on how. Raises NotFound, Invalid (no words), Conflict (closed before, or a return that goes on)."""
+    case, _ = _lock(session, actor, code)
+    if is_returning(session, case):
+        raise Conflict("退货还没有办完，办完了工单会自己结案。")
+    return end_case(session, actor, code, text, at=at)
+
+
+def is_returning(session: Session, case: Case) -> bool:
+    """Whether the case is a return that has not ended."""
+    returned = session.get(Return, case.id)
+    return returned is not None and returned.state not in RETURNS.ends
+
+
+def note_step(session: Session, actor: Actor, code: str, text: str, *, due_at: datetime, at: datetime) -> Case:
+    """Say what happened in what a case is about; the next step is ours until ``due_at``. Raises NotFound, Invalid."""
+    case, side = _lock(session, actor, code)
+    _say(session, case, actor, side, check_words(text), at)
+    if case.state is not CaseState.OPEN:
+        case.move(CaseState.OPEN)
+    case.due_at, case.closed_at = due_at, None
+    session.flush()
+    if side is Side.STAFF:
+        _tell_reporter(session, case, at)
+    return case
+
+
+def end_case(session: Session, actor: Actor, code: str, text: str, *, at: datetime) -> Case:
+    """What a case is about has ended, and so does the case. Raises NotFound, Invalid (no words), Conflict (closed before)."""
     case, side = _lock(session, actor, code)
     words, before = check_words(text), _standing(case)
     case.move(CaseState.CLOSED)

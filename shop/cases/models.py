@@ -5,15 +5,17 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, append_only_but_erasing, choice
 from kernel.ids import uuid7
 from kernel.outbox import Event
-from shop.cases.states import STATES, CaseKind, CaseState
+from shop.cases.states import RETURNS, STATES, CaseKind, CaseState, ReturnState
 
 LONGEST = 1000  # characters of one message
 
@@ -110,3 +112,42 @@ class ErasedPhoto(Base):
 
     digest: Mapped[str] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime]
+
+
+class Return(Base):
+    """Boxes of one order line that go back without cause (七天无理由退货); its case is the conversation about it.
+
+    ``boxes`` were asked for, ``came`` arrived, ``serials`` are those of them that are known; ``amount_fen`` is what is given back for them,
+    fixed when they arrived. Locked by locking its order.
+    """
+
+    __tablename__ = "cases_return"
+    __table_args__ = (
+        CheckConstraint("boxes > 0", name="boxes"),
+        CheckConstraint("came BETWEEN 1 AND boxes", name="came_within"),
+        CheckConstraint("(came IS NULL) = (received_at IS NULL) AND (came IS NULL) = (amount_fen IS NULL)", name="received"),
+        CheckConstraint("amount_fen >= 0", name="amount"),
+        CheckConstraint("state NOT IN ('received', 'refunded') OR received_at IS NOT NULL", name="received_before"),
+        CheckConstraint("(state IN ('refunded', 'refused', 'withdrawn')) = (ended_at IS NOT NULL)", name="ended"),
+        CheckConstraint("char_length(carrier) <= 40 AND char_length(waybill) <= 40", name="parcel_bounded"),
+        Index("ix_cases_return_line", "line_id"),
+    )
+
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases_case.id"), primary_key=True)
+    line_id: Mapped[UUID] = mapped_column(ForeignKey("orders_line.id"))
+    boxes: Mapped[int]
+    state: Mapped[ReturnState] = mapped_column(choice(ReturnState), default=ReturnState.ASKED)
+    carrier: Mapped[str] = mapped_column(default="")
+    waybill: Mapped[str] = mapped_column(default="")
+    came: Mapped[int | None]
+    serials: Mapped[list[Any]] = mapped_column(JSONB, default=list)
+    amount_fen: Mapped[int | None]
+    asked_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    received_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+    def move(self, to: ReturnState) -> None:
+        """Go to the next state. Raises Conflict when the table does not allow it."""
+        RETURNS.check(self.state, to)
+        self.state = to

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -11,8 +12,11 @@ from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Person, Role
 from kernel.errors import NotFound
-from shop.cases.models import Case, CaseMessage, CaseSubject, ErasedPhoto
-from shop.cases.states import CaseKind, CaseState
+from logistics.shipments.queries import get_tracking
+from logistics.stock.queries import list_allocations
+from shop.cases.models import Case, CaseMessage, CaseSubject, ErasedPhoto, Return
+from shop.cases.states import CaseKind, CaseState, ReturnState
+from shop.orders.models import Order, OrderLine
 
 STAFF = (Role.operator, Role.auditor)
 
@@ -113,3 +117,51 @@ def list_strange_photos(session: Session, digests: Sequence[str]) -> list[str]:
         part = digests[start : start + 1000]
         known.update(session.scalars(select(CaseMessage.photo_digest).where(CaseMessage.photo_digest.in_(part))))
     return [digest for digest in digests if digest not in known]
+
+
+NOT_BACK = (ReturnState.REFUSED, ReturnState.WITHDRAWN)
+
+
+@dataclass(frozen=True)
+class ReturnedLine:
+    """A return with its case and the line it is about."""
+
+    returned: Return
+    case: Case
+    line: OrderLine
+
+
+def get_return(session: Session, case_code: str) -> ReturnedLine:
+    """The return that a case is about. Raises NotFound."""
+    wanted = select(Return, Case, OrderLine).join(Case, Case.id == Return.case_id).join(OrderLine, OrderLine.id == Return.line_id)
+    row = session.execute(wanted.where(Case.code == case_code).execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        raise NotFound("没有这张退货单，请检查工单号。")
+    return ReturnedLine(*row)
+
+
+def list_returns(session: Session, order: Order) -> list[ReturnedLine]:
+    """Every return of an order's lines, oldest first."""
+    wanted = select(Return, Case, OrderLine).join(Case, Case.id == Return.case_id).join(OrderLine, OrderLine.id == Return.line_id)
+    rows = session.execute(wanted.where(Return.line_id.in_([line.id for line in order.lines])).order_by(Return.case_id).limit(200))
+    return [ReturnedLine(*row) for row in rows]
+
+
+def count_asked(session: Session, line: OrderLine) -> int:
+    """Boxes of a line that are going back or have gone back."""
+    asked = select(func.coalesce(func.sum(func.coalesce(Return.came, Return.boxes)), 0))
+    return int(session.scalar(asked.where(Return.line_id == line.id, Return.state.not_in(NOT_BACK))) or 0)
+
+
+def count_back(session: Session, line: OrderLine) -> int:
+    """Boxes of a line that have come back."""
+    came = select(func.coalesce(func.sum(Return.came), 0))
+    return int(session.scalar(came.where(Return.line_id == line.id, Return.state.not_in(NOT_BACK))) or 0)
+
+
+def map_boxes_of_line(session: Session, order_code: str, line: OrderLine) -> dict[str, UUID]:
+    """The boxes that were sent for a line and in no return yet: the shelf row each came from, by serial."""
+    shelves = {row.lot_code: row.stock_lot_id for row in list_allocations(session, order_code) if row.line_code == line.code}
+    gone = {serial for serials in session.scalars(select(Return.serials).where(Return.line_id == line.id)) for serial in serials}
+    boxes = [box for parcel in get_tracking(session, order_code) for box in parcel.boxes if box.line_code == line.code]
+    return {box.serial: shelves[box.lot_code] for box in boxes if box.serial not in gone and box.lot_code in shelves}

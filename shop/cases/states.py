@@ -20,6 +20,7 @@ class CaseKind(enum.StrEnum):
     RECALL = "recall"
     PRESALE = "presale"
     INVOICE = "invoice"
+    RETURN = "return"
 
 
 KIND_LABELS: Mapping[CaseKind, str] = {
@@ -31,6 +32,7 @@ KIND_LABELS: Mapping[CaseKind, str] = {
     CaseKind.RECALL: "召回",
     CaseKind.PRESALE: "预售未兑现",
     CaseKind.INVOICE: "发票",
+    CaseKind.RETURN: "退货",
 }
 
 # How long the first answer may take.
@@ -43,6 +45,7 @@ ANSWER_WITHIN: Mapping[CaseKind, timedelta] = {
     CaseKind.RECALL: timedelta(hours=4),
     CaseKind.PRESALE: timedelta(hours=24),
     CaseKind.INVOICE: timedelta(days=3),
+    CaseKind.RETURN: timedelta(hours=24),
 }
 
 
@@ -62,4 +65,35 @@ STATES = States(
     },
     ends=(CaseState.CLOSED,),
     labels={CaseState.OPEN: "待处理", CaseState.WAITING: "已答复，等对方回复", CaseState.CLOSED: "已结案"},
+)
+
+
+class ReturnState(enum.StrEnum):
+    """A return: asked for, on its way to the seller, there, and how it ended."""
+
+    ASKED = "asked"
+    SENT = "sent"
+    RECEIVED = "received"
+    REFUNDED = "refunded"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+RETURNS = States(
+    {
+        ReturnState.ASKED: {ReturnState.SENT, ReturnState.RECEIVED, ReturnState.REFUSED, ReturnState.WITHDRAWN},
+        ReturnState.SENT: {ReturnState.RECEIVED, ReturnState.REFUSED},
+        ReturnState.RECEIVED: {ReturnState.REFUNDED, ReturnState.REFUSED},
+        ReturnState.REFUNDED: set(),
+        ReturnState.REFUSED: set(),
+        ReturnState.WITHDRAWN: set(),
+    },
+    labels={
+        ReturnState.ASKED: "已申请退货",
+        ReturnState.SENT: "已寄回",
+        ReturnState.RECEIVED: "销售方已收到，等退款",
+        ReturnState.REFUNDED: "已退款",
+        ReturnState.REFUSED: "没有退",
+        ReturnState.WITHDRAWN: "已撤回",
+    },
 )

@@ -273,6 +273,7 @@ def _page(code: str, errors: dict[str, str]) -> str:
             side=handling.side_of(case, actor),
             Side=Side,
             CLOSED=CaseState.CLOSED,
+            returning=handling.is_returning(session, case),
             staff=_is_staff(),
             owner=map_owners(session, [case]).get(case.owner_id) if case.owner_id else None,
             contact=_contact(case),

@@ -9,6 +9,8 @@ from kernel.clock import to_shanghai
 from kernel.errors import Gettext
 from kernel.money import Money
 from logistics.shipments.queries import Tracking
+from shop.cases.queries import ReturnedLine
+from shop.cases.states import RETURNS, ReturnState
 from shop.orders.models import Order
 from shop.orders.states import OrderState
 
@@ -23,7 +25,13 @@ NEXT_LABELS: Mapping[str, str] = {
 
 
 def tell_order(
-    order: Order, tracking: Sequence[Tracking], gettext: Gettext, *, english: bool, harvested_at: datetime | None = None
+    order: Order,
+    tracking: Sequence[Tracking],
+    gettext: Gettext,
+    *,
+    english: bool,
+    harvested_at: datetime | None = None,
+    returns: Sequence[ReturnedLine] = (),
 ) -> list[Entry]:
     """Entries for ``parts.timeline``, oldest first; steps not reached yet come last, marked as next.
 
@@ -39,6 +47,8 @@ def tell_order(
         entries += _tell_parcel(parcel, gettext, english=english)
     if order.delivered_at is not None:
         entries.append((order.delivered_at, {"title": gettext("全部签收")}))
+    for row in returns:
+        entries += _tell_return(row, gettext, english=english)
     told: list[Entry] = [
         {**entry, "time": f"{to_shanghai(at):%Y-%m-%d %H:%M}"} for at, entry in sorted(entries, key=lambda pair: pair[0])
     ]
@@ -58,6 +68,19 @@ def _tell_parcel(parcel: Tracking, gettext: Gettext, *, english: bool) -> list[t
         found.append((parcel.dispatched_at, {"title": gettext("已发货"), "text": waybill}))
     found += [(step.at, {"title": step.text, "text": "" if step.city in step.text else step.city}) for step in parcel.steps]
     return found
+
+
+def _tell_return(row: ReturnedLine, gettext: Gettext, *, english: bool) -> list[tuple[datetime, dict[str, object]]]:
+    returned, name = row.returned, (row.line.name_en if english else "") or row.line.name
+    paid = returned.state is ReturnState.REFUNDED
+    steps = [
+        (returned.asked_at, ReturnState.ASKED, f"{name} × {returned.boxes}"),
+        (returned.sent_at, ReturnState.SENT, f"{returned.carrier} {returned.waybill}"),
+        (returned.received_at, ReturnState.RECEIVED, f"{name} × {returned.came}"),
+        (returned.ended_at, returned.state, f"{name} {Money(returned.amount_fen or 0)}" if paid else name),
+    ]  # fmt: skip
+    titled = {state: gettext("退货：%(step)s") % {"step": gettext(RETURNS.label(state))} for state in ReturnState}
+    return [(at, {"title": titled[state], "text": text}) for at, state, text in steps if at is not None]
 
 
 def _to_come(order: Order, harvested_at: datetime | None) -> list[str]:

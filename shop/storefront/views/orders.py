@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from catalog.areas.queries import list_areas
 from catalog.parties.access import current_actor, require
-from catalog.parties.models import Role
+from catalog.parties.models import Actor, Role
 from catalog.parties.queries import get_organization, map_organizations
 from catalog.products.queries import map_products
 from kernel import clock
@@ -21,6 +22,9 @@ from kernel.web import kept, language, once
 from logistics.shipments.queries import Tracking, get_tracking
 from logistics.shipments.states import SHIPMENT_FLOW
 from logistics.stock.queries import find_harvested_at
+from shop.cases.queries import list_returns
+from shop.cases.returning import count_left, in_days, is_returnable
+from shop.cases.states import RETURNS
 from shop.invoices.models import KIND_LABELS, TITLE_LABELS, TitleKind
 from shop.invoices.queries import LIVE, list_invoices_of
 from shop.invoices.states import STATES as INVOICE_STATES
@@ -67,6 +71,7 @@ def show(code: str) -> ResponseReturnValue:
         harvested_at = find_harvested_at(session, order.code) if order.presale_code else None
         province = list_areas(session, [order.province_code]).get(order.province_code)
         payable = [part for part in order.sub_orders if waits_for_money(order) and part.paid_fen < part.payable_fen]
+        returns = list_returns(session, order) if order.delivered_at else []
         told = [(notice, *words_of(notice.kind, notice.params, _)) for notice in list_notices_of_order(session, order.code)]
         return render_template(
             "storefront/order.html",
@@ -74,7 +79,10 @@ def show(code: str) -> ResponseReturnValue:
             sellers=map_organizations(session, [part.seller_id for part in order.sub_orders]),
             province=province,
             state=STATES.label(order.state),
-            timeline=tell_order(order, tracking, _, english=language() == "en", harvested_at=harvested_at),
+            timeline=tell_order(order, tracking, _, english=language() == "en", harvested_at=harvested_at, returns=returns),
+            returns=returns,
+            returnable=_returnable(session, order, actor, clock.now()),
+            return_label=RETURNS.label,
             tracking=tracking,
             harvested_at=harvested_at,
             shipment_labels=SHIPMENT_FLOW.labels,
@@ -93,6 +101,13 @@ def show(code: str) -> ResponseReturnValue:
             live=LIVE,
             now=clock.now(),
         )
+
+
+def _returnable(session: Session, order: Order, actor: Actor, at: datetime) -> set[str]:
+    """The lines of which boxes may still be sent back, by their buyer."""
+    if not (in_days(order, at) and is_own(order, actor)):
+        return set()
+    return {line.code for line in order.lines if is_returnable(line) and count_left(session, line)}
 
 
 def _opened(session: Session, payable: Sequence[SubOrder]) -> dict[str, str]:

@@ -129,19 +129,24 @@ def serve(session: Session, presale_code: str, at: datetime) -> int:
 
 
 def serve_whole(session: Session, presale: Presale, at: datetime) -> None:
-    """The last round: what only part of an order got goes to those in the queue whose orders it fills. The pre-sale is locked."""
-    waiting = list_waiting(session, presale)
-    if not waiting:
+    """The last round: boxes of orders that have only part of theirs, or are not paid, are dealt anew, to orders they fill, paid ones first.
+
+    The pre-sale is locked.
+    """
+    if not list_waiting(session, presale):
         return
     Shelf(session, {presale.product_id}, at)  # locks all there is of it, in order; counted anew below
-    lines = {each.line_code: each for each in waiting if each.served}
+    given = select(Promise).where(Promise.presale_id == presale.id, _STANDING, Promise.served > 0)
+    given = given.where(Promise.paid_at.is_(None) | (Promise.served < Promise.boxes))
+    lines = {each.line_code: each for each in session.scalars(given.execution_options(populate_existing=True))}
     for allocation in session.scalars(select(Allocation).where(Allocation.line_code.in_(lines)).order_by(Allocation.stock_lot_id)):
         assert change(session, allocation.stock_lot_id, allocated=-allocation.quantity)
         session.delete(allocation)
     for each in lines.values():
-        presale.served, each.served = presale.served - each.served, 0
+        presale.served, each.served, each.served_at = presale.served - each.served, 0, None
     session.flush()
-    _serve(session, presale, Shelf(session, {presale.product_id}, at), waiting, at, whole=True)
+    shelf = Shelf(session, {presale.product_id}, at)
+    _serve(session, presale, shelf, list_waiting(session, presale), at, whole=True)
 
 
 def _serve(

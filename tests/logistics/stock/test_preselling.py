@@ -196,6 +196,20 @@ def test_a_harvest_that_falls_short_serves_whole_orders_and_breaks_the_rest(
         end(session, SYSTEM, presale.code, note="again", at=at)
 
 
+def test_who_paid_gets_the_boxes_of_who_has_not_when_it_ends(session: Session, at: datetime) -> None:
+    presale = make_presale(session)
+    unpaid = order(session, presale, 1, 3, at, paid=False)
+    make_stock(session, _product(session, presale), boxes=4)
+    other = order(session, presale, 2, 1, at, paid=False)
+    serve(session, presale.code, at)
+    assert served(session) == {unpaid: 3, other: 1}
+    paid = order(session, presale, 3, 3, at)
+    end(session, SYSTEM, presale.code, note="霜冻减产", at=at)
+    assert served(session) == {paid: 3, other: 1}
+    assert [each.order_code for each in preselling.list_waiting(session, presale)] == [unpaid]
+    assert (presale.promised, presale.served) == (7, 4)
+
+
 def test_the_clock_ends_what_is_past_its_day_and_what_owes_nothing(session: Session, at: datetime) -> None:
     presale = make_presale(session)
     order(session, presale, 1, 1, at)

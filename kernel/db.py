@@ -218,10 +218,11 @@ def describe(error: Exception) -> str:
 def problem_of(error: DBAPIError) -> Problem | None:
     """What a person is told when the database refuses for no fault of ours; None when it is a bug.
 
-    Somebody else was faster (a unique column), a lock did not come free, or a text holds what no text of PostgreSQL can (a zero byte).
+    Somebody else was faster (a unique column, days that may not overlap),
+    a lock did not come free, or a text holds what no text of PostgreSQL can (a zero byte).
     """
     state = getattr(error.orig, "sqlstate", None)
-    if state == "23505":
+    if state in ("23505", "23P01"):
         return Conflict("刚有人提交了同样的内容，请刷新页面查看后再试。")
     if state in ("55P03", "40P01", "40001"):
         return Unavailable("现在人多，没有排上。请过几秒再试一次。")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -35,10 +36,14 @@ class StoredFile:
 
 
 class FileStore:
-    """Files in one folder, spread over 256 sub-folders."""
+    """Files in one folder, spread over 256 sub-folders.
 
-    def __init__(self, folder: Path) -> None:
+    ``former``: the folder they lay in before. What is there is read and deleted as if it lay here; nothing is stored or listed there.
+    """
+
+    def __init__(self, folder: Path, *, former: Path | None = None) -> None:
         self.folder = folder
+        self.former = former
 
     def save(self, stream: IO[bytes], *, allowed: frozenset[str], max_bytes: int = MAX_BYTES) -> StoredFile:
         """Store ``stream``. Raises Invalid (empty, or not one of ``allowed``) and TooLarge; nothing is kept then."""
@@ -68,10 +73,10 @@ class FileStore:
         """The content of a stored file. Raises NotFound."""
         if len(digest) != 64 or not all(c in "0123456789abcdef" for c in digest):
             raise NotFound("没有这个文件。")
-        try:
-            return self._path(digest).open("rb")
-        except FileNotFoundError as error:
-            raise NotFound("没有这个文件。") from error
+        for path in self._paths(digest):
+            with suppress(FileNotFoundError):
+                return path.open("rb")
+        raise NotFound("没有这个文件。")
 
     def list_older(self, before: datetime) -> list[str]:
         """Digests of files that were stored before then."""
@@ -81,7 +86,12 @@ class FileStore:
 
     def delete(self, digest: str) -> None:
         """Delete a stored file for good; twice is once."""
-        self._path(digest).unlink(missing_ok=True)
+        for path in self._paths(digest):
+            path.unlink(missing_ok=True)
+
+    def _paths(self, digest: str) -> list[Path]:
+        """Where it may lie."""
+        return [folder / digest[:2] / digest for folder in (self.folder, self.former) if folder is not None]
 
     def _path(self, digest: str) -> Path:
         return self.folder / digest[:2] / digest

@@ -85,7 +85,7 @@ class Config:
 
     @property
     def case_photos_dir(self) -> Path:
-        """Photos buyers send with their cases; apart, so that whatever no case names can be told."""
+        """Photos buyers send with their cases; apart, so that whatever no case names can be told. The older ones lie in ``files_dir``."""
         return Path(self.data_dir) / "case-photos"
 
     @property

@@ -69,7 +69,7 @@ def create_worker(config: Config) -> Celery:
     use_secret_key(config.secret_key)
     use_cashier(open_cashier(config))
     use_store(FileStore(config.files_dir))
-    cases_tasks.use_store(FileStore(config.case_photos_dir))
+    cases_tasks.use_store(FileStore(config.case_photos_dir, former=config.files_dir))
     cooperative_tasks.use_store(FileStore(config.sheets_dir))
     lots_tasks.use_store(FileStore(config.photos_dir))
     worker_ready.connect(_look_at_once, weak=False)

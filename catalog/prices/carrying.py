@@ -60,7 +60,8 @@ def set_freight(
 ) -> list[FreightTemplate]:
     """Let a seller charge and promise ``terms`` to each of ``provinces`` (``ANYWHERE``: where no other rule holds) from a day on.
 
-    What held there before ends the day before. All provinces or none. The seller's clerk or the operator may. Raises Forbidden, Invalid,
+    What holds there until then, also what was to end later, ends the day before. All provinces or none.
+    The seller's clerk or the operator may. Raises Forbidden, Invalid,
     NotFound, Conflict (a rule begins there on that day or later).
     """
     seller = _lock_seller(session, actor, seller_id)
@@ -69,7 +70,7 @@ def set_freight(
         if code is not None and (get_area(session, code).code != province_of(code)):
             raise Invalid("请选省、自治区或直辖市。", field="provinces")
     written = []
-    for before in _list_open(session, seller, provinces):
+    for before in _list_holding(session, seller, provinces, valid_from):
         if before.valid_from >= valid_from:
             raise Conflict(
                 "其中有的地方从 %(day)s 起已经设过运费，请换更晚的开始日期。",
@@ -100,7 +101,7 @@ def end_freight(
     seller = _lock_seller(session, actor, seller_id)
     if not provinces:
         raise Invalid("请至少选一个地方。", field="provinces")
-    rows = _list_open(session, seller, provinces)
+    rows = [row for row in _list_holding(session, seller, provinces, last_day) if row.valid_to is None]
     for row in rows:
         if row.valid_from > last_day:
             raise Conflict("这条规则从 %(day)s 才开始，到那天以后再停用。", params={"day": f"{row.valid_from}"})
@@ -119,11 +120,12 @@ def _lock_seller(session: Session, actor: Actor, seller_id: UUID) -> Organizatio
     return seller
 
 
-def _list_open(session: Session, seller: Organization, provinces: Collection[str | None]) -> list[FreightTemplate]:
-    """The rules for these provinces that nobody has ended."""
+def _list_holding(session: Session, seller: Organization, provinces: Collection[str | None], day: date) -> list[FreightTemplate]:
+    """The rules for these provinces that hold on a day or later."""
     named = FreightTemplate.province_code.in_([code for code in provinces if code is not None])
     where = or_(named, FreightTemplate.province_code.is_(None)) if ANYWHERE in provinces else named
-    query = select(FreightTemplate).where(FreightTemplate.seller_id == seller.id, FreightTemplate.valid_to.is_(None), where)
+    later = or_(FreightTemplate.valid_to.is_(None), FreightTemplate.valid_to >= day)
+    query = select(FreightTemplate).where(FreightTemplate.seller_id == seller.id, later, where)
     return list(session.scalars(query.order_by(FreightTemplate.id)))
 
 

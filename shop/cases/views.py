@@ -306,7 +306,7 @@ def photo(code: str, digest: str) -> ResponseReturnValue:
         found = [m.photo_type for m in list_messages(session, case.id) if m.photo_digest == digest]
     if not found or found[0] is None:
         raise NotFound("没有这个文件。")
-    with _files().open(digest) as opened:
+    with FileStore(_files().folder, former=current_app.config["SHANHAI"].files_dir).open(digest) as opened:
         return Response(opened.read(), mimetype=found[0])
 
 

@@ -171,8 +171,8 @@ def _begin_as_guest() -> ResponseReturnValue:
     return redirect(_checkout_with(address.id))
 
 
-def _checkout_with(address_id: UUID) -> str:
-    return url_for(".show", address=address_id, coupon=_coupon() or None, presale=_presale() or None)
+def _checkout_with(address_id: UUID | None, anchor: str | None = None) -> str:
+    return url_for(".show", address=address_id, coupon=_coupon() or None, presale=_presale() or None, _anchor=anchor)
 
 
 @bp.post("/checkout")
@@ -184,8 +184,7 @@ def place() -> ResponseReturnValue:
     The order goes where the chosen address says, also when nobody had it counted anew: another price is another page then.
     """
     if request.form.get("step") == "address":
-        picked = _uuid(request.form.get("address"))
-        return redirect(url_for(".show", address=picked, coupon=_coupon() or None, _anchor="to"))
+        return redirect(_checkout_with(_uuid(request.form.get("address")), anchor="to"))
     try:
         return _place()
     except Problem as problem:

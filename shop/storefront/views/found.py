@@ -1,7 +1,7 @@
 """An order bought without an account, found by its code and the end of a phone number: to be read, and to ask for its invoice.
 
 Four digits are no password. What can be guessed shows no street and lets nobody pay, cancel or complain: for that the phone is confirmed.
-An invoice is asked for here, too; until the seller has issued it, whoever knows the same may take the request back.
+An ordinary invoice is asked for here, too; a request is taken back, and a 专用发票 asked for, by whoever has confirmed the phone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from kernel.web import everyone, kept, language, limiter, once
 from logistics.shipments.queries import get_tracking
 from logistics.shipments.states import SHIPMENT_FLOW
 from logistics.stock.queries import find_harvested_at
-from shop.invoices import requesting
 from shop.invoices.queries import LIVE, list_invoices_of
 from shop.invoices.states import STATES as INVOICE_STATES
 from shop.orders.queries import find_guest_order, get_order, knows_phone
@@ -141,7 +140,7 @@ def _invoice_page(code: str, form: object, errors: object) -> str:
             part=part,
             amount=amount,
             seller=get_organization(open_session, part.seller_id),
-            **invoice_words(),
+            **invoice_words() | {"kinds": []},
             form=form,
             errors=errors,
             action=url_for(".invoice", code=code),
@@ -153,24 +152,16 @@ def _invoice_page(code: str, form: object, errors: object) -> str:
 @everyone
 @limiter.limit("10 per minute; 60 per hour")
 def invoice(code: str) -> ResponseReturnValue:
-    """Ask one seller for an invoice (form: part, title_kind, title, tax_number, email, kind)."""
+    """Ask one seller for an invoice (form: part, title_kind, title, tax_number, email); an ordinary one only."""
     return kept(_invoice, lambda errors: _invoice_page(code, request.form, errors), code)
 
 
 @once
 def _invoice(open_session: Session, code: str) -> ResponseReturnValue:
     part = request.form.get("part", "")[:40]
-    asked = ask_invoice(open_session, _guest(open_session, code), code, part, read_title(), at=clock.now())
+    title = read_title()
+    if title.special:
+        raise Invalid("要开专用发票，请先用下单的手机号登录。", field="title")
+    asked = ask_invoice(open_session, _guest(open_session, code), code, part, title, at=clock.now())
     flash(_("已向销售方申请开票，申请号 %(code)s。", code=asked.code), "ok")
-    return redirect(url_for(".show", code=code))
-
-
-@bp.post("/find-order/<code>/invoice/<invoice_code>/withdraw")
-@everyone
-@limiter.limit("10 per minute; 60 per hour")
-@once
-def withdraw(open_session: Session, code: str, invoice_code: str) -> ResponseReturnValue:
-    """Take back a request nobody has answered."""
-    requesting.withdraw_invoice(open_session, _guest(open_session, code), invoice_code)
-    flash(_("已撤回开票申请。"), "ok")
     return redirect(url_for(".show", code=code))

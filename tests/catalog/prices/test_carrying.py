@@ -15,6 +15,7 @@ from catalog.prices.carrying import ANYWHERE, FreightTerms, end_freight, set_fre
 from catalog.prices.models import FreightTemplate
 from catalog.prices.queries import list_freight, list_freight_history, list_freight_templates
 from catalog.prices.zones import GAP_LABELS, Coverage
+from kernel.db import problem_of
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.factories.catalog import AT, make_actor, make_organization
 
@@ -65,6 +66,16 @@ def test_an_ended_rule_leaves_the_rule_for_anywhere(session: Session, seller: Or
         end_freight(session, clerk, seller_id=seller.id, provinces=[TIBET], last_day=TODAY, at=AT)
     with pytest.raises(Invalid):
         end_freight(session, clerk, seller_id=seller.id, provinces=[], last_day=TODAY, at=AT)
+
+
+def test_a_rule_ended_today_makes_room_for_a_new_one_from_today(session: Session, seller: Organization) -> None:
+    (own,) = put(session, seller, TERMS, TIBET, valid_from=date(2026, 11, 1))
+    end_freight(session, SYSTEM, seller_id=seller.id, provinces=[TIBET], last_day=TODAY, at=AT)
+    put(session, seller, replace(TERMS, first_fen=9000), TIBET)
+    assert own.valid_to == date(2026, 11, 21)
+    assert [rule.first_fen for rule in list_freight(session, [seller.id], TIBET, TODAY)] == [9000]
+    with pytest.raises(Conflict):
+        put(session, seller, TERMS, TIBET, valid_from=date(2026, 11, 10))
 
 
 def test_what_is_missing_is_told(session: Session, seller: Organization) -> None:
@@ -123,8 +134,9 @@ def test_who_may_and_where(session: Session, seller: Organization) -> None:
 
 def test_when_code_forgets_the_database_refuses_two_rules_for_a_day(session: Session, seller: Organization) -> None:
     put(session, seller)
-    with pytest.raises(IntegrityError), session.begin_nested():
+    with pytest.raises(IntegrityError) as refused, session.begin_nested():
         session.add(FreightTemplate(seller_id=seller.id, first_grams=1, first_fen=1, step_grams=1, step_fen=1, valid_from=DECEMBER))
         session.flush()
+    assert isinstance(problem_of(refused.value), Conflict), "told as somebody else's being faster"
     with pytest.raises(IntegrityError), session.begin_nested():
         session.execute(text("UPDATE prices_freight_template SET days_to = NULL"))

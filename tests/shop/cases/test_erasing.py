@@ -17,6 +17,7 @@ from shop.cases.handling import open_case
 from shop.cases.models import CaseMessage, ErasedPhoto
 from shop.cases.states import CaseKind
 from shop.config import Config
+from shop.worker import create_worker
 from tests.factories.catalog import AT, make_actor
 
 JPEG = bytes.fromhex("ffd8ff") + b"x" * 20
@@ -51,3 +52,17 @@ def test_the_file_goes_with_the_next_sweep(session: Session, config: Config, mon
     tasks.delete_photos()
     with pytest.raises(NotFound):
         store.open(shared.digest)
+
+
+def test_a_photo_from_before_the_folder_goes_too(session: Session, config: Config) -> None:
+    """Until case photos had a folder of their own they lay among the other files."""
+    former, fresh = FileStore(config.files_dir), FileStore(config.case_photos_dir)
+    create_worker(config)
+    own = former.keep(JPEG + b"3")
+    session.add(ErasedPhoto(digest=own.digest, asked_at=AT))
+    session.flush()
+    tasks.delete_photos()
+    assert session.scalars(select(ErasedPhoto)).all() == []
+    for store in (former, fresh):
+        with pytest.raises(NotFound):
+            store.open(own.digest)

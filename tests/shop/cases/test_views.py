@@ -20,7 +20,7 @@ from kernel.files import FileStore
 from kernel.web import limiter
 from shop.backoffice.models import AuditEntry
 from shop.cases import claiming, tasks, views
-from shop.cases.models import Case
+from shop.cases.models import Case, CaseMessage
 from shop.config import Config
 from shop.orders.models import Order
 from tests.factories.catalog import act_as, form, make_actor
@@ -208,3 +208,16 @@ def test_without_the_mask_it_stands_there(session: Session, app: Flask, client: 
     monkeypatch.setattr(views, "_masked", lambda contact: contact)
     act_as(app, make_actor(session, Role.auditor))
     assert "13800138000" in client.get(f"/cases/{session.scalars(select(Case.code)).one()}").text
+
+
+def test_a_photo_from_before_the_folder_is_seen(session: Session, app: Flask, client: FlaskClient, config: Config) -> None:
+    buyer = make_actor(session)
+    one = deliver(session, make_order(session, actor=buyer), at=clock.now())
+    act_as(app, buyer)
+    page = client.get(client.post(**claim(one)).location).text
+    (digest,) = session.scalars(select(CaseMessage.photo_digest).where(CaseMessage.photo_digest.is_not(None)))
+    assert digest is not None
+    now, before = (folder / digest[:2] / digest for folder in (config.case_photos_dir, config.files_dir))
+    before.parent.mkdir(parents=True, exist_ok=True)
+    now.rename(before)
+    assert client.get(page.split('<img class="pic wide" src="')[1].split('"')[0]).status_code == 200

@@ -360,13 +360,29 @@ def test_a_guest_asks_for_an_invoice_where_the_order_was_found(
     assert asked.code in other.get(f"/find-order/{order.code}").text
     assert ask_invoice(other, path, part).status_code == 409
     stranger = app.test_client()
-    assert stranger.post(f"{path}/{asked.code}/withdraw", data=form()).status_code == 404
     with monkeypatch.context() as off:
         off.setattr(found, "_was_found", lambda _code: True)
         assert stranger.get(f"{path}?part={part}").status_code == 200, "the guard switched off"
-    assert other.post(f"{path}/{asked.code}/withdraw", data=form()).status_code == 302
+
+
+def test_four_digits_take_no_request_back_and_ask_for_no_special_one(app: Flask, client: FlaskClient, session: Session) -> None:
+    buy(client, make_goods(session).sku)
+    order = pay(session, newest(session), at=clock.now())
+    found_by, path, part = app.test_client(), f"/find-order/{order.code}/invoice", f"{order.code}-1"
+    look_up(found_by, order.code, SHANGHAI["phone"][-4:])
+    assert 'value="special"' not in found_by.get(f"{path}?part={part}").text
+    body = {"title_kind": "organization", "title": "别人的公司", "tax_number": "91110000600037341L", "kind": "special"}
+    refused = ask_invoice(found_by, path, part, **body)
+    assert (refused.status_code, "要开专用发票，请先用下单的手机号登录" in refused.text) == (422, True)
+    assert ask_invoice(found_by, path, part).status_code == 302
+    asked = session.scalars(select(InvoiceRequest)).one()
+    assert found_by.post(f"/invoices/{asked.code}/withdraw", data=form()).status_code in (302, 401, 403, 404)
+    assert found_by.post(f"{path}/{asked.code}/withdraw", data=form()).status_code == 404
     session.expire_all()
-    assert session.scalars(select(InvoiceRequest.state)).all() == [InvoiceState.WITHDRAWN]
+    assert session.scalars(select(InvoiceRequest.state)).all() == [InvoiceState.REQUESTED]
+    client.post(f"/invoices/{asked.code}/withdraw", data=form())
+    session.expire_all()
+    assert session.scalars(select(InvoiceRequest.state)).all() == [InvoiceState.WITHDRAWN], "in the browser that bought"
 
 
 def test_invoice_and_review_follow_the_order_into_the_account(

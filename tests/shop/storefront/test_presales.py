@@ -208,3 +208,11 @@ def test_one_account_does_not_hold_more_than_half_of_it_unpaid(
     answer = buyer.post("/checkout", data=form(**data, no_return="1", presale_agreed="1"))
     assert answer.status_code == 409
     assert "最多有 5 盒" in answer.text
+
+
+def test_counted_anew_for_another_address_it_stays_the_pre_sale(buyer: FlaskClient, product: Product, presale: Presale) -> None:
+    put_in(buyer, product, presale)
+    fields = read_form(buyer.get(f"/checkout?presale={presale.code}").text)
+    counted = buyer.post("/checkout", data=fields | {"step": "address"})
+    assert f"presale={presale.code}" in counted.location
+    assert f'name="presale" value="{presale.code}"' in buyer.get(counted.location).text

@@ -140,7 +140,11 @@ def test_without_the_look_a_list_would_lie(client: FlaskClient, session: Session
 
 
 @pytest.mark.parametrize("path", ["/products/{sku}", "/products", "/", "/counties/640323"])
-def test_a_kept_page_costs_one_question(client: FlaskClient, session: Session, count_queries: Any, path: str) -> None:
+def test_a_kept_page_costs_one_question(
+    client: FlaskClient, session: Session, count_queries: Any, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)  # a list is drawn anew every ten seconds
     product = make_goods(session)
     path = path.format(sku=product.sku)
     page = warm(client, path)

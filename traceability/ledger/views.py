@@ -47,6 +47,7 @@ def open_to_all(response: Response) -> Response:
     if request.endpoint != "ledger.show_log":
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Access-Control-Expose-Headers"] = "ETag, Retry-After"
+        response.headers["Referrer-Policy"] = "no-referrer"  # a serial may stand in the address
     return response
 
 
@@ -121,7 +122,6 @@ def show_verifier(name: str = "index.html") -> ResponseReturnValue:
         raise NotFound("没有找到这个页面。请检查网址，或从首页重新进入。")
     response = _published_file(f"{FOLDER}/{name}", FILES[name])
     response.headers["Cache-Control"] = "public, no-cache"  # the files belong together; each is asked for anew
-    response.headers["Referrer-Policy"] = "no-referrer"  # a serial may stand in the address
     if name == "offline.html":
         response.headers["Content-Disposition"] = 'attachment; filename="shanhai-verifier.html"'
     return response

@@ -55,10 +55,13 @@ def find_targets(levels: Iterable[Level], kind: str) -> list[Target]:
 
 
 def choose(targets: Sequence[Target], language: str | None) -> list[Target]:
-    """The links that suit the reader equally well: more than one only when nothing tells them apart."""
-    fitting = [target for target in targets if language in target.languages]
+    """The links that suit the reader equally well: more than one only when nothing tells them apart.
+
+    Who names no language gets a link of none, then a Chinese one.
+    """
+    fitting = [target for target in targets if (language or LANGUAGES[0]) in target.languages]
     open_ = [target for target in targets if not target.languages]
-    return fitting or open_ or list(targets)
+    return (fitting or open_ if language else open_ or fitting) or list(targets)
 
 
 def complete(href: str, root: str) -> str:

@@ -29,7 +29,7 @@ from traceability.lots.claims import Model
 from traceability.lots.queries import get_lot
 from traceability.lots.states import ITEM_FLOW, ItemState
 from traceability.scan import counting, labelling, queries, tasks, tilemap
-from traceability.scan.api import GUESSES, is_miss, show_no_such_box
+from traceability.scan.api import GUESSES, NEVER_MADE, is_miss, show_no_such_box
 from traceability.scan.states import JOB_FLOW, PAYEE_LABELS, SHEET_LABELS, PartState, Sheet
 from traceability.scan.story import STAGE_LABELS, STATUS_LABELS, STATUS_TEXTS, VOUCH_LABELS, Story
 from traceability.scan.typed import find_path
@@ -49,8 +49,15 @@ def keep_private(response: Response) -> Response:
     """A serial stands in the address: no cache but the reader's own keeps the page, and no other site is told where they came from."""
     if response.mimetype == "text/html":
         response.headers["Cache-Control"] = "private, no-cache"
-        response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+@bp.get(NEVER_MADE)
+@everyone
+def show_never_made() -> ResponseReturnValue:
+    """Where the link of a box or lot leads that was never made: 404. Nothing is looked up, so nothing can be found out."""
+    raise queries.NoSuchBox(request.args.get("code") or "none")
 
 
 @bp.get("/t/<code>")

@@ -21,7 +21,7 @@ def test_a_scanned_case_tells_its_lots_and_no_serial(session: Session, client: F
     place = make_place(session, chain.cooperative, gln=str(make_gln("952", 4716)))
     case = close_case(session, chain.clerk, place_id=place.id, serials=chain.serials[:2], at=at)
     link = client.get(f"/00/{case.sscc}")
-    assert (link.status_code, link.location) == (307, f"/t/case/{case.sscc}")
+    assert (link.status_code, link.location) == (307, f"http://127.0.0.1:8000/t/case/{case.sscc}")
     page = client.get(link.location)
     assert page.status_code == 200
     assert f"/t/{chain.pack.code}" in page.text

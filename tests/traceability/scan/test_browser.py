@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def chain(database: str, at: datetime) -> Chain:
 def served(database: str, tmp_path: Path) -> Iterator[str]:
     app = create_app(make_config(tmp_path, database), connect=False, testing=True)
     with serve(app) as url:
+        app.config["SHANHAI"] = replace(
+            app.config["SHANHAI"], public_url=url
+        )  # links lead to the public address, and that is this one
         yield url
 
 

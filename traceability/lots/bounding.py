@@ -2,19 +2,20 @@
 
 The same 亩 does not bear apples and pears, the same sheep is not delivered twice, and one harvest is not two because a year ends. Nearly
 at the cap a clerk is warned; beyond it nothing is taken until the county has decided (``deciding``). What it granted and nobody brought
-within ``GRANT_STANDS`` ends; that is counted whenever a cap is, and written down by the next act that counts under the household's lock.
+within ``GRANT_STANDS`` ends; what was brought by then may be entered for ``LATE`` longer. That is counted whenever a cap is, and written
+down by the next act that counts under the household's lock once no entry can need it any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Update, exists, func, select, update
+from sqlalchemy import ColumnElement, Update, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -79,26 +80,51 @@ def season_of(at: datetime) -> str:
     return f"{clock.today_shanghai(at):%Y}"
 
 
-def use_capacity(session: Session, household: Household, material: str, season: str, quantity: Quantity, at: datetime) -> Room:
-    """Count a delivery; returns the room there was for it. Raises Invalid (no rule, another measure), BeyondCapacity."""
+def use_capacity(
+    session: Session,
+    household: Household,
+    material: str,
+    season: str,
+    quantity: Quantity,
+    at: datetime,
+    *,
+    heard: datetime,
+    instead_of: HouseholdDelivery | None = None,
+) -> Room:
+    """Count a delivery that was brought ``at`` and ``heard`` of then; returns the room there was for it.
+
+    It may stand ``instead_of`` one that was just taken off. Raises Invalid (no rule, another measure), BeyondCapacity.
+    """
     # Deliveries of one household go one after the other: those of two materials look at each other's counters.
     session.refresh(household, with_for_update={"key_share": True})
-    room = measure_room(session, household, material, season, quantity, at)
-    end_grants(session, room)
     key = {"household_id": household.id, "material": material, "season": season}
+    same = instead_of is not None and all(getattr(instead_of, name) == value for name, value in key.items())
+    freed = in_standard_unit(Quantity(instead_of.quantity, instead_of.unit)).amount if instead_of and same else Decimal(0)
+    room = measure_room(session, household, material, season, quantity, at, heard=heard, freed=freed)
+    kept = room.cap + end_grants(session, room, heard)
     if not room.counted:
-        start = insert(CapacityUse).values(**key, delivered=Decimal(0), cap=room.cap, unit=room.unit)
+        start = insert(CapacityUse).values(**key, delivered=Decimal(0), cap=kept, unit=room.unit)
         session.execute(start.on_conflict_do_nothing())
     use = update(CapacityUse).filter_by(**key).where(_fits(quantity.amount, room.cap))
-    change = use.values(delivered=CapacityUse.delivered + quantity.amount, cap=room.cap)
+    change = use.values(delivered=CapacityUse.delivered + quantity.amount, cap=kept)
     if session.execute(change.returning(CapacityUse.season).execution_options(synchronize_session=False)).first() is None:
         raise _refusal(room, material, quantity)
     return room
 
 
-def measure_room(session: Session, household: Household, material: str, season: str, quantity: Quantity, at: datetime) -> Room:
+def measure_room(
+    session: Session,
+    household: Household,
+    material: str,
+    season: str,
+    quantity: Quantity,
+    at: datetime,
+    *,
+    heard: datetime,
+    freed: Decimal = Decimal(0),
+) -> Room:
     """What the household may bring of a material this season. Raises Invalid (no rule, or another measure than ``quantity``)."""
-    room = find_room(session, household, material, season, at)
+    room = find_room(session, household, material, season, at, judged=max(at, heard - LATE), freed=freed)
     if room is None:
         raise Invalid("还没有“%(material)s”的产能标准，请先由县里登记，再收货。", params={"material": material}, field="material")
     if room.unit.dimension is not quantity.dimension:
@@ -106,34 +132,54 @@ def measure_room(session: Session, household: Household, material: str, season: 
     return room
 
 
-def find_room(session: Session, household: Household, material: str, season: str, at: datetime) -> Room | None:
-    """What the household may bring of a material this season, or None where no rule says so."""
+def find_room(
+    session: Session,
+    household: Household,
+    material: str,
+    season: str,
+    at: datetime,
+    *,
+    judged: datetime | None = None,
+    freed: Decimal = Decimal(0),
+) -> Room | None:
+    """What the household may bring of a material this season, or None where no rule says so.
+
+    ``judged``: the moment by which grants must not have ended, if another; ``freed``: what came and is about to be entered anew.
+    """
+    judged = judged or at
     rule = find_capacity_rule(session, household.county_code, material, clock.today_shanghai(at))
     if rule is None:
         return None
     held = confirmed_amount(household, rule.basis.value)
     whole = in_standard_unit(Quantity(held * rule.per_basis, rule.unit))
     uses = _list_uses(session, household, season)
-    free = max(held - _spent(session, household, rule, uses, at), Decimal(0))
+    free = max(held - _spent(session, household, rule, uses, at, judged), Decimal(0))
     rest = in_standard_unit(Quantity((free * rule.per_basis).quantize(MILLIONTH, ROUND_DOWN), rule.unit))
     carried = _brought_before(session, household, rule.material, season, at)
     without = max(rest.amount - carried, Decimal(0))
     own = next((use for use in uses if use.material == material), None)
     so_far = own.delivered if own else Decimal(0)
     grants = _list_grants(session, household, material, season)
-    ended = _find_ended(grants, so_far - without, at)
+    ended = _find_ended(grants, so_far + freed - without, judged)
     granted = _standing(grants) - sum((part for _, part in ended), Decimal(0))
     return Room(rule, held, whole.amount + granted, without + granted, so_far, granted, ended, rest.unit, own is not None)
 
 
-def end_grants(session: Session, room: Room) -> None:
-    """Write down which grants ended; the household is locked."""
+def end_grants(session: Session, room: Room, at: datetime) -> Decimal:
+    """Write down which grants ended, and return what of them ended only for what is brought from now on: an entry of what was brought
+    before may still come. The household is locked.
+    """
+    waiting = Decimal(0)
     for grant, part in room.ended:
+        if not _is_past(grant, at - LATE):
+            waiting += part
+            continue
         grant.lapsed += part
         lower = func.greatest(CapacityUse.delivered, CapacityUse.cap - part)
         session.execute(_count_of(grant).values(cap=lower).execution_options(synchronize_session=False))
     if room.ended:
         session.flush()
+    return waiting
 
 
 def add_grant(session: Session, grant: CapacityRequest) -> None:
@@ -147,16 +193,37 @@ def _count_of(grant: CapacityRequest) -> Update:
 
 
 def stands_until(grant: CapacityRequest) -> datetime | None:
-    """Until when what was granted may be brought; None of what was not granted."""
-    return grant.decided_at + GRANT_STANDS if grant.granted and grant.decided_at else None
+    """Until when what was granted may be brought, which is never after its season; None of what was not granted."""
+    if not grant.granted or grant.decided_at is None:
+        return None
+    return min(grant.decided_at + GRANT_STANDS, clock.day_shanghai(date(int(grant.season), 12, 31))[1])
 
 
-def was_asked_in_time(session: Session, household_id: UUID, material: str, happened: datetime, at: datetime) -> bool:
-    """Whether the county was asked while a delivery of that moment could still be entered, and what it granted stands at ``at``."""
-    own = {"household_id": household_id, "material": material, "season": season_of(happened), "verdict": Verdict.APPROVED}
+def _is_past(grant: CapacityRequest, at: datetime) -> bool:
+    return grant.decided_at is not None and grant.decided_at <= at - GRANT_STANDS
+
+
+def was_asked_in_time(
+    session: Session, household_id: UUID, material: str, quantity: Quantity, happened: datetime, at: datetime
+) -> bool:
+    """Whether the county was asked while a delivery of that moment could still be entered, and what it granted stands at ``at``:
+    for as much as was asked, with all that came in so late since it answered.
+    """
+    own = {"household_id": household_id, "material": material, "season": season_of(happened)}
     asked = CapacityRequest.asked_at.between(happened - CLOCKS_DIFFER, happened + LATE)
     stands = (CapacityRequest.granted > CapacityRequest.lapsed, CapacityRequest.decided_at > at - GRANT_STANDS)
-    return bool(session.scalar(select(exists(select(CapacityRequest.id).filter_by(**own).where(asked, *stands)))))
+    granted = select(func.sum(CapacityRequest.wanted), func.min(CapacityRequest.decided_at), func.max(CapacityRequest.asked_at))
+    granted = granted.filter_by(**own, verdict=Verdict.APPROVED).where(asked, *stands).having(func.count() > 0)
+    found = session.execute(granted).first()
+    if found is None:
+        return False
+    wanted, since, last = found
+    late = select(func.coalesce(func.sum(Lot.made), 0)).join(HouseholdDelivery, HouseholdDelivery.lot_id == Lot.id)
+    late = late.where(*(getattr(HouseholdDelivery, name) == value for name, value in own.items()))
+    late = late.where(HouseholdDelivery.recorded_at >= since, HouseholdDelivery.delivered_at <= last + CLOCKS_DIFFER)
+    late = late.where(HouseholdDelivery.delivered_at < HouseholdDelivery.recorded_at - LATE)
+    entered = session.scalar(late.where(HouseholdDelivery.slip_state != SlipState.CORRECTED)) or Decimal(0)
+    return bool(entered + quantity.amount <= wanted)
 
 
 def _list_grants(session: Session, household: Household, material: str, season: str) -> Sequence[CapacityRequest]:
@@ -177,7 +244,7 @@ def _find_ended(grants: Sequence[CapacityRequest], needed: Decimal, at: datetime
     for grant in grants:
         part = max(min(unused, grant.stands), Decimal(0))
         unused -= part
-        if part and grant.decided_at is not None and grant.decided_at <= at - GRANT_STANDS:
+        if part and _is_past(grant, at):
             ended.append((grant, part))
     return ended
 
@@ -231,7 +298,9 @@ def _list_uses(session: Session, household: Household, season: str) -> Sequence[
     return session.scalars(own.execution_options(populate_existing=True)).all()
 
 
-def _spent(session: Session, household: Household, rule: CapacityRule, uses: Sequence[CapacityUse], at: datetime) -> Decimal:
+def _spent(
+    session: Session, household: Household, rule: CapacityRule, uses: Sequence[CapacityUse], at: datetime, judged: datetime
+) -> Decimal:
     """How much of the land or herd bore what else the household brought this season; what the county granted on top needed none of it."""
     if not _is_used_up(rule):
         return Decimal(0)
@@ -241,7 +310,7 @@ def _spent(session: Session, household: Household, rule: CapacityRule, uses: Seq
         if other is not None and other.basis is rule.basis and _is_used_up(other):
             grants = _list_grants(session, household, use.material, use.season)
             standing = _standing(grants)
-            standing -= sum((part for _, part in _find_ended(grants, use.delivered - (use.cap - standing), at)), Decimal(0))
+            standing -= sum((part for _, part in _find_ended(grants, use.delivered - (use.cap - standing), judged)), Decimal(0))
             bore = max(use.delivered - standing, Decimal(0))
             spent += bore / in_standard_unit(Quantity(other.per_basis, other.unit)).amount
     return spent

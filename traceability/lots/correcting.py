@@ -52,7 +52,8 @@ def correct_delivery(
     corrective = []
     if replacement is not None:
         then = delivery.delivered_at  # when it was brought is not what was wrong, and decides season, cap and how fresh the lot is
-        new = record_delivery(session, actor, replace(replacement, happened_at=replacement.happened_at or then), at, since=then)
+        draft = replace(replacement, happened_at=replacement.happened_at or then)
+        new = record_delivery(session, actor, draft, at, since=then, instead_of=delivery)
         delivery.replaced_by_id = new.id
         corrective.append(_event_of(session, session.get_one(Lot, new.lot_id)))
     bounding.lapse_grants(session, delivery, counted - bounding.delivered_of(session, delivery))

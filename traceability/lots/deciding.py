@@ -47,8 +47,8 @@ def request_capacity(
     actor.must(Role.clerk, household.cooperative_id)
     brought = check_moment(happened_at, at)
     wanted, season = in_standard_unit(quantity), bounding.season_of(brought)
-    room = bounding.measure_room(session, household, material, season, wanted, brought)
-    bounding.end_grants(session, room)
+    room = bounding.measure_room(session, household, material, season, wanted, brought, heard=at)
+    bounding.end_grants(session, room, at)
     if room.so_far + wanted.amount <= room.cap:
         raise Conflict("没有超出上限，直接收货就行。", field="quantity")
     key = {"household_id": household.id, "material": material, "season": season, "verdict": Verdict.OPEN}
@@ -76,7 +76,7 @@ def request_capacity(
 def decide_capacity(
     session: Session, actor: Actor, *, request_id: UUID, granted: Decimal | None, decision: str, at: datetime
 ) -> CapacityRequest:
-    """Raise the cap by ``granted`` (at most what is missing), or refuse (None), with a reason either way.
+    """Raise the cap by ``granted`` (at most what is missing by now of what was asked), or refuse (None), with a reason either way.
 
     An officer of that county may, never the one who asked. Raises NotFound, Forbidden, Conflict (decided before), Invalid (amount, reason).
     """
@@ -84,11 +84,11 @@ def decide_capacity(
     if request is None:
         raise NotFound("没有这条核定申请。")
     # The household's row is the lock that deliveries take too: none is counted against a cap that is just changing.
-    _locked(session, request.household_id)
+    household = _locked(session, request.household_id)
     session.refresh(request, with_for_update=True)
     if request.county_code not in list_counties_of(session, actor):
         raise Forbidden("只有本县的工作人员可以核定。")
-    missing = request.so_far + request.wanted - request.cap
+    missing = measure_missing(session, household, request, at)
     if granted is not None and not 0 < granted <= missing:
         raise Invalid(
             "核增数量要大于 0，最多 %(most)s %(unit)s。",
@@ -96,10 +96,19 @@ def decide_capacity(
             field="granted",
         )
     settle(request, actor, Verdict.REFUSED if granted is None else Verdict.APPROVED, decision, at)
-    request.granted = granted
+    request.cap, request.granted = request.so_far + request.wanted - missing, granted
     bounding.add_grant(session, request)
     session.flush()
     return request
+
+
+def measure_missing(session: Session, household: Household, request: CapacityRequest, at: datetime) -> Decimal:
+    """What the cap is short of what was asked: while it is open by the cap of now, if that is lower, for an older grant may have ended."""
+    cap = request.cap
+    if request.verdict is Verdict.OPEN:
+        room = bounding.find_room(session, household, request.material, request.season, request.asked_at, judged=at)
+        cap = min(cap, room.cap) if room else cap
+    return request.so_far + request.wanted - cap
 
 
 def settle(request: Asked, actor: Actor, verdict: Verdict, decision: str, at: datetime) -> None:

@@ -64,10 +64,17 @@ class DeliveryDraft:
 
 
 def record_delivery(
-    session: Session, actor: Actor, draft: DeliveryDraft, at: datetime, *, since: datetime | None = None
+    session: Session,
+    actor: Actor,
+    draft: DeliveryDraft,
+    at: datetime,
+    *,
+    since: datetime | None = None,
+    instead_of: HouseholdDelivery | None = None,
 ) -> HouseholdDelivery:
     """Take in what a household brings and make a lot of it; ``since``: it may have been brought as long ago as then, not just three days.
-    What the county was asked about within those three days, and granted, may still be entered while the grant stands.
+    What the county was asked about within those three days, and granted, may still be entered while the grant stands, as much as was
+    asked. ``instead_of`` one that was declared wrong it needs of grants what that one did.
 
     A clerk of the cooperative may. Raises Forbidden, NotFound, Invalid (not a member, amount, ear tags, entered too late, above capacity:
     with the cap and what was delivered so far), Conflict (ear tag known).
@@ -79,7 +86,9 @@ def record_delivery(
         raise Invalid("这一户不是本合作社的社员，不能代收。", field="household_id")
     quantity = _checked_quantity(draft)
     season = bounding.season_of(at)
-    room = bounding.use_capacity(session, household, draft.material.strip(), season, quantity, at)
+    room = bounding.use_capacity(
+        session, household, draft.material.strip(), season, quantity, at, heard=recorded_at, instead_of=instead_of
+    )
     lot = _make_lot(draft, household, quantity, at)
     lot.created_at = recorded_at
     if draft.product_sku:
@@ -121,7 +130,8 @@ def _since_asked(session: Session, draft: DeliveryDraft, at: datetime) -> dateti
     happened = draft.happened_at
     if happened is None or not is_late(happened, at):
         return None
-    asked = bounding.was_asked_in_time(session, draft.household_id, draft.material.strip(), happened, at)
+    brought = in_standard_unit(draft.quantity)
+    asked = bounding.was_asked_in_time(session, draft.household_id, draft.material.strip(), brought, happened, at)
     return happened if asked else None
 
 

@@ -182,7 +182,7 @@ def _capacity_page(request_id: UUID, form: Mapping[str, Any], errors: Mapping[st
             household=household,
             organization=get_organization(session, row.organization_id),
             room=room,
-            missing=row.so_far + row.wanted - row.cap,
+            missing=deciding.measure_missing(session, household, row, at),
             lapsed=row.lapsed + sum(part for grant, part in (room.ended if room else ()) if grant.id == row.id),
             until=bounding.stands_until(row),
             stands_days=bounding.GRANT_STANDS.days,

@@ -13,7 +13,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import CapacityClaim, OrganizationKind, Role
-from kernel import clock
 from kernel.errors import Conflict
 from kernel.web import moment
 from shop.cooperative.views import county
@@ -75,7 +74,8 @@ def test_refused_asked_decided_taken_in(client: FlaskClient, office: Office, ses
     office.become(office.clerk)
     page = client.get(asked.location).text
     assert "还能交 3500 千克" in page
-    until = moment(clock.now() + bounding.GRANT_STANDS)[:10]
+    session.refresh(request)
+    until = moment(bounding.stands_until(request) or pytest.fail("granted"))[:10]
     assert f"请在 {until}" in page
     assert f"核增 500 千克，{until}" in client.get("/county/").text
     slip = deliver(client, office, quantity="7000", unit="jin")

@@ -330,6 +330,8 @@ def bring(session: Session, orchard: Orchard, amount: int, days: int) -> Househo
         (14, 1100, 101, False),
         (14, 1100, 1, False),
         (14, 1200, 1, False),
+        (17, 0, 1200, False),
+        (17, 1100, 1, False),
     ],
 )
 def test_a_grant_nobody_used_ends_after_two_weeks(
@@ -348,7 +350,83 @@ def test_a_grant_nobody_used_ends_after_two_weeks(
         orchard.ask(session, second, AT + timedelta(days=days))
     else:
         bring(session, orchard, second, days)
-    assert request.lapsed == (0 if days < 14 else 200 - max(first - 1000, 0)), "written down by the next act that counts"
+    assert request.lapsed == (0 if days < 17 else 200 - max(first - 1000, 0)), "written down once no late entry can need it"
+
+
+@pytest.mark.parametrize("typed_before", [False, True])
+@pytest.mark.parametrize(
+    ("brought", "heard", "fits"), [(13.9, 16.8, True), (14, 16.8, False), (14.1, 17, False), (14.1, 14.1, False)]
+)
+def test_what_was_brought_before_the_end_may_be_entered_until_three_days_after(
+    session: Session, orchard: Orchard, brought: float, heard: float, fits: bool, typed_before: bool
+) -> None:
+    """The same whether or not something small was typed meanwhile; and no longer by a correction of an old delivery."""
+    orchard.decide(session, orchard.ask(session))
+    if typed_before:
+        bring(session, orchard, 1, 16 if heard > 16 else 14)
+    entry = late(orchard, 1199, AT + timedelta(days=brought))
+    if fits:
+        assert record_delivery(session, orchard.clerk, entry, AT + timedelta(days=heard)).quantity == 1199
+        use = session.scalars(select(CapacityUse).execution_options(populate_existing=True)).one()
+        assert use.cap == 1200
+        return
+    with pytest.raises(bounding.BeyondCapacity):
+        record_delivery(session, orchard.clerk, entry, AT + timedelta(days=heard))
+
+
+@pytest.mark.parametrize(
+    ("first", "corrected", "fits"), [(1000, 1200, False), (1100, 1100, True), (1100, 1050, True), (1100, 1101, False)]
+)
+def test_a_correction_needs_no_grant_that_ended(session: Session, orchard: Orchard, first: int, corrected: int, fits: bool) -> None:
+    """On day 60: what of the grant the wrong delivery had needed the right one may need, and no more."""
+    request = orchard.decide(session, orchard.ask(session))
+    wrong = bring(session, orchard, first, 1)
+    right = replace(late(orchard, corrected, AT), happened_at=None)
+    at = AT + timedelta(days=60)
+    if not fits:
+        with pytest.raises(bounding.BeyondCapacity):
+            correcting.correct_delivery(session, orchard.clerk, wrong.id, reason="记错了", replacement=right, at=at)
+        return
+    correcting.correct_delivery(session, orchard.clerk, wrong.id, reason="记错了", replacement=right, at=at)
+    session.refresh(request)
+    assert request.granted is not None
+    assert request.granted - request.lapsed == corrected - 1000
+
+
+def test_so_late_no_more_comes_in_than_the_county_was_asked_about(session: Session, orchard: Orchard) -> None:
+    """800 came; 300 brought on day 0 were asked about on day 2 and 100 granted on day 60: then 300 may be entered, and not again."""
+    bring(session, orchard, 800, 0)
+    request = orchard.ask(session, 300, AT + timedelta(days=2))
+    answered = AT + timedelta(days=60)
+    deciding.decide_capacity(session, orchard.officer, request_id=request.id, granted=Decimal(100), decision="去看过", at=answered)
+    for amount, fits in ((301, False), (200, True), (101, False), (100, True), (1, False)):
+        if fits:
+            record_delivery(session, orchard.clerk, late(orchard, amount, AT), answered)
+            continue
+        with pytest.raises(Invalid, match="3 天以前"), session.begin_nested():
+            record_delivery(session, orchard.clerk, late(orchard, amount, AT), answered)
+
+
+def test_what_is_missing_is_measured_again_when_it_is_decided(session: Session, orchard: Orchard) -> None:
+    """200 were granted and 100 more asked for while they stood; answered after they ended, 300 are missing and may be granted."""
+    orchard.decide(session, orchard.ask(session))
+    request = orchard.ask(session, 1300, AT + timedelta(days=10))
+    assert request.so_far + request.wanted - request.cap == 100
+    at = AT + timedelta(days=20)
+    for granted in (Decimal(301), Decimal(300)):
+        if granted > 300:
+            with pytest.raises(Invalid, match="最多 300"):
+                deciding.decide_capacity(session, orchard.officer, request_id=request.id, granted=granted, decision="去看过", at=at)
+            continue
+        deciding.decide_capacity(session, orchard.officer, request_id=request.id, granted=granted, decision="去看过", at=at)
+    bring(session, orchard, 1300, 20)
+
+
+def test_a_grant_of_the_last_of_december_ends_with_its_season(session: Session, orchard: Orchard) -> None:
+    request = orchard.decide(session, orchard.ask(session))
+    assert bounding.stands_until(request) == AT + bounding.GRANT_STANDS
+    request.decided_at = datetime(2026, 12, 31, 4, tzinfo=UTC)
+    assert bounding.stands_until(request) == datetime(2026, 12, 31, 16, tzinfo=UTC), "midnight in China"
 
 
 def test_with_the_count_of_what_ended_off_the_grant_stands_for_the_season(
@@ -393,7 +471,7 @@ def test_the_grants_of_a_household_are_found_by_its_index(session: Session, orch
     session.flush()
     event.listen(session.connection(), "before_cursor_execute", note)
     bounding._list_grants(session, orchard.household, APPLES, "2026")
-    bounding.was_asked_in_time(session, orchard.household.id, APPLES, AT, AT)
+    bounding.was_asked_in_time(session, orchard.household.id, APPLES, kg(1), AT, AT)
     event.remove(session.connection(), "before_cursor_execute", note)
     session.execute(text("SET LOCAL enable_seqscan = off"))
     plans = [str(session.connection().exec_driver_sql(f"EXPLAIN {statement}", values).all()) for statement, values in asked]

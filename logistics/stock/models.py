@@ -215,6 +215,8 @@ class Promise(Base):
     line_code: Mapped[str]
     holder: Mapped[str]
     boxes: Mapped[int]
+    # Days from being handed to the packers to the buyer's door at the latest: only boxes that are fresh there serve it.
+    days: Mapped[int]
     served: Mapped[int] = mapped_column(default=0)
     made_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]

@@ -7,19 +7,20 @@ counted there and nowhere else, so stock knows only boxes that lie on a shelf.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, exists, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from catalog.products.models import Product
 from kernel.clock import today_shanghai
 from kernel.errors import Conflict, NotFound
 from kernel.outbox import publish
-from logistics.stock.events import PromiseServed
-from logistics.stock.guarding import change
-from logistics.stock.models import Allocation, Presale, Promise
+from logistics.stock.events import PromiseBroken, PromiseServed
+from logistics.stock.freshness import TRANSIT_DAYS, keeps_until
+from logistics.stock.guarding import change, lock_stock
+from logistics.stock.models import Allocation, Presale, Promise, StockLot
 from logistics.stock.reserving import Shelf
 from logistics.stock.states import PresaleState
 from traceability.lots.models import Lot
@@ -39,9 +40,20 @@ class SoldOut(Conflict):
 
 
 def promise(
-    session: Session, presale_code: str, *, order_code: str, line_code: str, holder: str, boxes: int, at: datetime
+    session: Session,
+    presale_code: str,
+    *,
+    order_code: str,
+    line_code: str,
+    holder: str,
+    boxes: int,
+    at: datetime,
+    days: int = TRANSIT_DAYS,
 ) -> Presale:
-    """Promise ``boxes`` of a pre-sale to an order of ``holder``. Raises NotFound, SoldOut, Conflict (over); nothing is written then."""
+    """Promise ``boxes`` of a pre-sale to an order of ``holder`` that lies ``days`` away.
+
+    Raises NotFound, SoldOut, Conflict (over); nothing is written then.
+    """
     if boxes <= 0:
         raise ValueError(f"order {order_code}: {boxes} boxes")
     counted = session.execute(
@@ -65,7 +77,16 @@ def promise(
     if not within_limit(int(has or 0) + boxes, presale.per_person):
         raise _short("account", presale.per_person, presale.per_person - int(has or 0))
     session.add(
-        Promise(presale_id=presale.id, order_code=order_code, line_code=line_code, holder=holder, boxes=boxes, served=0, made_at=at)
+        Promise(
+            presale_id=presale.id,
+            order_code=order_code,
+            line_code=line_code,
+            holder=holder,
+            boxes=boxes,
+            days=days,
+            served=0,
+            made_at=at,
+        )
     )
     session.flush()
     return presale
@@ -96,17 +117,46 @@ def release(session: Session, order_codes: Collection[str], at: datetime) -> int
 
 
 def note_paid(session: Session, order_code: str, paid_at: datetime) -> None:
-    """The order is paid: from now on it stands in the queue by that moment."""
+    """The order is paid: from now on it stands in the queue by that moment.
+
+    Boxes that have waited too long for the money go back, and it waits for others; the promise is broken where none come any more.
+    """
     promises = select(Promise).where(Promise.order_code == order_code, _STANDING)
-    _lock(session, Presale.id.in_(promises.with_only_columns(Promise.presale_id)))
+    presales = _lock(session, Presale.id.in_(promises.with_only_columns(Promise.presale_id)))
     for each in session.scalars(promises.execution_options(populate_existing=True)):
+        presale = presales[each.presale_id]
         each.paid_at = each.paid_at or paid_at
+        if _give_back_stale(session, presale, each, paid_at) and presale.state is PresaleState.ENDED:
+            publish(session, PromiseBroken(order_code, paid_at), at=paid_at)
     session.flush()
+
+
+def _give_back_stale(session: Session, presale: Presale, each: Promise, at: datetime) -> int:
+    """Put boxes of a promise back on the shelf that would not arrive fresh; returns how many. The pre-sale is locked."""
+    keeping = _keeping(each, session.get_one(Product, presale.product_id).shelf_life_days, at)
+    old = select(Allocation).join(Allocation.stock_lot)
+    old = old.where(Allocation.line_code == each.line_code, StockLot.expires_on < keeping)
+    lock_stock(session, StockLot.id.in_(old.with_only_columns(Allocation.stock_lot_id)))
+    given_back = 0
+    for allocation in session.scalars(old.order_by(Allocation.stock_lot_id)).all():
+        assert change(session, allocation.stock_lot_id, allocated=-allocation.quantity)
+        given_back += allocation.quantity
+        session.delete(allocation)
+    each.served, presale.served = each.served - given_back, presale.served - given_back
+    if given_back:
+        each.served_at = None
+    return given_back
 
 
 def find_promise(session: Session, order_code: str) -> Promise | None:
     """What stands promised to the order."""
     return session.scalar(select(Promise).where(Promise.order_code == order_code, _STANDING))
+
+
+def find_days(session: Session, order_code: str) -> int:
+    """How far away the order lies by what was last promised to it, which may have been taken back since."""
+    days = select(Promise.days).where(Promise.order_code == order_code).order_by(Promise.id.desc()).limit(1)
+    return session.scalars(days).one()
 
 
 def is_served(session: Session, order_code: str) -> bool:
@@ -118,14 +168,31 @@ def is_served(session: Session, order_code: str) -> bool:
 def serve_arrival(session: Session, presale: Presale, stock_lot_id: UUID, at: datetime) -> int:
     """Hand out what has just come onto one shelf, before anybody else may buy it; returns the boxes. Both rows are locked."""
     shelf = Shelf(session, {presale.product_id}, at, only=stock_lot_id)
-    return _serve(session, presale, shelf, list_waiting(session, presale), at)
+    return _serve(session, presale, shelf, at)
 
 
 def serve(session: Session, presale_code: str, at: datetime) -> int:
     """Hand out what lies free on any shelf by now: what was cancelled, or let go by a recall, since it came. Returns the boxes."""
     presale = lock_presale(session, presale_code)
-    waiting = list_waiting(session, presale) if presale.state is PresaleState.OPEN else []
-    return _serve(session, presale, Shelf(session, {presale.product_id}, at), waiting, at) if waiting else 0
+    if presale.state is not PresaleState.OPEN or presale.served == presale.promised:
+        return 0
+    shelf = Shelf(session, {presale.product_id}, at)
+    waited = _list_waited(session, presale, at)
+    for each in waited:
+        _give_back_stale(session, presale, each, at)
+    return _serve(session, presale, Shelf(session, {presale.product_id}, at) if waited else shelf, at)
+
+
+def _list_waited(session: Session, presale: Presale, at: datetime) -> Sequence[Promise]:
+    """Promises with some of their boxes, of which one has waited for the others until it would not arrive fresh."""
+    fresh_here = keeps_until(today_shanghai(at), session.get_one(Product, presale.product_id).shelf_life_days)
+    has_old = exists().where(
+        Allocation.line_code == Promise.line_code,
+        Allocation.stock_lot_id == StockLot.id,
+        StockLot.expires_on < literal(fresh_here) + Promise.days,
+    )
+    partly = select(Promise).where(Promise.presale_id == presale.id, _WAITING, Promise.served > 0, has_old)
+    return session.scalars(partly.execution_options(populate_existing=True)).all()
 
 
 def serve_whole(session: Session, presale: Presale, at: datetime) -> None:
@@ -145,23 +212,24 @@ def serve_whole(session: Session, presale: Presale, at: datetime) -> None:
     for each in lines.values():
         presale.served, each.served, each.served_at = presale.served - each.served, 0, None
     session.flush()
-    shelf = Shelf(session, {presale.product_id}, at)
-    _serve(session, presale, shelf, list_waiting(session, presale), at, whole=True)
+    _serve(session, presale, Shelf(session, {presale.product_id}, at), at, whole=True)
 
 
-def _serve(
-    session: Session, presale: Presale, shelf: Shelf, waiting: Sequence[Promise], at: datetime, *, whole: bool = False
-) -> int:
-    """Allocate boxes of this harvest to the queue in its order, as far as they go; with ``whole`` only orders they fill."""
+def _serve(session: Session, presale: Presale, shelf: Shelf, at: datetime, *, whole: bool = False) -> int:
+    """Allocate boxes of this harvest to the queue in its order, as far as they go and would arrive fresh; with ``whole`` only orders
+    they fill.
+    """
     shelf.keep(_of_harvest(session, presale, [row.lot_id for row in shelf.rows]))
+    life = session.get_one(Product, presale.product_id).shelf_life_days
     handed_out = 0
-    for each in waiting:
-        left = shelf.left(presale.product_id)
-        if not left:
+    for each in list_waiting(session, presale):
+        if not shelf.left(presale.product_id):
             break
-        if whole and left < each.missing:
+        keeping = _keeping(each, life, at)
+        left = shelf.left(presale.product_id, keeping)
+        if not left or (whole and left < each.missing):
             continue
-        taken = shelf.take(presale.product_id, each.missing, counter="allocated")
+        taken = shelf.take(presale.product_id, each.missing, counter="allocated", keeping=keeping)
         for stock_lot_id, boxes in taken.items():
             _allocate(session, each, stock_lot_id, boxes, at)
         each.served += sum(taken.values())
@@ -172,6 +240,11 @@ def _serve(
             publish(session, PromiseServed(each.order_code, at), at=at)
     session.flush()
     return handed_out
+
+
+def _keeping(each: Promise, shelf_life_days: int, at: datetime) -> date:
+    """The earliest day on which boxes may expire that go to the packers now and still arrive fresh."""
+    return keeps_until(today_shanghai(at) + timedelta(days=each.days), shelf_life_days)
 
 
 def _allocate(session: Session, each: Promise, stock_lot_id: UUID, boxes: int, at: datetime) -> None:

@@ -57,7 +57,7 @@ class Shelf:
         until = keeping or {}
         self.rows, self.stale = list[StockLot](), list[StockLot]()
         for row in sellable:
-            fresh = (row.expires_on or date.max) >= until.get(row.product_id, date.min)
+            fresh = _keeps(row, until.get(row.product_id, date.min))
             (self.rows if fresh else self.stale).append(row)
         self.free: dict[UUID, int] = {}
         stopped = count_stopped(session, movable)
@@ -71,20 +71,20 @@ class Shelf:
         """Pass over all other lots."""
         self.rows = [row for row in self.rows if row.lot_id in lot_ids]
 
-    def left(self, product_id: UUID) -> int:
-        """Boxes of a product that nobody has a claim on."""
-        return sum(self.free[row.id] for row in self.rows if row.product_id == product_id)
+    def left(self, product_id: UUID, keeping: date = date.min) -> int:
+        """Boxes of a product that nobody has a claim on and that do not expire before ``keeping``."""
+        return sum(self.free[row.id] for row in self.rows if row.product_id == product_id and _keeps(row, keeping))
 
     def left_stale(self, product_id: UUID) -> int:
         """Boxes of a product that nobody has a claim on and that would arrive too close to their end."""
         return sum(self.free[row.id] for row in self.stale if row.product_id == product_id)
 
-    def take(self, product_id: UUID, quantity: int, *, counter: str) -> dict[UUID, int]:
-        """Claim boxes lot by lot; returns how many of which stock row. Fewer than asked when there are no more."""
+    def take(self, product_id: UUID, quantity: int, *, counter: str, keeping: date = date.min) -> dict[UUID, int]:
+        """Claim boxes lot by lot; returns how many of which stock row. Fewer than asked when no more keep until ``keeping``."""
         taken: dict[UUID, int] = {}
         for row in self.rows:
             share = min(quantity - sum(taken.values()), self.free[row.id])
-            if row.product_id != product_id or share <= 0:
+            if row.product_id != product_id or share <= 0 or not _keeps(row, keeping):
                 continue
             if change(self.session, row.id, **{counter: share}):
                 self.free[row.id] -= share
@@ -92,6 +92,10 @@ class Shelf:
             else:
                 self.free[row.id] = 0
         return taken
+
+
+def _keeps(row: StockLot, until: date) -> bool:
+    return (row.expires_on or date.max) >= until
 
 
 def allocate(

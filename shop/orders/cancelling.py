@@ -20,6 +20,9 @@ from shop.orders.states import OrderState
 HARVEST_SHORT = "harvest_short"
 """Why an order from a pre-sale was cancelled: its boxes did not come."""
 
+NOT_FRESH = "not_fresh"
+"""Why a paid order was cancelled: its boxes waited too long for the money, and there are no fresh ones."""
+
 
 def lock_order(session: Session, code: str) -> Order:
     """The order, locked until the transaction ends and as it is now, whatever was read of it before. Raises NotFound."""

@@ -27,6 +27,7 @@ from kernel.ids import new_code
 from kernel.money import Money
 from kernel.outbox import publish
 from logistics.stock import preselling, reserving
+from logistics.stock.freshness import TRANSIT_DAYS
 from logistics.stock.models import Allocation, Presale
 from shop.orders.models import Order, OrderKind, OrderLine, OrderPlaced, Purpose, SubOrder
 from shop.orders.pricing import PricedOrder, price_lines
@@ -95,7 +96,10 @@ def place_order(session: Session, actor: Actor, draft: OrderDraft, *, at: dateti
         priced, allocations = _allocate(session, order, draft, priced, at)
         promise_parcels(order, priced.quote, allocations)
     else:
-        promise_boxes(session, order, at=at)
+        (product,) = priced.products.values()
+        arrival = priced.arrival(product, today_shanghai(at))
+        days = (arrival.last - today_shanghai(at)).days if arrival is not None else TRANSIT_DAYS
+        promise_boxes(session, order, days=days, at=at)
         promise_parcels(order, priced.quote, [], ship_by=order.ship_by)
     session.flush()
     publish(session, OrderPlaced(order.code, at))
@@ -119,8 +123,11 @@ def _must_be_expected(draft: OrderDraft, quote: Quote) -> None:
         raise PriceChanged(quote.total)
 
 
-def promise_boxes(session: Session, order: Order, *, at: datetime) -> None:
-    """Promise the boxes of an order from a pre-sale. Raises Conflict (over, sold out, more than one account may have)."""
+def promise_boxes(session: Session, order: Order, *, days: int, at: datetime) -> None:
+    """Promise the boxes of an order from a pre-sale. Raises Conflict (over, sold out, more than one account may have).
+
+    ``days`` pass from being paid for to the buyer's door at the latest.
+    """
     (line,) = order.lines
     assert order.presale_code is not None
     preselling.promise(
@@ -130,6 +137,7 @@ def promise_boxes(session: Session, order: Order, *, at: datetime) -> None:
         line_code=line.code,
         holder=str(order.buyer_person_id),
         boxes=line.quantity,
+        days=days,
         at=at,
     )
 

@@ -12,10 +12,14 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from catalog.parties.models import SYSTEM
 from kernel.errors import Conflict
 from kernel.ids import uuid7
 from kernel.outbox import publish
 from logistics.stock import preselling, reserving
+from logistics.stock.guarding import lock_stock
+from logistics.stock.models import Allocation, StockLot
+from shop.orders.cancelling import NOT_FRESH, cancel_order
 from shop.orders.models import MoneyToReturn, Order, OrderPaid, OrderRefunded, Receipt, SubOrder
 from shop.orders.placing import promise_boxes
 from shop.orders.promising import keeping_late, promise_again, promise_from
@@ -83,10 +87,29 @@ def _take_again(session: Session, order: Order, event: PaymentCaptured) -> bool:
     try:
         with session.begin_nested():
             if order.presale_code is not None:
-                promise_boxes(session, order, at=event.at)
+                promise_boxes(session, order, days=preselling.find_days(session, order.code), at=event.at)
                 return True
             lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
             reserving.allocate(session, order.code, lines, event.at, keeping=keeping_late(order, event.at))
+            promise_again(session, order)
+    except Conflict:
+        return False
+    return True
+
+
+def _keep_fresh(session: Session, order: Order, at: datetime) -> bool:
+    """Boxes promised when the order was placed may have waited too long for its money: whether it has, or can be given, fresh ones."""
+    keeping = keeping_late(order, at)
+    own = select(StockLot.product_id, StockLot.expires_on).join(Allocation, Allocation.stock_lot_id == StockLot.id)
+    ends = session.execute(own.where(Allocation.order_code == order.code, StockLot.expires_on.is_not(None)))
+    if all(last >= keeping[product_id] for product_id, last in ends if last is not None):
+        return True
+    lines = [(line.code, line.product_id, line.quantity) for line in order.lines]
+    lock_stock(session, StockLot.product_id.in_(keeping))
+    try:
+        with session.begin_nested():
+            reserving.deallocate(session, order.code)
+            reserving.allocate(session, order.code, lines, at, keeping=keeping)
             promise_again(session, order)
     except Conflict:
         return False
@@ -99,6 +122,10 @@ def _all_paid(session: Session, order: Order, event: PaymentCaptured) -> None:
     order.paid_at = event.at
     if order.presale_code is not None:
         preselling.note_paid(session, order.code, event.at)
+    if order.state is OrderState.PLACED and order.presale_code is None and not _keep_fresh(session, order, event.at):
+        session.flush()
+        cancel_order(session, SYSTEM, order.code, reason=NOT_FRESH, at=event.at)
+        return
     if order.state in WAITING:
         promise_from(order, event.at)
         order.move(OrderState.PAID)

@@ -25,16 +25,19 @@ from logistics.stock.receiving import receive_pack_lot
 from logistics.stock.reserving import OutOfStock, allocate, deallocate
 from logistics.stock.states import PresaleState
 from logistics.stock.tasks import end_presales, serve_presales
+from tests.factories.catalog import make_product
 from tests.factories.logistics import make_hub, make_presale, make_stock
 from tests.factories.lots import make_pack_lot
 from traceability.lots.models import Lot
 from traceability.lots.recalling import lift, mark_lots
 
 
-def order(session: Session, presale: Presale, number: int, boxes: int, at: datetime, *, paid: bool = True, by: str = "") -> str:
+def order(
+    session: Session, presale: Presale, number: int, boxes: int, at: datetime, *, paid: bool = True, by: str = "", days: int = 3
+) -> str:
     """One order from the pre-sale; returns its code."""
     code = f"ORD-{number}"
-    promise(session, presale.code, order_code=code, line_code=f"{code}-1", holder=by or code, boxes=boxes, at=at)
+    promise(session, presale.code, order_code=code, line_code=f"{code}-1", holder=by or code, boxes=boxes, days=days, at=at)
     if paid:
         note_paid(session, code, at + timedelta(minutes=number))
     return code
@@ -124,6 +127,50 @@ def test_boxes_made_before_the_harvest_do_not_serve_it(session: Session, at: dat
     later = at + timedelta(days=1)
     make_stock(session, _product(session, presale), at=later)
     assert is_served(session, code)
+
+
+def test_who_lives_far_gets_only_what_is_fresh_there(session: Session, at: datetime) -> None:
+    """Ten days of the product's thirty must be left on arrival; who lives nearer, though behind in the queue, takes the older boxes."""
+    presale = make_presale(session, make_product(session, shelf_life_days=30))
+    far, near = order(session, presale, 1, 2, at, days=9), order(session, presale, 2, 2, at, days=2)
+    make_stock(session, _product(session, presale), boxes=3, expires_on=at.date() + timedelta(days=18))
+    assert served(session) == {near: 2}
+    assert available(session, [presale.product_id], at) == {presale.product_id: 1}
+    make_stock(session, _product(session, presale), boxes=1, expires_on=at.date() + timedelta(days=19))
+    assert served(session) == {near: 2, far: 1}
+    end(session, SYSTEM, presale.code, note="霜冻减产", at=at)
+    assert served(session) == {near: 2}, "one of two is no order, and the old box is none for it"
+
+
+def test_boxes_that_waited_too_long_for_the_others_are_taken_back(session: Session, at: datetime) -> None:
+    presale = make_presale(session, make_product(session, shelf_life_days=30))
+    far, near = order(session, presale, 1, 2, at, days=9), order(session, presale, 2, 1, at, days=2)
+    make_stock(session, _product(session, presale), boxes=1, expires_on=at.date() + timedelta(days=19))
+    assert served(session) == {far: 1}
+    assert serve(session, presale.code, at) == 0
+    assert serve(session, presale.code, at + timedelta(days=1)) == 1
+    assert served(session) == {near: 1}
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_boxes_that_waited_too_long_for_money_are_taken_back(
+    session: Session, at: datetime, ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news: list[Event] = []
+    presale = make_presale(session, make_product(session, shelf_life_days=30))
+    slow, quick = order(session, presale, 1, 2, at, paid=False), order(session, presale, 2, 2, at, paid=False)
+    make_stock(session, _product(session, presale), boxes=4, expires_on=at.date() + timedelta(days=14))
+    assert served(session) == {slow: 2, quick: 2}
+    if ended:
+        end(session, SYSTEM, presale.code, note="收完了", at=at)
+    monkeypatch.setattr(preselling, "publish", lambda _, event, **_more: news.append(event))
+    note_paid(session, quick, at + timedelta(days=1))
+    assert is_served(session, quick)
+    late = at + timedelta(days=2)
+    note_paid(session, slow, late)
+    assert not is_served(session, slow)
+    assert served(session) == {quick: 2}
+    assert news == ([PromiseBroken(slow, late)] if ended else []), "where nothing more comes the money goes back"
 
 
 def test_what_becomes_free_later_is_handed_out_by_the_clock(session: Session, at: datetime) -> None:

@@ -226,3 +226,29 @@ def test_late_money_takes_only_what_still_arrives_fresh(session: Session, at: da
     monkeypatch.setattr(settling, "keeping_late", lambda *_: {})
     pay(session, third, at=later)
     assert (third.state, third.lines[0].fresh_days) == (OrderState.PAID, 8)
+
+
+def test_money_that_came_after_days_gets_what_still_arrives_fresh(
+    session: Session, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order waits three days for a transfer. Fresh when it was placed, its boxes are looked at again when they are paid."""
+    product = make_product(session, shelf_life_days=30)
+    today = today_shanghai(at)
+    old = make_stock(session, product, boxes=3, expires_on=today + timedelta(days=16))
+    set_freight(session, product)
+    set_freight(session, product, province_code="540000", handling_days=1, days_from=3, days_to=5)
+    first, second, third = (make_order(session, {product.sku: 1}, address=TIBET) for _ in range(3))
+    later = at + timedelta(days=2)
+    pay(session, first, at=later)
+    assert (first.state, first.paid_fen) == (OrderState.CANCELLED, first.total_fen), (
+        "what was counted is given back by the reaction"
+    )
+    new = make_stock(session, product, boxes=1, expires_on=today + timedelta(days=24))
+    pay(session, second, at=later)
+    assert (second.state, second.lines[0].fresh_days) == (OrderState.PAID, 24 - 8)
+    held = {row.stock_lot_id: row.order_code for row in session.scalars(select(Allocation))}
+    assert held == {old.id: third.code, new.id: second.code}
+    # The look switched off: boxes are kept that may not be sent.
+    monkeypatch.setattr(settling, "_keep_fresh", lambda *_: True)
+    pay(session, third, at=later)
+    assert (third.state, third.lines[0].fresh_days) == (OrderState.PAID, 16 - 8)

@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 KINDS = "'after_sales', 'scan_report', 'suspected_copy', 'parcel', 'payment', 'recall', 'presale', 'invoice'"
-STATES = "'asked', 'sent', 'received', 'refunded', 'refused', 'withdrawn'"
+STATES = ('asked', 'sent', 'received', 'refunded', 'refused', 'withdrawn')
 
 
 def upgrade() -> None:
@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column('case_id', sa.Uuid(), nullable=False),
         sa.Column('line_id', sa.Uuid(), nullable=False),
         sa.Column('boxes', sa.BigInteger(), nullable=False),
-        sa.Column('state', sa.Text(), nullable=False),
+        sa.Column('state', sa.Enum(*STATES, name='returnstate', native_enum=False, create_constraint=True, length=40), nullable=False),
         sa.Column('carrier', sa.Text(), nullable=False),
         sa.Column('waybill', sa.Text(), nullable=False),
         sa.Column('came', sa.BigInteger(), nullable=True),
@@ -33,7 +33,6 @@ def upgrade() -> None:
         sa.Column('sent_at', sa.DateTime(timezone=True), nullable=True),
         sa.Column('received_at', sa.DateTime(timezone=True), nullable=True),
         sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(f'state IN ({STATES})', name=op.f('ck_cases_return_returnstate')),
         sa.CheckConstraint('boxes > 0', name=op.f('ck_cases_return_boxes')),
         sa.CheckConstraint('came BETWEEN 1 AND boxes', name=op.f('ck_cases_return_came_within')),
         sa.CheckConstraint('(came IS NULL) = (received_at IS NULL) AND (came IS NULL) = (amount_fen IS NULL)', name=op.f('ck_cases_return_received')),

@@ -27,7 +27,7 @@ ASKS_NOTHING = {
     "cooperative.paid", "cooperative_consents.issue",
     "invoices.withdraw", "keys.revoke", "offline.end", "orders.cancel",
     "orders.receive", "packing.another_parcel", "photos.erase", "photos.erase_of_lot", "procurement_money.remove_rule",
-    "signatures.erase_photo", "withdrawals.withdraw",
+    "signatures.erase_photo", "storefront_returns.withdraw", "withdrawals.withdraw",
 }  # fmt: skip
 """A button is all there is to these: they do what they say when nothing is filled in."""
 PROGRAMS = {

@@ -18,7 +18,7 @@ from catalog.parties.keying import issue_key
 from catalog.parties.models import SYSTEM, Actor, ConsentScope, Household, Organization, Place, Role
 from catalog.parties.queries import get_actor
 from catalog.parties.surveying import claim_capacity
-from catalog.products.models import Product
+from catalog.products.models import Product, ReturnClass
 from kernel import clock
 from kernel.money import Money
 from kernel.outbox import Delivery, OutboxRow
@@ -30,6 +30,7 @@ from shop.accounts.models import Address
 from shop.backoffice.erasing import propose_erasure
 from shop.backoffice.refunding import propose_refund
 from shop.cases.claiming import ask_about_order
+from shop.cases.returning import ask_return
 from shop.cases.states import CaseKind
 from shop.cooperative import links as slip_links
 from shop.cooperative.asking import ask_county
@@ -101,6 +102,8 @@ class House:
         at, line, part = self.at, self.order.lines[0], self.order.sub_orders[0]
         self.address: Address = make_address(session, self.buyer.person_id, at=at)  # type: ignore[arg-type]
         self.case = ask_about_order(session, self.buyer, self.order.code, CaseKind.PAYMENT, text="少了一盒。", at=at)
+        line.return_class = ReturnClass.SEVEN_DAYS
+        self.returned = ask_return(session, self.buyer, self.order.code, line.code, boxes=1, text="", at=at)
         self.review = write_review(session, self.buyer, line.code, stars=4, text="好吃", at=at)
         self.invoice = make_invoice_request(
             session, part.seller_id, subject_code=part.code, buyer_person_id=self.buyer.person_id, at=at
@@ -230,6 +233,7 @@ class House:
             "backoffice.review_id": self.review.id,
             "backoffice.row_id": self.parked.id,
             "backoffice_orders.code": self.order.code,
+            "backoffice_returns.code": self.returned.code,
             "backoffice_orders.refund_code": self.proposal.code,
             "backoffice_orders.verdict": "agree",
             "backoffice_erasures.code": self.erasure.code,
@@ -340,6 +344,9 @@ class House:
             "storefront.code": "640323",
             "storefront.cooperative.code": self.cooperative.code,
             "storefront_orders.code": self.order.code,
+            "storefront_returns.code": self.returned.code,
+            "storefront_returns.order": self.order.code,
+            "storefront_returns.line": self.order.lines[0].code,
             "storefront_product.sku": self.goods.sku,
             "storefront_product.digest": digest,
         }

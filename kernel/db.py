@@ -218,8 +218,8 @@ def describe(error: Exception) -> str:
 def problem_of(error: DBAPIError) -> Problem | None:
     """What a person is told when the database refuses for no fault of ours; None when it is a bug.
 
-    Somebody else was faster (a unique column, days that may not overlap),
-    a lock did not come free, or a text holds what no text of PostgreSQL can (a zero byte).
+    Somebody else was faster (a unique column, days that may not overlap), a lock did not come free, or a text holds what no text of
+    PostgreSQL can (a zero byte).
     """
     state = getattr(error.orig, "sqlstate", None)
     if state in ("23505", "23P01"):

@@ -60,9 +60,8 @@ def set_freight(
 ) -> list[FreightTemplate]:
     """Let a seller charge and promise ``terms`` to each of ``provinces`` (``ANYWHERE``: where no other rule holds) from a day on.
 
-    What holds there until then, also what was to end later, ends the day before. All provinces or none.
-    The seller's clerk or the operator may. Raises Forbidden, Invalid,
-    NotFound, Conflict (a rule begins there on that day or later).
+    What holds there until then, also what was to end later, ends the day before. All provinces or none. The seller's clerk or the
+    operator may. Raises Forbidden, Invalid, NotFound, Conflict (a rule begins there on that day or later).
     """
     seller = _lock_seller(session, actor, seller_id)
     _check(provinces, terms)

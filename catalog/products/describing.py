@@ -163,6 +163,12 @@ def write_search(session: Session, product: Product) -> None:
     session.flush()
 
 
+def write_all_searches(session: Session) -> None:
+    """Write the words of every product anew: after an upgrade that finds them by other words."""
+    for product in session.scalars(select(Product).order_by(Product.id)).all():
+        write_search(session, product)
+
+
 def estimate_grams(amount: Decimal, unit: Unit) -> int:
     """Gross weight of a pack from its content: a tenth more for the box; a litre counts as a kilogram, a piece as one."""
     grams = {Unit.KG: 1000, Unit.G: 1, Unit.JIN: 500, Unit.L: 1000, Unit.ML: 1}.get(unit, 1000)

@@ -37,6 +37,13 @@ END $$
 ADOPTING = "  IF current_setting('shanhai.adopting', true) = 'on' THEN may_change := ARRAY['%s']; END IF;\n"
 
 
+# What was issued before and is more than its seller keeps since: owed from today on.
+OWED = """
+UPDATE invoices_request SET red_due_at = now() + interval '3 days'
+FROM (SELECT part.code, sum(receipt.used_fen - receipt.refunded_fen) AS kept
+  FROM orders_receipt receipt JOIN orders_sub_order part ON part.id = receipt.sub_order_id GROUP BY part.code) worth
+WHERE subject_code = worth.code AND state = 'issued' AND amount_fen > worth.kept
+""".strip()
 KINDS = "'after_sales', 'scan_report', 'suspected_copy', 'parcel', 'payment', 'recall', 'presale'"
 
 
@@ -53,6 +60,7 @@ def upgrade() -> None:
     op.create_index('ix_invoices_request_red_due', 'invoices_request', ['red_due_at'], unique=False, postgresql_where="state = 'issued' AND red_due_at IS NOT NULL")
     op.execute(KEEP_REQUEST % (", 'red_due_at'", ADOPTING % 'buyer_person_id'))
     op.execute(KEEP_WORDS % (ADOPTING % 'person_id'))
+    op.execute(OWED)
 
 
 def downgrade() -> None:

@@ -21,6 +21,8 @@ from traceability.ledger.sequencer import ensure_log
 
 PUBLIC_URL, CONTENTS = "public_url", "contents"
 DEMO, EMPTY = "demo", "empty"
+SEARCH = "search-words-2"
+"""What products are found by, as this version writes it; another name whenever ``describing.write_search`` writes other words."""
 
 
 def fix_installation(config: Config, *, explicit_url: str | None = None, explicit_demo: bool = False) -> bool:
@@ -44,6 +46,11 @@ def fix_installation(config: Config, *, explicit_url: str | None = None, explici
         if installation.find_fact(session, reference) is None:
             load_reference(session, at)
             installation.fix(session, reference, "loaded", at=at)
+        if installation.find_fact(session, SEARCH) is None:
+            from catalog.products.describing import write_all_searches  # once in a version's life
+
+            write_all_searches(session)
+            installation.fix(session, SEARCH, "written", at=at)
     return demo
 
 

@@ -36,7 +36,7 @@ def record_issued(
     issued_on: date,
     at: datetime,
 ) -> InvoiceRequest:
-    """Note the invoice the seller issued; the seller's clerk or the operator may.
+    """Note the invoice the seller issued; the seller's clerk or the operator may. Only its XML tells of names, seller and kind.
 
     Refused unless amount and buyer's tax number are those asked for. Raises NotFound, Forbidden, Invalid with every wrong field, Conflict.
     """
@@ -121,9 +121,13 @@ def _compare(session: Session, invoice: InvoiceRequest, document: TaxDocument) -
     if "".join(document.buyer_name.split()) != "".join(invoice.title.split()):
         told = {"asked": invoice.title, "found": document.buyer_name}
         errors.append(FieldError("document", "购买方应为“%(asked)s”，发票上是“%(found)s”。", told))
-    if seller.uscc and document.seller_tax_number.upper() != seller.uscc:
-        told = {"asked": seller.uscc, "found": document.seller_tax_number}
+    if not seller.uscc and not seller.is_demo:
+        errors.append(FieldError("document", "销售方还没有登记统一社会信用代码，文件无从核对。请先登记，或照着发票填。"))
+    elif seller.uscc and document.seller_tax_number.upper() != seller.uscc:
+        told = {"asked": seller.uscc, "found": document.seller_tax_number or "—"}
         errors.append(FieldError("document", "销售方税号应为 %(asked)s，发票上是 %(found)s。", told))
+    if document.special is None:
+        errors.append(FieldError("document", "文件里没有写明是普通发票还是专用发票，无从核对。请照着发票填。"))
     if document.special is False and invoice.special:
         errors.append(FieldError("document", "申请的是专用发票，这张是普通发票。"))
     if document.special and not invoice.special:

@@ -168,6 +168,21 @@ def test_what_clerks_typed_into_faulty_tables_of_before_goes(session: Session) -
     assert session.scalars(text("SELECT id FROM cooperative_day_sheet")).all() == [1]
 
 
+def test_invoices_whose_money_went_back_before_are_owed_a_red_one(session: Session) -> None:
+    for statement in (
+        "CREATE TEMP TABLE orders_sub_order (id int, code text)",
+        "CREATE TEMP TABLE orders_receipt (sub_order_id int, used_fen bigint, refunded_fen bigint)",
+        "CREATE TEMP TABLE invoices_request (code text, subject_code text, state text, amount_fen bigint, red_due_at timestamptz)",
+        "INSERT INTO orders_sub_order VALUES (1, 'A'), (2, 'B')",
+        "INSERT INTO orders_receipt VALUES (1, 600, 0), (1, 400, 1), (2, 1000, 100)",
+        """INSERT INTO invoices_request VALUES ('less', 'A', 'issued', 1000), ('fits', 'B', 'issued', 900), ('asked', 'A', 'requested', 1000),
+           ('taken back', 'A', 'red', 1000), ('of a settlement', 'S', 'issued', 1000)""",
+    ):
+        session.execute(text(statement))
+    session.execute(text(load("0068").OWED))
+    assert session.scalars(text("SELECT code FROM invoices_request WHERE red_due_at > now()")).all() == ["less"]
+
+
 def test_extra_ddl_can_be_undone() -> None:
     import_models()
     for table in Base.metadata.tables.values():

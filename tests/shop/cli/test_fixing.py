@@ -6,18 +6,21 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog.areas.loading import digest_reference
 from catalog.parties import registering
 from catalog.parties.models import SYSTEM, OrganizationKind
+from catalog.products.models import Product
+from catalog.products.queries import matching
 from kernel import installation
 from kernel.errors import Conflict
 from kernel.installation import InstallationFact, find_fact
 from shop.cli import fixing
 from shop.cli.fixing import CONTENTS, PUBLIC_URL, fix_installation
 from shop.config import Config
+from tests.factories.catalog import make_product
 from traceability.ledger.models import LogState
 from traceability.ledger.queries import find_progress
 
@@ -104,3 +107,12 @@ def test_no_real_shop_on_a_demo(session: Session, first: Config) -> None:
     assert fix_installation(replace(first, demo=True))
     with pytest.raises(Conflict, match="The demo lies in this database"):
         fix_installation(first)
+
+
+def test_products_of_the_version_before_are_found_by_the_words_of_this_one(session: Session, first: Config) -> None:
+    product = make_product(session, aliases="滩鸡")
+    for words, found in (("''", [product.id]), ("'old'", [])):  # the second start leaves them alone
+        session.execute(text(f"UPDATE products_product SET search = {words}"))
+        fix_installation(first)
+        session.expire_all()
+        assert session.scalars(select(Product.id).where(matching("滩鸡"))).all() == found

@@ -28,9 +28,13 @@ def invoice(session: Session) -> InvoiceRequest:
     return make_invoice_request(session)
 
 
-def test_what_is_read(invoice: InvoiceRequest) -> None:
+def test_what_is_read(session: Session, invoice: InvoiceRequest) -> None:
+    seller = session.get_one(Organization, invoice.seller_id).uscc
+    assert seller
     found = read_document(make_document(invoice))
-    assert found == TaxDocument("26112000000012345678", date(2026, 11, 22), Money(12_800), invoice.title, USCC, "", special=False)
+    assert found == TaxDocument(
+        "26112000000012345678", date(2026, 11, 22), Money(12_800), invoice.title, USCC, seller, special=False
+    )
     spaced = make_document(invoice).replace(b"<EInvoice>", b'<f:EInvoice xmlns:f="urn:x" xmlns="urn:y">')
     assert read_document(spaced.replace(b"</EInvoice>", b"</f:EInvoice>")) == found, "whatever the namespace"
     assert read_document(make_document(invoice, amount="-128.00")).is_red
@@ -87,6 +91,9 @@ def test_the_invoice_then_the_red_one(session: Session, invoice: InvoiceRequest)
         ({"buyer_tax": ""}, "buyer_tax_number", "请填写发票上的购买方税号"),
         ({"buyer": "别的单位"}, "document", "别的单位"),
         ({"label": "01"}, "document", "专用"),
+        ({"label": ""}, "document", "没有写明"),
+        ({"label": "03"}, "document", "没有写明"),
+        ({"seller": ""}, "document", "销售方税号应为"),
         ({"time": "2026-12-22 10:11:12"}, "issued_on", "今天"),
         ({"number": "123"}, "invoice_number", "123"),
     ],
@@ -103,8 +110,11 @@ def test_another_invoice_than_asked_for(
 
 def test_of_another_seller(session: Session) -> None:
     seller: Organization = make_organization(session, is_demo=False)
-    seller.uscc = USCC
     invoice = make_invoice_request(session, seller.id)
+    with pytest.raises(Invalid) as unknown:
+        record(session, invoice, seller=USCC)
+    assert "还没有登记" in unknown.value.by_field(lambda text: text)["document"]
+    seller.uscc = USCC
     with pytest.raises(Invalid):
         record(session, invoice, seller="911100006000373411")
     assert record(session, invoice, seller=USCC).state is InvoiceState.ISSUED

@@ -16,7 +16,7 @@ from shop.invoices import queries
 from shop.invoices.models import InvoiceRequest
 from shop.invoices.states import InvoiceState
 from tests.factories.catalog import act_as, form, make_actor, make_organization
-from tests.factories.invoices import USCC, make_document, make_invoice_request
+from tests.factories.invoices import USCC, make_document, make_invoice_request, make_uscc
 
 NUMBER = "26112000000012345678"
 
@@ -28,7 +28,7 @@ def again(session: Session, invoice: InvoiceRequest) -> InvoiceRequest:
 
 @pytest.fixture
 def clerk_and_invoice(session: Session) -> tuple[Actor, InvoiceRequest]:
-    seller = make_organization(session, is_demo=False)
+    seller = make_organization(session, is_demo=False, uscc=make_uscc())
     clerk = make_actor(session, Role.clerk, seller)
     invoice = make_invoice_request(session, seller.id)
     session.flush()

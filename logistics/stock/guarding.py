@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from kernel.errors import Unavailable
 from logistics.stock.models import Hold, StockLot
 from traceability.lots.models import Lot
+from traceability.lots.queries import speaks_true
 from traceability.lots.states import RecallState
 
 
@@ -83,9 +84,9 @@ def drop_holds(session: Session, *conditions: ColumnElement[bool]) -> Counter[UU
 
 
 def list_movable(session: Session, lot_ids: Collection[UUID]) -> set[UUID]:
-    """Those of ``lot_ids`` that no recall stops, locked until the end of the transaction.
+    """Those of ``lot_ids`` that no recall stops and that carry the certificates of their product, locked until the end of the transaction.
 
     A recall that is being confirmed waits for us or we see its mark: nothing slips between confirming and reacting.
     """
-    query = select(Lot.id).where(Lot.id.in_(lot_ids), Lot.recall_state == RecallState.NONE).order_by(Lot.id)
+    query = select(Lot.id).where(Lot.id.in_(lot_ids), Lot.recall_state == RecallState.NONE, speaks_true()).order_by(Lot.id)
     return set(session.scalars(query.with_for_update(read=True)))

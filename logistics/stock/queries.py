@@ -37,7 +37,7 @@ from kernel.errors import NotFound
 from logistics.stock.models import Allocation, Hold, MoveKind, Presale, PresaleStep, Promise, StockLot, StockMove
 from logistics.stock.states import PresaleState
 from traceability.lots.models import Lot
-from traceability.lots.queries import stopped_boxes
+from traceability.lots.queries import speaks_true, stopped_boxes
 from traceability.lots.states import LotKind, RecallState
 
 
@@ -129,7 +129,7 @@ def _sellable(at: datetime) -> ColumnElement[bool]:
 
 def _sellable_on(today: date | BindParameter[date]) -> ColumnElement[bool]:
     fresh = or_(StockLot.sell_until.is_(None), StockLot.sell_until >= today)
-    return and_(StockLot.on_hand > 0, fresh, Lot.recall_state == RecallState.NONE)
+    return and_(StockLot.on_hand > 0, fresh, Lot.recall_state == RecallState.NONE, speaks_true())
 
 
 _AT, _ON = bindparam("at", type_=DateTime(timezone=True)), bindparam("on", type_=Date)

@@ -31,11 +31,13 @@ class Model(StrEnum):
 
 
 CERTIFICATES: Final = frozenset({DocumentKind.ORGANIC, DocumentKind.GREEN_FOOD, DocumentKind.GEOGRAPHICAL_INDICATION})
-"""Certificates of what was grown; their schemes know no mass balance: poured together with anything else, it carries them no more."""
+"""Certificates of what was grown; their schemes know no mass balance: poured together with anything else, it carries them no more
+(``gating.find_lost_certificates``)."""
 
 
-def models_of(lot: Lot, households: int) -> dict[Claim, Model | None]:
-    """By which model each claim holds of a lot of so many households; None: it must not be made."""
+def models_of(lot: Lot, households: int, *, carries: bool) -> dict[Claim, Model | None]:
+    """By which model each claim holds of a lot of so many households; None: it must not be made. ``carries``: the certificates of its
+    product, or while it is for none, those that anything in it was brought with."""
     if lot.custody is Custody.MASS_BALANCE:
         growers = Model.MASS_BALANCE
     else:
@@ -43,5 +45,5 @@ def models_of(lot: Lot, households: int) -> dict[Claim, Model | None]:
     return {
         Claim.HOUSEHOLDS: growers,
         Claim.COUNTY: Model.SEGREGATED,
-        Claim.CERTIFICATES: Model.SEGREGATED if lot.certifiable else None,
+        Claim.CERTIFICATES: Model.SEGREGATED if carries else None,
     }

@@ -9,21 +9,27 @@ one (2025 no. 4).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from catalog.documents.gating import MissingPaper, find_missing
-from catalog.documents.models import DocumentKind, SubjectKind
+from catalog.documents.models import KIND_LABELS, DocumentKind, SubjectKind
 from catalog.products import listing
 from catalog.products.models import Product
 from catalog.products.needs import LOT_KINDS, MEAT_KINDS, PROMISED_CATEGORIES
 from catalog.products.queries import get_product
+from kernel.errors import Term
+from traceability.lots.claims import CERTIFICATES
 from traceability.lots.models import Lot
-from traceability.lots.queries import list_parents, was_slaughtered
+from traceability.lots.queries import list_certified, list_parents, was_slaughtered
 
+LOST_TEXTS = {
+    "tank": "原料倒进过装有其他货的大罐或大仓，不再带有“%(paper)s”，不能算“%(name)s”。",
+    "other": "原料里有按“%(other)s”收的货，不带有“%(paper)s”，不能算“%(name)s”。",
+}
 MOST_GENERATIONS = 100  # a circle of edges, were there one, ends as missing
 
 
@@ -34,7 +40,43 @@ def find_missing_papers(session: Session, lot: Lot, on: date) -> list[MissingPap
     product = get_product(session, lot.product_sku)
     of_lot = (_missing(session, lot, kind, on) for kind in sorted(_kinds_for(session, lot, product)))
     of_shelf = listing.find_missing_papers(session, [product], on)[product.id]
-    return [*of_shelf, *(paper for paper in of_lot if paper is not None)]
+    return [*of_shelf, *find_lost_certificates(session, product, [lot]), *(paper for paper in of_lot if paper is not None)]
+
+
+def find_lost_certificates(session: Session, product: Product, lots: Sequence[Lot], *, tank: bool = False) -> list[MissingPaper]:
+    """Certificates of what was grown that the product needs and these lots together (poured into a ``tank`` of other goods) do not carry.
+
+    A lot carries those of its deliveries: each was brought for a product, and a certificate holds where all those products need it. A
+    delivery that names no product (no page takes one in) takes nothing away.
+    """
+    kinds = [kind for kind in sorted(CERTIFICATES) if kind.value in product.needs]
+    if not kinds:
+        return []
+    words = {"name": product.name}
+    if tank or not all(lot.certifiable for lot in lots):
+        return [_lost(kind, lots[0], "tank", words) for kind in kinds]
+    lost = []
+    brought = list_certified(session, [lot.id for lot in lots])
+    for kind in kinds:
+        others = [name for name, needs in brought if kind.value not in needs]
+        if others:
+            lost.append(_lost(kind, lots[0], "other", words | {"other": others[0]}))
+    return lost
+
+
+def carries_certificates(session: Session, lot: Lot) -> bool:
+    """Whether certificates hold of a lot: those its product needs; while it is for none, those that anything in it was brought with."""
+    if not lot.certifiable:
+        return False
+    if lot.product_sku is not None:
+        return not find_lost_certificates(session, get_product(session, lot.product_sku), [lot])
+    brought = {frozenset(CERTIFICATES & set(needs)) for _, needs in list_certified(session, [lot.id])}
+    return len(brought) <= 1
+
+
+def _lost(kind: DocumentKind, lot: Lot, why: str, words: Mapping[str, object]) -> MissingPaper:
+    params = {**words, "paper": Term(KIND_LABELS[kind])}
+    return MissingPaper(kind, SubjectKind.LOT, lot.code, LOST_TEXTS[why], params)
 
 
 def _kinds_for(session: Session, lot: Lot, product: Product) -> set[DocumentKind]:

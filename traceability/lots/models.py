@@ -34,15 +34,14 @@ from traceability.lots.states import (
 class Lot(Base):
     """A quantity of one material that is handled as one (批次). ``made`` never changes; the other three only grow.
 
-    ``custody`` is the model of the claim on households, ``certifiable`` whether certificates of its product hold of it; ``claims`` says
-    what follows.
+    ``custody`` is the model of the claim on households, ``certifiable`` is false of what was poured into a tank of goods without the
+    same certificates; ``claims`` says what follows.
     """
 
     __tablename__ = "lots_lot"
     __table_args__ = (
         CheckConstraint("made > 0 AND used >= 0 AND lost >= 0 AND dispatched >= 0", name="amounts"),
         CheckConstraint("made - used - lost - dispatched >= 0", name="balance"),
-        CheckConstraint("certifiable OR custody = 'mass_balance'", name="certifiable"),
         Index("ix_lots_lot_organization", "organization_id", "id"),
         Index("ix_lots_lot_delivered", "organization_id", "produced_on", "id", postgresql_where="kind = 'delivery'"),
         Index("ix_lots_lot_open", "organization_id", "kind", "id", postgresql_where="made - used - lost - dispatched > 0"),

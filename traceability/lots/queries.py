@@ -26,10 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Household
+from catalog.products.models import Product
 from kernel.errors import NotFound, Term
 from kernel.periods import valid_on
 from kernel.quantity import Unit
 from traceability.events.models import TraceEvent
+from traceability.lots.claims import CERTIFICATES
 from traceability.lots.models import (
     ActPhoto,
     CapacityRequest,
@@ -225,6 +227,19 @@ def list_raw_materials(session: Session, lot_ids: Collection[UUID]) -> list[str]
     """What households brought for these lots, under the names a county bounds, however many steps back."""
     query = select(Lot.material).where(Lot.id.in_(_with_upstream(lot_ids)), Lot.kind == LotKind.DELIVERY)
     return list(session.scalars(query.distinct().order_by(Lot.material)))
+
+
+def list_certified(session: Session, lot_ids: Collection[UUID]) -> list[tuple[str, list[str]]]:
+    """What households brought for these lots, however many steps back: the name of each product they brought it for, and what it needs."""
+    brought = select(Lot.product_sku).where(Lot.id.in_(_with_upstream(lot_ids)), Lot.kind == LotKind.DELIVERY)
+    query = select(Product.name, Product.needs).where(Product.sku.in_(brought)).order_by(Product.name, Product.sku)
+    return [(name, needs) for name, needs in session.execute(query)]
+
+
+def speaks_true() -> ColumnElement[bool]:
+    """SQL for whether a pack lot may be sold as its product: a certificate that product needs is one the lot carries."""
+    needs = or_(*(Product.needs.contains([kind.value]) for kind in sorted(CERTIFICATES)))
+    return or_(Lot.certifiable, ~exists().where(Product.sku == Lot.product_sku, needs).correlate(Lot))
 
 
 def was_slaughtered(session: Session, lot: Lot) -> bool:

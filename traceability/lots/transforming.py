@@ -11,19 +11,18 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from catalog.documents.models import KIND_LABELS
 from catalog.parties.models import Place
 from catalog.parties.queries import get_place
 from catalog.parties.roles import Actor, Role
 from catalog.products.models import Product
 from catalog.products.queries import get_product
 from kernel import clock
-from kernel.errors import Conflict, Invalid, Term
+from kernel.errors import Conflict, Invalid
 from kernel.ids import new_code, uuid7
 from kernel.quantity import Quantity
 from traceability.lots import accounting, describing, shares, yields
 from traceability.lots.balancing import in_unit_of, lock_lots, take
-from traceability.lots.claims import CERTIFICATES
+from traceability.lots.gating import find_lost_certificates
 from traceability.lots.models import Lot, LotEdge, LotShare, LotYield, YieldRule
 from traceability.lots.photographing import Photo, commit_to, find_owner, keep_photo
 from traceability.lots.queries import is_blocked, list_raw_materials, list_upstream_households
@@ -103,7 +102,7 @@ def finish(
     for sku in sorted({draft.product_sku for draft, _, _ in made if draft.product_sku}):
         product = get_product(session, sku)
         must_be_made_of(product, list_raw_materials(session, [lot.id for lot, _ in taken]))
-        must_carry_certificates(product, [lot for lot, _ in taken])
+        must_carry_certificates(session, product, [lot for lot, _ in taken])
     for lot, quantity in taken:
         # Boxes are opened where they lie; anything else leaves the place where it was made.
         lies_at = place_id if lot.kind is LotKind.PACK else None
@@ -164,16 +163,10 @@ def must_be_made_of(product: Product, materials: Sequence[str]) -> None:
         )
 
 
-def must_carry_certificates(product: Product, lots: Sequence[Lot]) -> None:
-    """A product with a certificate is not made of what was poured together with goods that do not carry it. Raises Invalid."""
-    needed = [KIND_LABELS[kind] for kind in sorted(CERTIFICATES) if kind.value in product.needs]
-    broken = [lot.code for lot in lots if not lot.certifiable]
-    if needed and broken:
-        raise Invalid(
-            "批次 %(code)s 倒进过装有其他货的大罐或大仓，不再带有“%(paper)s”，不能做成“%(name)s”。",
-            params={"code": broken[0], "paper": Term(needed[0]), "name": product.name},
-            field="product_sku",
-        )
+def must_carry_certificates(session: Session, product: Product, lots: Sequence[Lot]) -> None:
+    """A product with a certificate is made only of goods that carry it, all of them. Raises Invalid."""
+    for lost in find_lost_certificates(session, product, lots):
+        raise Invalid(lost.reason, params=lost.params, field="product_sku")
 
 
 def _make(

@@ -23,7 +23,7 @@ from kernel.web import once, wants_json
 from kernel.workbook import MIME, Table, write_book, write_csv
 from traceability.events.queries import list_events_of_lot
 from traceability.events.vocabulary import STEP_LABELS
-from traceability.lots import balancing, queries, reporting
+from traceability.lots import balancing, gating, queries, reporting
 from traceability.lots.claims import Claim, Model, models_of
 from traceability.lots.models import Lot, LotEdge, SiteAccount
 from traceability.lots.states import Flow, LotKind
@@ -44,8 +44,8 @@ CLAIM_LABELS = {
     (Claim.HOUSEHOLDS, Model.SEGREGATED): "就是这些农户的",
     (Claim.HOUSEHOLDS, Model.MASS_BALANCE): "平均来自这些农户",
     (Claim.COUNTY, Model.SEGREGATED): "全部产自这个县：不同县的货从不混在一起",
-    (Claim.CERTIFICATES, Model.SEGREGATED): "产品有认证的，这一批带有：没有倒进过装有其他货的大罐、大仓",
-    (Claim.CERTIFICATES, None): "这一批不带认证：倒进过装有其他货的大罐、大仓",
+    (Claim.CERTIFICATES, Model.SEGREGATED): "产品有认证的，这一批带有：里面没有不带认证的货",
+    (Claim.CERTIFICATES, None): "不能说这一批带有产品的认证：里面有不带的货，或倒进过装有其他货的大罐、大仓",
 }
 FLOW_LABELS = {
     Flow.DELIVERED: "收进",
@@ -71,11 +71,12 @@ def show_lot(code: str) -> ResponseReturnValue:
         lot = queries.get_lot(session, code)
         _must_read(current_actor(), lot)
         facts = _facts(session, lot)
+        models = _models(session, lot, len(facts["shares"]))
     if wants_json():
         return jsonify(facts)
     labels = {
         "kind": _(KIND_LABELS[lot.kind.value]),
-        "claims": [_(CLAIM_LABELS[claim, model]) for claim, model in models_of(lot, len(facts["shares"])).items()],
+        "claims": [_(CLAIM_LABELS[claim, model]) for claim, model in models.items()],
         "recall": _(RECALL_LABELS[lot.recall_state.value]),
         "unit": _(lot.unit.label),
         "steps": {step: _(label) for step, label in STEP_LABELS.items()},
@@ -148,7 +149,7 @@ def _facts(session: Session, lot: Lot) -> dict[str, Any]:
         ],
         "cameFrom": [_edge(*edge) for edge in queries.list_edges_into(session, lot.id)],
         "wentInto": [_edge(*edge) for edge in queries.list_edges_out_of(session, lot.id)],
-        "claims": {claim.value: model for claim, model in models_of(lot, len(shares)).items()},
+        "claims": {claim.value: model for claim, model in _models(session, lot, len(shares)).items()},
         "signed": _signature(session, lot),
         "shares": [{"household": names[household_id], "share": f"{share:.12f}"} for household_id, share in shares],
         "events": [
@@ -156,6 +157,10 @@ def _facts(session: Session, lot: Lot) -> dict[str, Any]:
             for event in list_events_of_lot(session, lot.code)
         ],
     }
+
+
+def _models(session: Session, lot: Lot, households: int) -> dict[Claim, Model | None]:
+    return models_of(lot, households, carries=gating.carries_certificates(session, lot))
 
 
 def _signature(session: Session, lot: Lot) -> dict[str, str] | None:

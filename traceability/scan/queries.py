@@ -306,7 +306,7 @@ def _find_growers(session: Session, subject: Subject) -> Growers:
     rows = session.execute(select(Household.id, Household.head_name).where(among(Household.id, open_)))
     names = {row.id: row.head_name for row in rows}
     animals = subject.product.category in ANIMAL_CATEGORIES
-    custody = models_of(subject.lot, len(members))[Claim.HOUSEHOLDS]
+    custody = models_of(subject.lot, len(members), carries=subject.lot.certifiable)[Claim.HOUSEHOLDS]
     assert custody is not None
     return growers.describe(members, allowed, names, custody, animals=animals)
 

@@ -8,23 +8,34 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from catalog.documents.models import DocumentKind, SubjectKind
-from catalog.parties.models import SYSTEM, Organization, Role
+from catalog.parties.models import SYSTEM, Organization, OrganizationKind, Role
 from catalog.products.models import Product
-from kernel.errors import Invalid
+from kernel.errors import Conflict, Invalid
 from kernel.quantity import Quantity, Unit
-from tests.factories.catalog import AT, act_as, make_actor, make_document, make_household, make_organization, make_product
-from tests.factories.lots import APPLES, kg, make_delivery
-from traceability.lots import transforming
+from logistics.stock import receiving
+from logistics.stock.guarding import list_movable
+from logistics.stock.queries import available
+from tests.factories.catalog import (
+    AT,
+    act_as,
+    make_actor,
+    make_document,
+    make_household,
+    make_organization,
+    make_place,
+    make_product,
+)
+from tests.factories.lots import APPLES, activate, kg, make_delivery
+from traceability.lots import balancing, gating, transforming
 from traceability.lots.claims import Claim, Model, models_of
+from traceability.lots.gating import carries_certificates
 from traceability.lots.mixing import mix_lots
 from traceability.lots.models import Lot
 from traceability.lots.processing import pack_lot
-from traceability.lots.queries import list_upstream_households
+from traceability.lots.queries import list_items, list_upstream_households
 
 
 @pytest.fixture
@@ -36,7 +47,7 @@ def organic(session: Session) -> Product:
 
 def brought(session: Session, product: Product, amount: int = 40) -> Lot:
     household = make_household(session, session.get_one(Organization, product.cooperative_id))
-    return session.get_one(Lot, make_delivery(session, household, kg(amount)).lot_id)
+    return session.get_one(Lot, make_delivery(session, household, kg(amount), product_sku=product.sku).lot_id)
 
 
 def poured(session: Session, *lots: Lot, **tank: Any) -> Lot:
@@ -49,7 +60,7 @@ def packed(session: Session, product: Product, lot: Lot) -> Lot:
 
 
 def models(session: Session, lot: Lot) -> list[Model | None]:
-    found = models_of(lot, len(list_upstream_households(session, lot.id)))
+    found = models_of(lot, len(list_upstream_households(session, lot.id)), carries=carries_certificates(session, lot))
     assert list(found) == list(Claim)
     return list(found.values())
 
@@ -77,14 +88,58 @@ def test_a_certificate_ends_in_a_tank_with_something_else(
     tank = poured(session, one, other, averaged=True)
     with pytest.raises(Invalid, match="有机产品认证证书"), session.begin_nested():
         packed(session, organic, tank)
-    monkeypatch.setattr(transforming, "must_carry_certificates", lambda product, lots: None)
+    monkeypatch.setattr(transforming, "must_carry_certificates", lambda *_: None)
     assert not packed(session, organic, tank).certifiable, "without the guard it would be sold as organic"
 
 
-def test_only_a_tank_breaks_a_certificate(session: Session, organic: Product) -> None:
-    lot = brought(session, organic)
-    with pytest.raises(IntegrityError, match="ck_lots_lot_certifiable"):
-        session.execute(text("UPDATE lots_lot SET certifiable = false WHERE id = :id"), {"id": lot.id})
+def without_certificate(session: Session, organic: Product) -> Product:
+    """The same apples of the same cooperative, in the same packs, but with no certificate."""
+    cooperative = session.get_one(Organization, organic.cooperative_id)
+    return make_product(session, cooperative, needs=[], materials=[APPLES], pack_amount=Decimal(5), pack_unit=Unit.KG)
+
+
+def test_a_certificate_holds_of_what_was_brought_for_it_only(
+    session: Session, organic: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = without_certificate(session, organic)
+    good, other = brought(session, organic), brought(session, plain)
+    for inputs in ((good, other), (other, good)):
+        mixed = poured(session, *inputs)
+        with pytest.raises(Invalid, match="不带有“有机产品认证证书”") as refused, session.begin_nested():
+            packed(session, organic, mixed)
+        assert refused.value.params["other"] == plain.name
+    assert packed(session, organic, good).product_sku == organic.sku
+    monkeypatch.setattr(gating, "list_certified", lambda *_: [])
+    assert packed(session, organic, poured(session, good, brought(session, plain))), "without the guard it would be sold as organic"
+
+
+def test_what_lost_its_certificate_can_still_be_packed_without(session: Session, organic: Product) -> None:
+    plain = without_certificate(session, organic)
+    one, other = brought(session, organic), brought(session, plain)
+    tank = poured(session, one, product_sku=organic.sku, averaged=True)
+    mixed = poured(session, one, other, product_sku=organic.sku)
+    kept = poured(session, one, product_sku=organic.sku, averaged=True, certified=True)
+    assert [(lot.product_sku, lot.gtin) for lot in (tank, mixed)] == [(None, None)] * 2
+    assert kept.product_sku == organic.sku
+    for lot in (tank, mixed):
+        assert packed(session, plain, lot).product_sku == plain.sku
+
+
+def test_what_carries_no_certificate_is_not_sold_as_if(session: Session, organic: Product) -> None:
+    """The product had no certificate when the box was packed from a tank; now it has."""
+    organic.needs = []
+    broken = packed(session, organic, poured(session, brought(session, organic), averaged=True))
+    activate(session, broken)
+    hub = make_place(session, make_organization(session, OrganizationKind.HUB))
+    receiving.receive_pack_lot(session, make_actor(session, Role.operator), broken.id, hub.id, 1, AT)
+    assert (available(session, [organic.id], AT), list_movable(session, [broken.id])) == ({organic.id: 1}, {broken.id})
+    organic.needs = [DocumentKind.ORGANIC]
+    make_document(session, DocumentKind.ORGANIC, SubjectKind.PRODUCT, organic.sku)
+    session.flush()
+    assert (available(session, [organic.id], AT).get(organic.id, 0), list_movable(session, [broken.id])) == (0, set())
+    serials = [item.serial for item in list_items(session, broken.id)]
+    with pytest.raises(Conflict, match="不再带有“有机产品认证证书”"):
+        balancing.dispatch_items(session, broken.id, serials, AT, place_id=hub.id)
 
 
 def test_the_pages_say_it_claim_by_claim(app: Flask, client: FlaskClient, session: Session, organic: Product) -> None:
@@ -107,4 +162,4 @@ def test_the_pages_say_it_claim_by_claim(app: Flask, client: FlaskClient, sessio
         assert ("有机产品认证证书" in page, "认证不代表这一盒" in page) == (carries, not carries)
         kept = client.get(f"/lots/{lot.code}").get_data(as_text=True)
         assert own in kept
-        assert ("这一批不带认证" in kept) is not carries
+        assert ("不能说这一批带有" in kept) is not carries

@@ -293,8 +293,11 @@ class Glance:
             name = found[1]
             if name in parameters:
                 return found[0]
-            value = written.processors.get(name, lambda same: same)(written.parameters[name])
-            return sql.Literal(value).as_string().replace("%", "%%")
+            process = written.processors.get(name)
+            if name in compiled.binds:
+                process = compiled.binds[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+            value = written.parameters[name]
+            return sql.Literal(process(value) if process else value).as_string().replace("%", "%%")
 
         return re.sub(r"%\((\w+)\)s", constant, written.statement)
 

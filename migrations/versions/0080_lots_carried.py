@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = '0080'
-down_revision = '0069'
+down_revision = '0082'
 branch_labels = None
 depends_on = None
 

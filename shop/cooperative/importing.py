@@ -30,7 +30,10 @@ MOST_TRIES: Final = 3
 
 @dataclass(frozen=True)
 class Job:
-    """A table that was claimed: ``recording`` when all of it held and the recording was begun before."""
+    """A table that was claimed: ``recording`` when all of it held and the recording was begun before.
+
+    ``turn`` counts its claims since it was handed in: whoever was too slow, so that another has it by now, does nothing more to it.
+    """
 
     id: UUID
     organization_id: UUID
@@ -38,6 +41,7 @@ class Job:
     digest: str
     handed_in: datetime
     recording: bool
+    turn: int
 
 
 def ask_import(
@@ -81,7 +85,8 @@ def _is_free(at: datetime) -> Any:
 
 
 def claim(session: Session, sheet_id: UUID, at: datetime) -> Job | None:
-    """Take a job (compare-and-set); None when somebody else has it or it is done. What was told of it before is forgotten.
+    """Take a job (compare-and-set); None when somebody else has it, it is done, or it is given up here because whoever had it was lost
+    too often. What was told of it before is forgotten.
 
     Rows come in under the name of whoever handed them in. Raises Forbidden when that person is no clerk there any more.
     """
@@ -91,11 +96,15 @@ def claim(session: Session, sheet_id: UUID, at: datetime) -> Job | None:
     kept = session.scalar(taken.returning(DaySheet).execution_options(populate_existing=True))
     if kept is None or kept.digest is None:
         return None
+    if kept.tries > MOST_TRIES:
+        kept.state, kept.claimed_at = SheetState.FAILED, None
+        session.flush()
+        return None
     clerk = find_actor(session, kept.imported_by)
     if clerk is not None and not clerk.has(Role.clerk, kept.organization_id):
         raise Forbidden("上传这张表的人已不是本合作社的经办。")
     performer = Actor(None, "", roles={kept.organization_id: frozenset({Role.clerk})}, label=kept.imported_by)
-    return Job(kept.id, kept.organization_id, performer, kept.digest, kept.at, kept.state is SheetState.RECORDING)
+    return Job(kept.id, kept.organization_id, performer, kept.digest, kept.at, kept.state is SheetState.RECORDING, kept.tries)
 
 
 def check_slice(session: Session, job: Job, rows: Sequence[trying.Row], *, done: int, at: datetime) -> list[Fault]:
@@ -138,10 +147,12 @@ def finish(session: Session, job: Job, at: datetime) -> None:
     session.flush()
 
 
-def give_up(session: Session, sheet_id: UUID, *, for_good: bool = False) -> None:
-    """Something went wrong that is not in the table: it is tried again by and by, and given up after some times."""
-    kept = session.get(DaySheet, sheet_id, with_for_update=True)
-    if kept is not None and kept.state in UNDER_WAY:
+def give_up(session: Session, sheet_id: UUID, *, job: Job | None, for_good: bool = False) -> None:
+    """Something went wrong that is not in the table: it is tried again by and by, and given up after some times. Whoever claimed it
+    before gives up nothing of the ``job`` that another has by now.
+    """
+    kept = session.get(DaySheet, sheet_id, with_for_update=True, populate_existing=True)
+    if kept is not None and kept.state in UNDER_WAY and (job is None or (kept.at, kept.tries) == (job.handed_in, job.turn)):
         kept.claimed_at = None
         if for_good or kept.tries >= MOST_TRIES:
             kept.state = SheetState.FAILED
@@ -149,8 +160,13 @@ def give_up(session: Session, sheet_id: UUID, *, for_good: bool = False) -> None
 
 
 def _note(session: Session, job: Job, state: SheetState, done: int, at: datetime) -> DaySheet:
-    """A sign of life, and how far the job is; its row is locked from here on. Raises NotFound when it is gone, or in another state."""
-    noted = update(DaySheet).where(DaySheet.id == job.id, DaySheet.state == state).values(done=done, claimed_at=at)
+    """A sign of life, and how far the job is; its row is locked from here on. Raises NotFound when it is gone, another's by now, or in
+    another state.
+    """
+    own = update(DaySheet).where(
+        DaySheet.id == job.id, DaySheet.state == state, DaySheet.tries == job.turn, DaySheet.at == job.handed_in
+    )
+    noted = own.values(done=done, claimed_at=at)
     kept = session.scalar(noted.returning(DaySheet).execution_options(populate_existing=True))
     if kept is None:
         raise NotFound("没有这次导入。")

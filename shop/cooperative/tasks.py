@@ -43,7 +43,7 @@ def take_in_waiting() -> None:
 @celery.task(name="cooperative.take_in", max_retries=0)
 def take_in(sheet: str) -> None:
     """Take one table in, if nobody else does: the file is read outside any transaction, its rows go in slices."""
-    sheet_id = UUID(sheet)
+    sheet_id, job = UUID(sheet), None
     try:
         with work() as session:
             job = importing.claim(session, sheet_id, clock.now())
@@ -52,18 +52,25 @@ def take_in(sheet: str) -> None:
     except Forbidden as problem:
         log.warning("table not taken in", sheet=sheet, problem=problem.message)
         with work() as session:
-            importing.give_up(session, sheet_id, for_good=True)
+            importing.give_up(session, sheet_id, job=job, for_good=True)
     except NotFound:  # forgotten meanwhile, or another process has it by now
         log.info("table is gone", sheet=sheet)
     except Exception as error:
         log.warning("table not taken in", sheet=sheet, error=repr(error))
         with work() as session:
-            importing.give_up(session, sheet_id)
+            importing.give_up(session, sheet_id, job=job)
 
 
 def _take_in(job: importing.Job) -> None:
-    with _store[0].open(job.digest) as stored:
-        table = read_sheet(stored.read(), LAYOUT)
+    try:
+        with _store[0].open(job.digest) as stored:
+            content = stored.read()
+    except NotFound as error:  # of the file, not of the job: it never comes back
+        log.error("file of a table is gone", sheet=str(job.id), error=repr(error))
+        with work() as session:
+            importing.give_up(session, job.id, job=job, for_good=True)
+        return
+    table = read_sheet(content, LAYOUT)
     with reading() as session:
         rows, faults = trying.read_rows(session, job.organization_id, table, job.handed_in)
     slices = trying.cut(rows)

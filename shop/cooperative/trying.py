@@ -6,7 +6,7 @@ Every row goes through the same act as one that is typed. What a household may b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.parties.models import Actor, Household
+from kernel import clock
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.spreadsheet import Fault, Sheet
 from shop.cooperative import day_sheet, forms
@@ -39,7 +40,7 @@ class Row:
 
 def read_rows(session: Session, organization_id: UUID, sheet: Sheet, handed_in: datetime) -> tuple[list[Row], list[Fault]]:
     """What the rows ask for, and what is wrong with their words. The same file, handed in at the same moment, reads the same."""
-    faults, rows, seen = list(sheet.faults), [], Counter[str]()
+    faults, rows, seen, tagged = list(sheet.faults), [], Counter[str](), dict[str, int]()
     faulty = {fault.row for fault in faults}
     read = [(row, *day_sheet.read_form(row.cells, handed_in)) for row in sheet.rows if row.number not in faulty]
     register = Register(session, organization_id)
@@ -53,11 +54,24 @@ def read_rows(session: Session, organization_id: UUID, sheet: Sheet, handed_in: 
             faults += [Fault(row.number, day_sheet.column_of(error.field), error.message, error.params) for error in _once(errors)]
             continue
         alike, written = day_sheet.digest(draft, 0), day_sheet.digest(draft, 0, f"as written: {row.cells['day']}")
+        errors = _tags_of_before(draft, tagged)
+        if errors:
+            faults += [Fault(row.number, "ear_tags", error.message, error.params) for error in errors]
+            continue
+        tagged |= dict.fromkeys(draft.ear_tags, row.number)
         seen.update((alike, written))
         former = {*day_sheet.former_digests(draft, seen[alike]), day_sheet.digest(draft, seen[written], row.cells["day"])}
         paid_at = handed_in if day_sheet.is_paid(row.cells) else None
         rows.append(Row(row.number, replace(draft, paid_at=paid_at), day_sheet.digest(draft, seen[alike]), former))
     return rows, faults
+
+
+def _tags_of_before(draft: DeliveryDraft, tagged: Mapping[str, int]) -> list[FieldError]:
+    """Animals that an earlier row brings already: slices that are tried one by one and taken back would not see it."""
+    twice = [tag for tag in draft.ear_tags if tag in tagged][:1]
+    return [
+        FieldError("ear_tags", "耳标 %(tag)s 在第 %(row)s 行已经填过。", {"tag": tag, "row": str(tagged[tag])}) for tag in twice
+    ]
 
 
 def _once(errors: Sequence[FieldError]) -> list[FieldError]:
@@ -89,7 +103,10 @@ def take(
     locked = select(Household).where(Household.id.in_(ids)).order_by(Household.id).with_for_update(key_share=True)
     _held = session.scalars(locked).all()  # so that they stay in the session: nobody reads them again
     new = _leave_out_known(session, organization_id, rows)
-    since = handed_in - LATE  # what was in time when it was handed in is in time when its turn comes
+    # Accounts of a site are opened in one order, or two tables would wait for each other.
+    new = sorted(new, key=lambda row: (row.draft.material, row.number))
+    # What was in time when it was handed in is in time when its turn comes; a table knows the day, so the whole of it.
+    since = clock.day_shanghai(clock.today_shanghai(handed_in - LATE))[0]
 
     def record(row: Row) -> tuple[Row, UUID]:
         return row, record_delivery(session, actor, row.draft, at, since=since).id

@@ -21,7 +21,7 @@ from catalog.parties import registering
 from catalog.parties.erasing import SubjectErased, SubjectKind
 from catalog.parties.models import SYSTEM, Actor, Organization, Role
 from kernel import clock
-from kernel.errors import Forbidden
+from kernel.errors import Forbidden, NotFound
 from kernel.files import FileStore
 from kernel.ids import uuid7
 from kernel.money import Money
@@ -36,7 +36,7 @@ from tests.factories.catalog import act_as, form, make_actor, make_household, ma
 from tests.factories.lots import make_capacity
 from tests.factories.spreadsheets import Formula, Merged, make_sheet
 from traceability.lots.harvesting import DeliveryDraft, record_delivery
-from traceability.lots.models import CapacityUse, HouseholdDelivery
+from traceability.lots.models import CapacityUse, HouseholdDelivery, SiteAccount
 
 HEADINGS = [column.heading for column in COLUMNS]
 TODAY = f"{clock.today_shanghai(clock.now())}"
@@ -267,6 +267,51 @@ def test_no_slice_parts_a_household(yard: Yard) -> None:
     assert trying.cut([]) == []
 
 
+def test_an_animal_at_two_households_is_told_before_any_row_is_recorded(
+    client: FlaskClient, yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each household is tried in a slice of its own that is taken back, so no slice sees the other."""
+    monkeypatch.setattr(trying, "SLICE", 1)
+    make_capacity(yard.session, "滩羊", Unit.HEAD, 10)
+    sheep = make_product(yard.session, yard.cooperative, category="羊肉", materials=["滩羊"], needs=[]).sku
+    tags = [f"3640323{number:08}" for number in range(3)]
+    of = {"product_sku": sheep, "unit": "头"}
+    rows = [
+        yard.row(**of, quantity=2, ear_tags=" ".join(tags[:2])),
+        yard.row(**of, quantity=1, ear_tags=tags[1], member_no=2),
+        yard.row(**of, quantity=1, ear_tags=tags[2], member_no=2),
+    ]
+    page = send(client, make_sheet(rows, HEADINGS)).text
+    assert f"耳标 {tags[1]} 在第 2 行已经填过" in page
+    assert ("一行也没有导入" in page, yard.count()) == (True, 0)
+    assert "已收 2 笔货" in send(client, make_sheet(rows[::2], HEADINGS)).text
+
+
+def test_rows_open_the_accounts_of_a_site_in_one_order(yard: Yard) -> None:
+    """Two tables at once, one with apples first, one with pears first, wait for each other else."""
+    make_capacity(yard.session, "梨", Unit.KG, 100)
+    sheet = read_sheet(make_sheet([yard.row(quantity=1), yard.row(quantity=2, member_no=2)], HEADINGS), LAYOUT)
+    apples, pears = trying.read_rows(yard.session, yard.cooperative.id, sheet, clock.now())[0]
+    pears = replace(pears, draft=replace(pears.draft, material="梨", product_sku=None, product=None))
+    taken = []
+    for rows in ([apples, pears], [pears, apples]):
+        with pytest.raises(ZeroDivisionError), yard.session.begin_nested():
+            made, _faults = trying.take(yard.session, yard.clerk, yard.cooperative.id, rows, handed_in=clock.now(), at=clock.now())
+            assert len(made) == 2
+            taken.append(yard.session.scalars(select(SiteAccount.material).order_by(SiteAccount.id)).all())
+            1 / 0  # taken back
+    assert taken[0] == taken[1]
+
+
+def test_a_row_of_three_days_ago_is_in_time_also_in_the_afternoon(yard: Yard) -> None:
+    at = datetime.fromisoformat("2026-11-22T23:30:00+08:00")
+    for day, fits in (("2026-11-19", True), ("2026-11-18", False)):
+        sheet = read_sheet(make_sheet([yard.row(day=day)], HEADINGS), LAYOUT)
+        rows, _faults = trying.read_rows(yard.session, yard.cooperative.id, sheet, at)
+        made, faults = trying.take(yard.session, yard.clerk, yard.cooperative.id, rows, handed_in=at, at=at)
+        assert (len(made), [fault.column for fault in faults]) == ((1, []) if fits else (0, ["day"]))
+
+
 def test_while_it_is_under_way_the_page_says_how_far_it_is(client: FlaskClient, yard: Yard) -> None:
     path = upload(client, make_sheet([yard.row(quantity=number) for number in range(1, 4)], HEADINGS)).location
     page = client.get(path).text
@@ -346,6 +391,55 @@ def test_trouble_that_is_not_in_the_table_is_tried_thrice_and_never_half(
     assert client.post(f"{path}/again", data=form()).status_code == 409, "done is done"
 
 
+def test_a_table_whose_worker_is_lost_each_time_is_given_up(client: FlaskClient, yard: Yard) -> None:
+    path = upload(client, make_sheet([yard.row()], HEADINGS)).location
+    (sheet_id,) = importing.list_waiting(yard.session, clock.now())
+    for turn in range(importing.MOST_TRIES):
+        at = clock.now() + (importing.STALE + timedelta(seconds=1)) * turn
+        assert importing.claim(yard.session, sheet_id, at), "and its process is killed"
+    later = clock.now() + timedelta(hours=1)
+    assert importing.list_waiting(yard.session, later) == [sheet_id]
+    assert importing.claim(yard.session, sheet_id, later) is None
+    assert importing.list_waiting(yard.session, later + timedelta(hours=1)) == []
+    assert "系统出了点问题" in client.get(path).text
+    assert client.post(f"{path}/again", data=form()).status_code == 303, "a person may have it tried anew"
+    tasks.take_in_waiting()
+    assert "已收 1 笔货" in client.get(path).text
+
+
+def test_a_table_whose_file_is_lost_is_given_up_at_once(client: FlaskClient, yard: Yard) -> None:
+    path = upload(client, make_sheet([yard.row()], HEADINGS)).location
+    kept = yard.session.scalars(select(DaySheet)).one()
+    assert kept.digest is not None
+    yard.store.delete(kept.digest)
+    tasks.take_in_waiting()
+    yard.session.refresh(kept)
+    assert (kept.state, kept.tries) == (SheetState.FAILED, 1)
+    assert "系统出了点问题" in client.get(path).text
+
+
+def test_a_worker_that_was_too_slow_does_nothing_more_to_a_table_that_another_has(client: FlaskClient, yard: Yard) -> None:
+    """The second claims it and notes what is refused; the first goes on, and neither the note nor the claim is lost."""
+    upload(client, make_sheet([yard.row(), yard.row(member_no=2)], HEADINGS))
+    kept = yard.session.scalars(select(DaySheet)).one()
+    first = importing.claim(yard.session, kept.id, clock.now()) or pytest.fail("taken")
+    rows, _faults = trying.read_rows(yard.session, yard.cooperative.id, yard.table(first.digest), kept.at)
+    assert importing.end_check(yard.session, first, [], clock.now())
+    later = clock.now() + importing.STALE + timedelta(seconds=1)
+    second = importing.claim(yard.session, kept.id, later) or pytest.fail("taken")
+    for late in (
+        lambda: importing.record_slice(yard.session, first, rows[:1], done=1, at=later),
+        lambda: importing.finish(yard.session, first, later),
+    ):
+        with pytest.raises(NotFound):
+            late()
+    importing.give_up(yard.session, kept.id, job=first, for_good=True)
+    assert (kept.state, kept.claimed_at, kept.done, yard.count()) == (SheetState.RECORDING, later, 0, 0)
+    importing.record_slice(yard.session, second, rows, done=2, at=later)
+    importing.finish(yard.session, second, later)
+    assert (kept.state, yard.count()) == (SheetState.DONE, 2)
+
+
 def test_rows_come_in_under_the_name_of_who_handed_them_in_and_only_while_that_is_a_clerk(yard: Yard) -> None:
     clerk = make_actor(yard.session)
     assert clerk.person_id is not None
@@ -371,6 +465,8 @@ def test_a_table_that_waited_for_a_day_is_as_in_time_as_when_it_was_handed_in(ya
     late = clock.now() + timedelta(days=3)
     assert importing.check_slice(yard.session, job, rows, done=0, at=late) == []
     strict = replace(job, handed_in=late)
+    kept.at = late
+    yard.session.flush()
     assert [fault.column for fault in importing.check_slice(yard.session, strict, rows, done=0, at=late)] == ["day"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -31,6 +31,10 @@ KINDS = frozenset(
     ]
 )
 
+_AS_TYPED = (
+    "%:/?#[]@!$&'()*+,;=-._~"  # RFC 3986; the rest is encoded here, for a redirect does so and must say what the linkset says
+)
+
 
 def set_link(
     session: Session, actor: Actor, *, anchor: str, link_type: str, href: str, title: str, hreflang: str, at: datetime
@@ -55,7 +59,7 @@ def set_link(
         id=uuid7(),
         anchor=parse_path(anchor).path,
         link_type=f"gs1:{kind}",
-        href=href,
+        href=quote(href, safe=_AS_TYPED),
         title=title.strip()[:80],
         media_type="text/html",
         hreflang=hreflang,

@@ -162,7 +162,7 @@ def test_whatever_ails_the_provider_the_buyer_is_told_and_charged_once(
     twin.control("fault", trouble)
     refused = client.post(f"/pay/{payment.code}/stripe", data={"t": token(config, payment)})
     assert refused.status_code == 503
-    for said in ("还没有扣款", "去付款", f'href="/orders/{payment.order_code.removesuffix("-1")}"'):
+    for said in ("还没有扣款", "去付款", f'href="/find-order?code={payment.order_code.removesuffix("-1")}"'):
         assert said in refused.text
     twin.control("fault", {"mode": None})
     monkeypatch.undo()

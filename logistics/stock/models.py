@@ -10,7 +10,7 @@ import enum
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from kernel.db import Base, append_only, choice
@@ -216,7 +216,7 @@ class Promise(Base):
     holder: Mapped[str]
     boxes: Mapped[int]
     # Days from being handed to the packers to the buyer's door at the latest: only boxes that are fresh there serve it.
-    days: Mapped[int]
+    days: Mapped[int] = mapped_column(Integer)  # a day plus a bigint is no day to PostgreSQL
     served: Mapped[int] = mapped_column(default=0)
     made_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     # What the order's parcels say of the way; three days where the seller had said nothing (freshness.TRANSIT_DAYS).
-    op.add_column('stock_promise', sa.Column('days', sa.BigInteger(), server_default='3', nullable=False))
+    op.add_column('stock_promise', sa.Column('days', sa.Integer(), server_default='3', nullable=False))
     op.execute(
         """UPDATE stock_promise SET days = way.days FROM (
             SELECT o.code, max(p.arrive_by - p.ship_by) AS days FROM orders_order o JOIN orders_sub_order s ON s.order_id = o.id

@@ -9,6 +9,7 @@ import orjson
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from sqlalchemy.orm import Session
 
 from kernel.db import reading
 from kernel.errors import NotFound
@@ -62,7 +63,7 @@ def resolve_link(_rest: str = "") -> ResponseReturnValue:
     """
     link = parse(f"https://host{_raw_path()}?{_query()}")
     with reading() as session:
-        root = find_public_url(session, current_app.config["SHANHAI"].public_url)
+        root = _find_root(session)
         if request.method == "OPTIONS":
             return _point_to_linkset(current_app.make_default_options_response(), link, root)
         found = resolve(session, link)
@@ -91,7 +92,7 @@ for _key in syntax.KEYS:  # each key of the dictionary belongs to the resolver, 
 def describe_resolver() -> ResponseReturnValue:
     """What this resolver supports (resolver description file)."""
     with reading() as session:
-        root = find_public_url(session, current_app.config["SHANHAI"].public_url)
+        root = _find_root(session)
     return Response(
         orjson.dumps(
             {
@@ -130,6 +131,12 @@ def _choose(found: Resolution, kind: str) -> Sequence[Target]:
     says = bool(request.accept_languages) or "lang" in request.args
     wanted = ("en" if language() == "en" else "zh-CN") if says else None
     return linkset.choose(linkset.find_targets(found.levels, kind), wanted)
+
+
+def _find_root(session: Session) -> str:
+    """Where links lead: the address fixed at the first start; on a developer's machine, which may have another port now, this one."""
+    config = current_app.config["SHANHAI"]
+    return str(config.public_url) if config.local else find_public_url(session, config.public_url)
 
 
 def _lead(target: Target, root: str) -> Response:

@@ -319,6 +319,7 @@ def test_a_photograph_waits_beside_its_entry_and_goes_with_it(
     expect(form.get_by_label("数量")).to_have_value("33")
     assert states(page) == ["waiting"]
 
+    line.lose = "/deliveries"  # before the phone hears that there is a network: it begins by itself
     context.set_offline(False)
     sync(page, line, lose="/deliveries")
     line.lose = ""
@@ -368,6 +369,7 @@ def test_mixing_and_loss_go_in_after_what_they_work_on(page: Page, context: Brow
     assert states(page) == ["waiting"] * 6
 
     line.portal = "200 OK"
+    line.lose = "/deliveries"  # before the phone hears that there is a network: it begins by itself
     context.set_offline(False)
     sync(page, line, lose="/deliveries")
     assert sorted(quantity for _, quantity in stored()) == ["200", "40"]
